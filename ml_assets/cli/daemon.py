@@ -1,0 +1,69 @@
+"""Runs the real Dagster daemon without a person: from now until everything due is done."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+from ml_assets.orchestration.sensors import Tick
+
+
+class DaemonError(Exception):
+    """The daemon ended, or nothing came of it in time."""
+
+
+@contextmanager
+def daemon(home: Path, location: Sequence[str], *, project_root: Path) -> Iterator[Path]:
+    """Run `dagster-daemon` in a process of its own.
+
+    Args: `location`: what names the code location on Dagster's command line, such as `["-m", "ml_assets.definitions"]`.
+    Yields: the file that holds what the daemon prints.
+    """
+    log = home / "daemon.log"
+    command = [str(Path(sys.executable).with_name("dagster-daemon")), "run", *location]
+    environment = {**os.environ, "DAGSTER_HOME": str(home)}
+    with log.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            command, cwd=project_root, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            yield log
+            if process.poll() is not None:
+                raise DaemonError(f"the daemon ended with exit code {process.returncode}; see {log}")
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def wait_until_settled(
+    instance: dg.DagsterInstance,
+    look: Callable[[], Tick],
+    *,
+    on_look: Callable[[Tick], None],
+    seconds: float,
+    log: Path,
+) -> Tick:
+    """Look at the facts until nothing arrives, is due or runs any more.
+
+    Args: `look`: asks what the sensors would do now, of which nothing is done here; `on_look`: shown each answer.
+    Raises: DaemonError when it takes longer than `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        running = instance.get_runs_count(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
+        tick = look()
+        on_look(tick)
+        if not running and not tick.arrivals and not tick.launches:
+            return tick
+        time.sleep(2)
+    raise DaemonError(f"not settled after {seconds:.0f} seconds; see {log} and the runs in the Dagster UI")

@@ -1,0 +1,44 @@
+"""The home folder: everything that a local instance keeps, beside Dagster's own state."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+#: Written once; what a person changes in it stays.
+_DAGSTER_YAML = """\
+# Runs wait in a queue; nothing holds a process while it waits.
+concurrency:
+  runs:
+    max_concurrent_runs: {cores}
+  # Each model has a pool for its evaluations: one at a time.
+  pools:
+    granularity: run
+    default_limit: 1
+run_monitoring:
+  enabled: true
+# Ticks are purged, materializations never.
+retention:
+  sensor:
+    purge_after_days: {{skipped: 7, failure: 30, success: 30}}
+telemetry:
+  enabled: false
+"""
+
+
+def prepare_home(home: Path) -> Path:
+    """Make the folder and its `dagster.yaml` where they are missing.
+
+    Returns: the absolute path, as DAGSTER_HOME wants it.
+    """
+    home = home.absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "dagster.yaml"
+    if not config.exists():
+        config.write_text(_DAGSTER_YAML.format(cores=max(2, os.cpu_count() or 2)), encoding="utf-8")
+    return home
+
+
+def open_instance(home: Path) -> dg.DagsterInstance:
+    """The Dagster instance of a home folder."""
+    return dg.DagsterInstance.from_config(str(prepare_home(home)))

@@ -1,0 +1,44 @@
+"""Where the files of an event log lie, and whether they changed.
+
+Hive-partitioned Parquet: `<root>/<location>/date=2026-01-01/*.parquet`. Light: the sensor imports this.
+"""
+
+import hashlib
+from pathlib import Path
+
+from ml_assets.domain.spec import EventLog
+
+_COLUMN = {"hour": "hour", "day": "date", "week": "week"}
+
+
+def partition_folder(root: Path, log: EventLog, partition: str) -> Path:
+    """The folder that holds the files of one event partition."""
+    return root / log.location / f"{_COLUMN[log.partitions.every]}={partition}"
+
+
+def partition_folders(root: Path, log: EventLog) -> dict[str, Path]:
+    """The folders of a log, by partition key, also those that have not arrived.
+
+    Raises: FileNotFoundError when the log has no folder at all.
+    """
+    folder = root / log.location
+    if not folder.is_dir():
+        raise FileNotFoundError(f"event log {log.key}: there is no folder {folder}; write its partitions below it")
+    prefix = f"{_COLUMN[log.partitions.every]}="
+    return {path.name.removeprefix(prefix): path for path in sorted(folder.glob(f"{prefix}*")) if path.is_dir()}
+
+
+def data_files(folder: Path) -> list[Path]:
+    """The Parquet files of a partition; none when it has no events."""
+    return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith(("_", ".")))
+
+
+def fingerprint(folder: Path, marker: str) -> str:
+    """Sixteen hexadecimal digits that change whenever a file of the partition is written.
+
+    Made of the names, sizes and modification times of the Parquet files and of the marker, so that no content is read.
+    Raises: FileNotFoundError when the marker is missing.
+    """
+    files = [*data_files(folder), folder / marker]
+    facts = [(path.name, (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]
+    return hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()

@@ -1,0 +1,89 @@
+"""Artifacts: immutable versions that exist only once their manifest does.
+
+`<root>/<asset>/<partition>/<run id>/…`, with `manifest.json` written last. No rename is needed, so that a version
+is published atomically on object stores too. Light: lineage and the sensor's process import this.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "manifest.json"
+
+
+class ArtifactError(Exception):
+    """An artifact that does not exist, or cannot be written."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A published version of one partition of an asset."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def data_version(self) -> str:
+        """The hash of the content."""
+        return self.manifest["data_version"]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files but the manifest."""
+        return sum(self.manifest["files"].values())
+
+
+@dataclass(frozen=True)
+class ArtifactStore:
+    """The folder that holds all artifacts."""
+
+    root: Path
+
+    def folder(self, asset: str, partition: str, run_id: str) -> Path:
+        """Where a version lies, or would lie."""
+        return self.root / asset / partition / run_id
+
+    def prepare(self, asset: str, partition: str, run_id: str) -> Path:
+        """An empty folder for a new version.
+
+        Raises: ArtifactError when the version has been published: a published version is never overwritten.
+        """
+        folder = self.folder(asset, partition, run_id)
+        if (folder / MANIFEST).exists():
+            raise ArtifactError(f"{asset} {partition} has been published by run {run_id}; launch a new run to remake it")
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        return folder
+
+    def publish(self, folder: Path, manifest: Mapping[str, Any]) -> Artifact:
+        """Write the manifest, after which the version exists."""
+        sizes = {
+            path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()
+        }
+        full = {**manifest, "files": sizes}
+        draft = folder / f".{MANIFEST}"
+        draft.write_text(json.dumps(full, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        draft.rename(folder / MANIFEST)
+        return Artifact(folder, full)
+
+    def load(self, asset: str, partition: str, run_id: str) -> Artifact:
+        """A published version.
+
+        Raises: ArtifactError when it does not exist.
+        """
+        return load_artifact(self.folder(asset, partition, run_id))
+
+
+def load_artifact(folder: Path) -> Artifact:
+    """The published version in a folder.
+
+    Raises: ArtifactError when there is none: the folder is missing, or its run did not end well.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        raise ArtifactError(f"there is no artifact in {folder}: its {MANIFEST} is missing")
+    return Artifact(folder, json.loads(path.read_text(encoding="utf-8")))

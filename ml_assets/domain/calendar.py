@@ -1,0 +1,154 @@
+"""Partitions of time: which instants a partition holds, and which partitions an interval needs.
+
+All intervals are half-open, all instants are aware and in UTC: datetimes that share a time zone compare by
+wall clock, which is wrong in the hour that clocks repeat.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ml_assets.domain.durations import Duration
+from ml_assets.domain.errors import SpecError
+
+Every = Literal["hour", "day", "week"]
+_HOUR = timedelta(hours=1)
+_DAYS = {"day": 1, "week": 7}
+KEY_FORMATS: dict[str, str] = {"hour": "%Y-%m-%d-%H:%M%z", "day": "%Y-%m-%d", "week": "%Y-%m-%d"}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The instants from `start` up to, not including, `end`."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError(f"an interval needs aware datetimes, not {self.start} and {self.end}")
+
+    def __contains__(self, instant: datetime) -> bool:
+        return self.start <= instant < self.end
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Partitions of equal calendar length from `start` on; weeks begin on the weekday of `start`.
+
+    `start` and `end` are local dates; `end` is the first date that has no partition any more.
+    """
+
+    every: Every
+    start: date
+    timezone: str
+    end: date | None = None
+
+    def __post_init__(self) -> None:
+        if self.every not in KEY_FORMATS:
+            raise SpecError("partitions.every", self.every, "one of hour, day, week")
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise SpecError("partitions.timezone", self.timezone, "an IANA name such as Asia/Tokyo or UTC") from None
+        if self.end is not None and self.end <= self.start:
+            raise SpecError("partitions.end", str(self.end), f"a date after the start, {self.start}")
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which days and weeks begin."""
+        return ZoneInfo(self.timezone)
+
+    @cached_property
+    def origin(self) -> datetime:
+        """The first instant of the first partition."""
+        return self._midnight(self.start)
+
+    @cached_property
+    def length(self) -> int | None:
+        """How many partitions there are in all, or None when the calendar has no end."""
+        if self.end is None:
+            return None
+        last = self.index(self._midnight(self.end) - timedelta(microseconds=1))
+        # A week that the end cuts short is no partition.
+        return last + 1 if self.interval(last).end <= self._midnight(self.end) else last
+
+    def interval(self, index: int) -> Interval:
+        """The instants of the partition at `index` (0 is the first; before the start is negative)."""
+        return Interval(self._edge(index), self._edge(index + 1))
+
+    def index(self, instant: datetime) -> int:
+        """The index of the partition that holds `instant`."""
+        if self.every == "hour":
+            return (instant - self.origin) // _HOUR
+        days = (instant.astimezone(self.zone).date() - self.start).days
+        index = days // _DAYS[self.every]
+        # A clock that goes back across midnight shows the earlier date again.
+        while instant >= self._edge(index + 1):
+            index += 1
+        while instant < self._edge(index):
+            index -= 1
+        return index
+
+    def key(self, index: int) -> str:
+        """The partition key at `index`, as Dagster writes it."""
+        if self.every == "hour":
+            return self._edge(index).astimezone(self.zone).strftime(KEY_FORMATS["hour"])
+        return (self.start + timedelta(days=index * _DAYS[self.every])).isoformat()
+
+    def index_of(self, key: str) -> int:
+        """The index of a partition key.
+
+        Raises: ValueError when the key is not one of this calendar's, or lies outside of it.
+        """
+        try:
+            if self.every == "hour":
+                index = self.index(datetime.strptime(key, KEY_FORMATS["hour"]).astimezone(UTC))
+            else:
+                index = (date.fromisoformat(key) - self.start).days // _DAYS[self.every]
+        except ValueError:
+            index = -1
+        if index < 0 or (self.length is not None and index >= self.length) or self.key(index) != key:
+            span = f"from {self.key(0)} on" + (f" and before {self.end}" if self.end else "")
+            raise ValueError(f"{key!r} is no partition of a calendar with one each {self.every} {span}")
+        return index
+
+    def indices(self, interval: Interval) -> range:
+        """The partitions that share at least one instant with `interval`, also before the start or after the end."""
+        if interval.end <= interval.start:
+            return range(0)
+        return range(self.index(interval.start), self.index(interval.end - timedelta(microseconds=1)) + 1)
+
+    def complete_before(self, instant: datetime) -> range:
+        """The partitions that have ended at `instant`."""
+        ended = max(0, self.index(instant))
+        return range(ended if self.length is None else min(ended, self.length))
+
+    def shift(self, instant: datetime, window: Duration, sign: int) -> datetime:
+        """Move an instant by a calendar period: days and weeks by the wall clock, hours by elapsed time."""
+        if window.unit in ("m", "h"):
+            return instant + sign * window.elapsed
+        local = instant.astimezone(self.zone).replace(tzinfo=None) + sign * window.elapsed
+        return local.replace(tzinfo=self.zone).astimezone(UTC)
+
+    def _edge(self, index: int) -> datetime:
+        if self.every == "hour":
+            return self.origin + index * _HOUR
+        return self._midnight(self.start + timedelta(days=index * _DAYS[self.every]))
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), self.zone).astimezone(UTC)
+
+
+def contiguous(indices: Iterator[int] | list[int]) -> list[range]:
+    """Group sorted indices into runs without a hole."""
+    runs: list[range] = []
+    for index in indices:
+        if runs and runs[-1].stop == index:
+            runs[-1] = range(runs[-1].start, index + 1)
+        else:
+            runs.append(range(index, index + 1))
+    return runs

@@ -1,0 +1,220 @@
+"""What a team declares: event logs and models, as plain values that are valid once they exist.
+
+Belongs here: fields and the rules between them. Does not belong here: YAML, files, Dagster.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+from ml_assets.domain.calendar import Calendar, Every
+from ml_assets.domain.durations import Duration
+from ml_assets.domain.errors import SpecError
+
+#: Columns that labelling adds to each exposure.
+LABEL_COLUMNS = ("label", "label_age", "mature")
+STEPS = ("training_data", "model", "evaluation_data", "metrics")
+_FINER: dict[Every, int] = {"hour": 0, "day": 1, "week": 2}
+
+
+def check_key(key: str, value: str) -> None:
+    """Refuse a name that is not `<service>/<name>`, in letters, digits and underscores."""
+    parts = value.split("/")
+    if len(parts) != 2 or not all(part.isidentifier() and part.isascii() for part in parts):
+        raise SpecError(key, value, "write <service>/<name> in letters, digits and underscores, such as ads/cvr")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of an event log's columns: event time, what identifies a row, and when it could have been known."""
+
+    time: str
+    key: tuple[str, ...]
+    known: str | None = None
+
+
+@dataclass(frozen=True)
+class EventLog:
+    """A time-partitioned table of exposures or of outcomes.
+
+    `location` is a folder below the root of event logs; `lookahead` says how far ahead partitions are listed;
+    `known_delay` how long after an instant a training may still wait for rows of before it.
+    """
+
+    key: str
+    location: str
+    partitions: Calendar
+    lookahead: Duration
+    columns: Columns
+    marker: str = "_SUCCESS"
+    known_delay: timedelta = timedelta(0)
+
+    def __post_init__(self) -> None:
+        check_key("key", self.key)
+        if self.location.startswith("/") or ".." in self.location.split("/"):
+            raise SpecError("location", self.location, "a folder below the root of event logs, such as ads/impressions")
+        if not self.columns.key:
+            raise SpecError("columns.key", list(self.columns.key), "at least one column that identifies a row")
+
+    @property
+    def service(self) -> str:
+        """The first part of the key."""
+        return self.key.split("/")[0]
+
+    @property
+    def partitions_ahead(self) -> int:
+        """How many partitions beyond the present are listed."""
+        unit = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
+        # One more than the quotient: where clocks change, elapsed time reaches one partition further.
+        return -(-self.lookahead.elapsed // unit[self.partitions.every]) + 1
+
+
+@dataclass(frozen=True)
+class Join:
+    """How an outcome finds its exposures: by an exposure `id`, or by `entity` keys such as user and item."""
+
+    columns: tuple[str, ...]
+    by_id: bool
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            raise SpecError("join", {"id" if self.by_id else "entity": []}, "at least one column")
+
+
+@dataclass(frozen=True)
+class Training:
+    """The training window: how long it is, how far before the cutoff it ends, how long an outcome still counts."""
+
+    window: Duration
+    gap: Duration
+    attribution: Duration
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The evaluation window, and after which horizons its outcomes are counted."""
+
+    window: Duration
+    horizons: tuple[Duration, ...]
+
+
+@dataclass(frozen=True)
+class Notebooks:
+    """The notebook of each step, as a path from the project's root."""
+
+    training_data: str = "notebooks/standard/training_data.ipynb"
+    model: str = "notebooks/standard/model.ipynb"
+    evaluation_data: str = "notebooks/standard/evaluation_data.ipynb"
+    metrics: str = "notebooks/standard/metrics.ipynb"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that is trained on each partition and judged at each horizon."""
+
+    name: str
+    exposures: EventLog
+    outcomes: EventLog
+    join: Join
+    training: Training
+    evaluation: Evaluation
+    notebooks: Notebooks = field(default_factory=Notebooks)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_key("name", self.name)
+        self._check_join()
+        self._check_calendars()
+        self._check_windows()
+
+    @property
+    def service(self) -> str:
+        """The first part of the name."""
+        return self.name.split("/")[0]
+
+    @property
+    def partitions(self) -> Calendar:
+        """The model's partitions: those of its exposure log."""
+        return self.exposures.partitions
+
+    @property
+    def logs(self) -> tuple[EventLog, ...]:
+        """The event logs that the model reads, each once."""
+        return (self.exposures,) if self.exposures == self.outcomes else (self.exposures, self.outcomes)
+
+    @cached_property
+    def first_index(self) -> int:
+        """The first partition whose training window lies wholly inside the logs."""
+        calendar = self.partitions
+        begin = max(log.partitions.origin for log in self.logs)
+        index = 0
+        while self.training_start(calendar.interval(index).end) < begin:
+            index += 1
+        return index
+
+    def training_start(self, cutoff: Any) -> Any:
+        """The first instant of the training window that belongs to a cutoff."""
+        before_gap = self.partitions.shift(cutoff, self.training.gap, -1)
+        return self.partitions.shift(before_gap, self.training.window, -1)
+
+    def asset(self, step: str, horizon: Duration | None = None) -> str:
+        """The asset key of a step, such as `ads/cvr/metrics_7d`."""
+        return f"{self.name}/{step}" + (f"_{horizon}" if horizon else "")
+
+    def _check_join(self) -> None:
+        if self.join.by_id and self.exposures.key == self.outcomes.key:
+            raise SpecError(
+                "join.id",
+                list(self.join.columns),
+                "a log joined with itself by id matches every row with itself; join it by entity",
+            )
+
+    def _check_calendars(self) -> None:
+        ours, theirs = self.exposures.partitions, self.outcomes.partitions
+        if ours.timezone != theirs.timezone:
+            raise SpecError("outcomes", self.outcomes.key, f"a log in the time zone of the exposures, {ours.timezone}")
+        if _FINER[theirs.every] > _FINER[ours.every]:
+            raise SpecError("outcomes", self.outcomes.key, f"a log with one partition each {ours.every}, or finer")
+
+    def _check_windows(self) -> None:
+        every = self.partitions.every
+        windows = {"training.window": self.training.window, "evaluation.window": self.evaluation.window}
+        for key, window in {**windows, "training.gap": self.training.gap}.items():
+            if not _is_multiple(window, every):
+                raise SpecError(key, str(window), f"a whole number of partitions: the log has one each {every}")
+        reach = self.training.window.elapsed + self.training.gap.elapsed
+        if reach <= self.training.attribution.elapsed:
+            raise SpecError(
+                "training.window",
+                str(self.training.window),
+                f"window + gap must exceed the attribution ({self.training.attribution}), or no example is mature",
+            )
+        horizons = self.evaluation.horizons
+        if not horizons:
+            raise SpecError("evaluation.horizons", [], "at least one horizon, such as [7d]")
+        if len({h.elapsed for h in horizons}) < len(horizons):
+            raise SpecError("evaluation.horizons", [str(h) for h in horizons], "horizons of different length")
+        longest = max(horizons, key=lambda h: h.elapsed)
+        self._check_lookahead(self.exposures, self.evaluation.window.elapsed, str(self.evaluation.window))
+        ahead = self.evaluation.window.elapsed + longest.elapsed
+        self._check_lookahead(self.outcomes, ahead, f"{self.evaluation.window} + {longest}")
+
+    def _check_lookahead(self, log: EventLog, needed: timedelta, words: str) -> None:
+        if log.lookahead.elapsed < needed:
+            raise SpecError(
+                "evaluation",
+                words,
+                f"reaches further ahead than {log.key} lists partitions (lookahead {log.lookahead}): "
+                f"raise that log's lookahead to at least {words}",
+            )
+
+
+def _is_multiple(window: Duration, every: Every) -> bool:
+    if window.count == 0:
+        return True
+    if every == "hour":
+        return window.elapsed % timedelta(hours=1) == timedelta(0)
+    days = {"d": window.count, "w": 7 * window.count}.get(window.unit)
+    return days is not None and days % (7 if every == "week" else 1) == 0

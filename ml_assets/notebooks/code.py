@@ -1,0 +1,47 @@
+"""Which code a partition was made by: the version of its notebook, and the commit of the project."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_assets.domain.errors import SpecError
+from ml_assets.domain.versions import digest
+
+
+def notebook_version(notebook: Path, config: Mapping[str, Any]) -> str:
+    """A digest of the notebook's code cells and of the configuration it runs with.
+
+    Markdown, outputs and cell metadata do not count.
+    Raises: SpecError when the file is missing, is no notebook, or has no cell tagged `parameters`.
+    """
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        code = ["".join(cell["source"]).strip() for cell in cells if cell["cell_type"] == "code"]
+        tags = [tag for cell in cells for tag in cell["metadata"].get("tags", ())]
+    except FileNotFoundError:
+        raise SpecError("notebooks", str(notebook), "the path of a notebook, from the project's root") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise SpecError("notebooks", str(notebook), f"a Jupyter notebook (version 4); this file is none: {error}") from None
+    if tags.count("parameters") != 1:
+        raise SpecError(
+            "notebooks",
+            str(notebook),
+            f"one cell tagged `parameters` that sets `context = dagstermill.get_context()`; it has {tags.count('parameters')}",
+        )
+    return digest(code, dict(config))
+
+
+def git_commit(root: Path) -> str | None:
+    """The commit of the project, with `+changes` when files differ from it; None outside of a git checkout."""
+    try:
+        described = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return None
+    return described.stdout.strip() or None

@@ -1,0 +1,112 @@
+"""The plain factory: a specification becomes Dagster definitions.
+
+An event log is an external asset: this project never writes it, it reports what arrived. Each step of a model is
+an asset around a notebook.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from ml_assets.domain.durations import Duration
+from ml_assets.domain.spec import EventLog, Model
+from ml_assets.domain.windows import windows_of
+from ml_assets.notebooks.code import notebook_version
+from ml_assets.orchestration.facts import asset_key
+from ml_assets.orchestration.partitions import partitions_definition, window_mappings
+from ml_assets.orchestration.runner import StepAsset, materialize
+
+#: A run holds at most this many partitions, so that what a killed run loses is bounded.
+PARTITIONS_PER_RUN = 10
+
+_DESCRIPTIONS = {
+    "training_data": "Labelled examples of the training window, as known at the cutoff.",
+    "model": "The model trained at the cutoff.",
+    "evaluation_data": "Labelled examples of the evaluation window, which begins at the cutoff.",
+    "metrics": "How well the model of this partition predicted the outcomes.",
+}
+
+
+def event_log_definitions(log: EventLog) -> dg.Definitions:
+    """The asset of an event log, whose partitions reach as far ahead as models need."""
+    spec = dg.AssetSpec(
+        asset_key(log.key),
+        description=f"Event log in {log.location}, one partition each {log.partitions.every}.",
+        group_name=log.service,
+        kinds={"parquet"},
+        partitions_def=partitions_definition(log.partitions, partitions_ahead=log.partitions_ahead),
+    )
+    return dg.Definitions(assets=[spec])
+
+
+def model_definitions(model: Model, project_root: Path) -> dg.Definitions:
+    """The assets of a model: training data, model, and for each horizon evaluation data and metrics.
+
+    Raises: SpecError when a notebook is missing or has no parameters cell.
+    """
+    return dg.Definitions(assets=[_asset_definition(asset) for asset in step_assets(model, project_root)])
+
+
+def step_assets(model: Model, project_root: Path) -> list[StepAsset]:
+    """The steps of a model, upstream first."""
+    result = []
+    for step, horizon in _steps(model):
+        notebook = project_root / getattr(model.notebooks, step)
+        version = notebook_version(notebook, model.config)
+        result.append(StepAsset(model, step, horizon, notebook, version, project_root))
+    return result
+
+
+def code_versions(model: Model, project_root: Path) -> dict[str, str]:
+    """The present code version of each asset of a model."""
+    return {asset.name: asset.code_version for asset in step_assets(model, project_root)}
+
+
+def _steps(model: Model) -> list[tuple[str, Duration | None]]:
+    evaluations = [(step, h) for h in model.evaluation.horizons for step in ("evaluation_data", "metrics")]
+    return [("training_data", None), ("model", None), *evaluations]
+
+
+def _asset_definition(asset: StepAsset) -> dg.AssetsDefinition:
+    model, evaluates = asset.model, asset.horizon is not None
+
+    @dg.asset(
+        key=asset_key(asset.name),
+        description=_description(asset),
+        group_name=model.service,
+        kinds={"jupyter"},
+        partitions_def=partitions_definition(model.partitions, first_index=model.first_index),
+        deps=_deps(asset),
+        code_version=asset.code_version,
+        backfill_policy=dg.BackfillPolicy.multi_run(PARTITIONS_PER_RUN),
+        # At most one evaluation of a model runs at a time; the run queue holds the others.
+        pool=f"{model.name}/evaluation" if evaluates else None,
+        metadata={"notebook": getattr(model.notebooks, asset.step)},
+        required_resource_keys={"events", "artifacts", "executed_notebooks"},
+        output_required=False,
+    )
+    def run(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        yield from materialize(context, asset)
+
+    return run
+
+
+def _description(asset: StepAsset) -> str:
+    words = _DESCRIPTIONS[asset.step]
+    return f"{words} Outcomes count within {asset.horizon} of the exposure." if asset.horizon else words
+
+
+def _deps(asset: StepAsset) -> list[dg.AssetDep]:
+    model, horizon = asset.model, asset.horizon
+    if asset.step == "model":
+        return [dg.AssetDep(asset_key(model.asset("training_data")))]
+    if asset.step == "metrics":
+        return [
+            dg.AssetDep(asset_key(model.asset("model"))),
+            dg.AssetDep(asset_key(model.asset("evaluation_data", horizon))),
+        ]
+    index = model.first_index
+    mappings = window_mappings(model, windows_of(model, index, horizon), index)
+    return [dg.AssetDep(asset_key(log), partition_mapping=mapping) for log, mapping in mappings.items()]

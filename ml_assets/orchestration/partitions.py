@@ -1,0 +1,48 @@
+"""The domain's calendars and windows as Dagster's partitions and partition mappings."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import dagster as dg
+
+from ml_assets.domain.calendar import KEY_FORMATS, Calendar
+from ml_assets.domain.spec import Model
+from ml_assets.domain.windows import Windows
+
+_CRON = {"hour": "0 * * * *", "day": "0 0 * * *"}
+
+
+def partitions_definition(
+    calendar: Calendar, *, first_index: int = 0, partitions_ahead: int = 0
+) -> dg.TimeWindowPartitionsDefinition:
+    """Dagster's partitions of a calendar, from the one at `first_index` on, listed that far beyond the present."""
+    start = calendar.interval(first_index).start.astimezone(calendar.zone)
+    cron = _CRON.get(calendar.every) or f"0 0 * * {start.isoweekday() % 7}"
+    return dg.TimeWindowPartitionsDefinition(
+        start=start.replace(tzinfo=None),
+        end=datetime(calendar.end.year, calendar.end.month, calendar.end.day) if calendar.end else None,
+        cron_schedule=cron,
+        fmt=KEY_FORMATS[calendar.every],
+        timezone=calendar.timezone,
+        end_offset=partitions_ahead,
+    )
+
+
+def window_mappings(model: Model, windows: Windows, index: int) -> dict[str, dg.TimeWindowPartitionMapping]:
+    """By event log: which of its partitions the partition at `index` reads, as offsets for Dagster's graph.
+
+    Where clocks change, the outcome edge may lie one partition further than a fixed offset says; the sensor and the
+    runner therefore ask `domain.windows.needed`, and Dagster's edges serve to show the graph.
+    """
+    calendar = model.partitions
+    intervals = {model.exposures.key: [windows.exposures]}
+    intervals.setdefault(model.outcomes.key, []).append(windows.outcomes)
+    return {
+        key: _mapping([offset for interval in parts for offset in calendar.indices(interval)], index)
+        for key, parts in intervals.items()
+    }
+
+
+def _mapping(indices: Iterable[int], index: int) -> dg.TimeWindowPartitionMapping:
+    indices = list(indices)
+    return dg.TimeWindowPartitionMapping(start_offset=min(indices) - index, end_offset=max(indices) - index)

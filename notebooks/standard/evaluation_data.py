@@ -1,0 +1,32 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Evaluation data
+# Labelled examples of the evaluation window, which begins where the model's knowledge ends. Every label is final: the
+# outcomes of the whole horizon have arrived.
+
+# %% tags=["parameters"]
+import dagstermill
+
+context = dagstermill.get_context()
+
+# %%
+from ml_assets.notebooks.step import Step
+from ml_assets.notebooks.summary import describe_examples
+
+step = Step.of(context)
+examples = step.examples()
+examples.head()
+
+# %%
+step.save(examples)
+step.report(**describe_examples(examples))
+
+# %%
+examples["label"].value_counts().plot.bar(xlabel="label", ylabel="examples");

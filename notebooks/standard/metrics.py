@@ -1,0 +1,48 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Metrics
+# The model of this partition, judged on exposures that it could not know.
+
+# %% tags=["parameters"]
+import dagstermill
+
+context = dagstermill.get_context()
+
+# %%
+from ml_assets.metrics.evaluate import evaluate
+from ml_assets.models.gbdt import load
+from ml_assets.notebooks.step import Step
+from ml_assets.notebooks.summary import describe_metrics
+
+step = Step.of(context)
+model = load(step.files_of("model"))
+examples = step.read("evaluation_data")
+predictions = model.predict(examples)
+
+# %%
+metrics = evaluate(
+    examples["label"].to_numpy(), predictions, horizon=step.horizon, attribution=step.attribution, seed=0
+)
+metrics
+
+# %%
+step.save(metrics)
+step.report(**describe_metrics(metrics))
+
+# %% [markdown]
+# Predicted against observed, by tenths of the examples.
+
+# %%
+import pandas as pd
+
+tenths = pd.Series(predictions).rank(method="first", pct=True).mul(10).clip(upper=9.99).astype(int)
+pd.DataFrame({"predicted": predictions, "observed": examples["label"].to_numpy()}).groupby(tenths).mean().plot(
+    x="predicted", y="observed", marker="o"
+);

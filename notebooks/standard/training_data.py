@@ -1,0 +1,35 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Training data
+# Labelled examples of the training window, each label as it was known at the cutoff.
+
+# %% tags=["parameters"]
+import dagstermill
+
+context = dagstermill.get_context()
+
+# %%
+from ml_assets.notebooks.step import Step
+from ml_assets.notebooks.summary import describe_examples
+
+step = Step.of(context)
+examples = step.examples()
+examples.head()
+
+# %%
+step.save(examples)
+step.report(**describe_examples(examples))
+
+# %% [markdown]
+# The youngest examples look worse than they are: their outcomes are still to come.
+
+# %%
+days_before_cutoff = (examples["label_age"] // 86_400).astype(int)
+examples.groupby(days_before_cutoff)["label"].mean().plot(xlabel="days before the cutoff", ylabel="positive rate");

@@ -1,0 +1,295 @@
+"""The model: what it learns, that equal data make equal bytes, that a saved model is the same model."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.calibration import calibration_curve
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import log_loss, roc_auc_score
+
+from ml_assets.models.gbdt import GbdtConfig, GbdtModel, load, train
+
+FEATURES = ["user", "campaign", "device", "hour", "price", "returning"]
+CONFIG = GbdtConfig(features=FEATURES, categorical=["user"])
+SHORT = GbdtConfig(features=FEATURES, categorical=["user"], rounds=10)
+
+TRAIN_IN_ANOTHER_PROCESS = """
+import pathlib, sys
+import pandas as pd
+from ml_assets.models.gbdt import GbdtConfig, train
+
+examples = pd.read_parquet(sys.argv[1]).sample(frac=1, random_state=5)
+config = GbdtConfig.from_mapping({"features": sys.argv[3].split(), "categorical": ["user"], "rounds": 10})
+train(examples, config).save(pathlib.Path(sys.argv[2]))
+"""
+
+
+@pytest.fixture(scope="module")
+def training(clicks) -> pd.DataFrame:
+    return clicks[:14_000]
+
+
+@pytest.fixture(scope="module")
+def unseen(clicks) -> pd.DataFrame:
+    return clicks[14_000:]
+
+
+@pytest.fixture(scope="module")
+def model(training) -> GbdtModel:
+    return train(training, CONFIG)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def saved(examples: pd.DataFrame, folder: Path, config: GbdtConfig = SHORT) -> dict[str, str]:
+    train(examples, config).save(folder)
+    return hashes(folder)
+
+
+def test_it_finds_most_of_the_signal_that_is_there(model, unseen):
+    best = roc_auc_score(unseen["label"], unseen["probability"])
+    assert roc_auc_score(unseen["label"], model.predict(unseen)) > best - 0.03
+    constant = log_loss(unseen["label"], np.full(len(unseen), unseen["label"].mean()))
+    gain_possible = constant - log_loss(unseen["label"], unseen["probability"])
+    assert constant - log_loss(unseen["label"], model.predict(unseen)) > 0.7 * gain_possible
+
+
+def test_its_probabilities_are_calibrated(model, unseen):
+    predicted = model.predict(unseen)
+    assert predicted.mean() == pytest.approx(unseen["probability"].mean(), abs=0.01)
+    observed, promised = calibration_curve(unseen["label"], predicted, n_bins=5, strategy="quantile")
+    assert np.abs(observed - promised).max() < 0.03
+
+
+def test_it_is_no_worse_than_scikit_learns_boosting(model, training, unseen):
+    as_reference = {"campaign": "category", "device": "category"}
+    features = [name for name in FEATURES if name != "user"]
+    reference = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0)
+    reference.fit(training[features].astype(as_reference), training["label"])
+    theirs = reference.predict_proba(unseen[features].astype(as_reference))[:, 1]
+    assert log_loss(unseen["label"], model.predict(unseen)) < log_loss(unseen["label"], theirs)
+
+
+@pytest.mark.parametrize("categorical", [["user"], []])
+def test_it_learns_next_to_nothing_from_user_ids_that_mean_nothing(categorical):
+    rng = np.random.default_rng(3)
+    noise = pd.DataFrame({"user": rng.integers(0, 5_000, 20_000), "label": rng.random(20_000) < 0.05})
+    model = train(noise[:10_000], GbdtConfig(features=["user"], categorical=categorical))
+    later = noise[10_000:]
+    constant = np.full(len(later), noise["label"][:10_000].mean())
+    assert log_loss(later["label"], model.predict(later)) < log_loss(later["label"], constant) + 0.005
+
+
+def test_a_feature_that_says_nothing_leaves_the_base_rate(training):
+    model = train(training.assign(same=1.0), GbdtConfig(features=["same"]))
+    assert model.predict(pd.DataFrame({"same": [1.0, 2.0, None]})) == pytest.approx([training["label"].mean()] * 3)
+    assert model.importance()["gain"].tolist() == [0.0]
+
+
+def test_importance_ranks_the_features_that_matter(model):
+    importance = model.importance()
+    assert list(importance.columns) == ["feature", "gain"]
+    assert sorted(importance["feature"]) == sorted(FEATURES)
+    assert importance["feature"][0] == "campaign"
+    assert importance["gain"].is_monotonic_decreasing
+    gains = importance.set_index("feature")["gain"]
+    assert gains["returning"] < gains["device"] < gains["campaign"]
+
+
+def test_predictions_are_the_same_to_the_last_bit_after_saving_and_loading(model, unseen, tmp_path):
+    model.save(tmp_path)
+    loaded = load(tmp_path)
+    assert loaded.predict(unseen).tobytes() == model.predict(unseen).tobytes()
+    assert (loaded.config, loaded.label, loaded.encoder) == (model.config, model.label, model.encoder)
+    assert (loaded.rows, loaded.positives) == (14_000, model.positives)
+    loaded.save(tmp_path / "again")
+    assert hashes(tmp_path / "again") == {name: hashes(tmp_path)[name] for name in ("model.txt", "schema.json")}
+
+
+def test_the_order_of_rows_does_not_matter_to_a_byte(training, tmp_path):
+    shuffled = training.sample(frac=1, random_state=1)
+    assert not shuffled.index.equals(training.index)
+    assert saved(training, tmp_path / "one") == saved(shuffled, tmp_path / "two")
+
+
+def test_another_process_saves_the_same_bytes(training, tmp_path):
+    training.to_parquet(tmp_path / "examples.parquet")
+    script = [sys.executable, "-c", TRAIN_IN_ANOTHER_PROCESS]
+    subprocess.run([*script, tmp_path / "examples.parquet", tmp_path / "there", " ".join(FEATURES)], check=True)
+    assert saved(training, tmp_path / "here") == hashes(tmp_path / "there")
+
+
+def test_configs_and_frames_that_mean_the_same_save_the_same_bytes(training, tmp_path):
+    one = GbdtConfig(
+        features=FEATURES, categorical=["user", "hour"], parameters={"eta": 1, "num_leaves": 5}, rounds=5, seed=3
+    )
+    two = GbdtConfig.from_mapping(
+        {
+            "seed": 3,
+            "rounds": 5,
+            "parameters": {"max_leaves": 5, "learning_rate": 1.0},
+            "categorical": ("hour", "user"),
+            "features": tuple(FEATURES),
+        }
+    )
+    reordered = training[sorted(training.columns)].assign(extra="x").reset_index(drop=True)
+    assert saved(training, tmp_path / "one", one) == saved(reordered, tmp_path / "two", two)
+
+
+def test_another_seed_parameter_or_row_saves_other_bytes(training, tmp_path):
+    base = saved(training, tmp_path / "base")
+    others = [
+        saved(training, tmp_path / "seed", GbdtConfig(features=FEATURES, categorical=["user"], rounds=10, seed=1)),
+        saved(
+            training,
+            tmp_path / "parameter",
+            GbdtConfig(features=FEATURES, categorical=["user"], rounds=10, parameters={"num_leaves": 8}),
+        ),
+        saved(training[1:], tmp_path / "row"),
+    ]
+    assert all(other["model.txt"] != base["model.txt"] for other in others)
+
+
+def test_an_unseen_category_is_predicted_as_a_missing_one(model, unseen):
+    new, missing = unseen.assign(campaign="never shown"), unseen.assign(campaign=None)
+    assert model.predict(new).tobytes() == model.predict(missing).tobytes()
+    assert model.predict(new).tobytes() != model.predict(unseen).tobytes()
+
+
+def test_a_row_of_nothing_but_missing_values_has_a_probability(model):
+    (probability,) = model.predict(pd.DataFrame({name: [None] for name in FEATURES}))
+    assert 0 < probability < 1
+
+
+def test_a_row_is_predicted_the_same_alone_and_among_others(model, unseen):
+    together = model.predict(unseen[:50])
+    assert [model.predict(unseen[row : row + 1])[0] for row in range(50)] == together.tolist()
+
+
+def test_integers_are_no_text_in_a_category(model, unseen):
+    with pytest.raises(ValueError, match="column 'user' was fitted on number values and now holds only text values"):
+        model.predict(unseen.assign(user=unseen["user"].astype(str)))
+    as_floats = unseen.assign(user=unseen["user"].astype(float))
+    assert model.predict(as_floats).tobytes() == model.predict(unseen).tobytes()
+
+
+def test_an_empty_frame_has_no_predictions_but_needs_its_columns(model, unseen):
+    assert model.predict(unseen[:0]).shape == (0,)
+    assert model.predict(pd.DataFrame(columns=FEATURES)).shape == (0,)
+    with pytest.raises(ValueError, match="column 'user' is missing"):
+        model.predict(pd.DataFrame())
+
+
+def test_a_name_outside_ascii_is_a_feature_like_any_other(training, unseen, tmp_path):
+    config = GbdtConfig(features=["価格", "hour"], rounds=5)
+    model = train(training.rename(columns={"price": "価格"}), config)
+    model.save(tmp_path)
+    renamed = unseen.rename(columns={"price": "価格"})
+    assert load(tmp_path).predict(renamed).tobytes() == model.predict(renamed).tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["bool", "float64", "Int64", "boolean", "object"])
+def test_labels_of_any_numeric_type_mean_the_same(training, dtype):
+    config = GbdtConfig(features=["price"], rounds=3)
+    assert train(training.astype({"label": dtype}), config).text == train(training, config).text
+
+
+@pytest.mark.parametrize(
+    ("labels", "refusal"),
+    [
+        ([], "there are no training rows"),
+        ([0, 0, 0], "label 'label' has one class only: 0 positive and 3 negative rows"),
+        ([1, 1], "label 'label' has one class only: 2 positive and 0 negative rows"),
+        ([0, 1, None, np.nan], "label 'label' is missing in 2 of 4 rows: expected 0 or 1"),
+        ([0, 1, 2], r"label 'label' holds \[2.0\]: expected only 0 and 1"),
+        (["0", "1"], r"column 'label' holds '0' \(str\): expected numbers"),
+    ],
+)
+def test_labels_that_nothing_can_be_learned_from_are_refused(labels, refusal):
+    examples = pd.DataFrame({"price": np.arange(len(labels), dtype=float), "label": labels})
+    with pytest.raises(ValueError, match=refusal):
+        train(examples, GbdtConfig(features=["price"]))
+
+
+def test_a_missing_feature_or_label_column_is_refused_with_those_present(training):
+    with pytest.raises(ValueError, match=r"column 'age' is missing; the columns present are \['user', "):
+        train(training, GbdtConfig(features=["age"]))
+    with pytest.raises(ValueError, match=r"column 'bought' is missing; the columns present are \['user', "):
+        train(training, GbdtConfig(features=["price"]), label="bought")
+
+
+def test_the_label_as_a_feature_is_refused(training):
+    with pytest.raises(ValueError, match="'label' is both the label and a feature"):
+        train(training, GbdtConfig(features=["price", "label"]))
+
+
+def test_a_value_that_lightgbm_refuses_is_named_with_its_reason(training):
+    with pytest.raises(ValueError, match=r"refused .* \{'num_leaves': 1\}: .*num_leaves"):
+        train(training, GbdtConfig(features=["price"], parameters={"num_leaves": 1}))
+
+
+@pytest.mark.parametrize(
+    ("config", "refusal"),
+    [
+        (["price"], "config is ['price']: expected a mapping"),
+        ({}, "config key 'features' is missing: expected a list of column names"),
+        ({"features": []}, "config key 'features' is []: expected at least one column name"),
+        ({"features": "price"}, "config key 'features' is 'price': expected a list of column names"),
+        ({"features": ["a", 1]}, "config key 'features' is ['a', 1]: expected a list of column names"),
+        ({"features": ["a", "b", "a"]}, "expected each name once, but ['a'] repeat"),
+        ({"features": ["a b"]}, "config key 'features' names 'a b': expected names without spaces"),
+        ({"features": ["a\n"]}, "config key 'features' names 'a\\n': expected names without spaces"),
+        ({"features": ['a"']}, "config key 'features' names 'a\"': expected names without spaces"),
+        ({"features": [""]}, "config key 'features' names '': expected names without spaces"),
+        ({"feature": ["a"]}, "config key 'feature' (value ['a']) is unknown (did you mean 'features'?): expected"),
+        ({"features": ["a"], "zzz": 1}, "config key 'zzz' (value 1) is unknown: expected features, categorical,"),
+        ({"features": ["a"], 3: 1}, "config key 3 (value 1) is unknown"),
+        ({"features": ["user"], "categorical": ["users"]}, "names 'users': expected names among the features (did you"),
+        ({"features": ["a"], "categorical": None}, "config key 'categorical' is None: expected a list"),
+        ({"features": ["a"], "parameters": [1]}, "config key 'parameters' is [1]: expected a mapping"),
+        ({"features": ["a"], "parameters": {"seed": 1}}, "parameter 'seed' is 1, but it is fixed: set the config key"),
+        ({"features": ["a"], "rounds": 0}, "config key 'rounds' is 0: expected an integer from 1"),
+        ({"features": ["a"], "rounds": 10.0}, "config key 'rounds' is 10.0: expected an integer from 1"),
+        ({"features": ["a"], "rounds": True}, "config key 'rounds' is True: expected an integer from 1"),
+        ({"features": ["a"], "seed": -1}, "config key 'seed' is -1: expected an integer from 0 to 2147483647"),
+        ({"features": ["a"], "seed": 2**31}, "config key 'seed' is 2147483648: expected an integer from 0"),
+        ({"features": ["a"], "seed": "1"}, "config key 'seed' is '1': expected an integer from 0"),
+    ],
+)
+def test_a_config_is_refused_by_the_key_the_value_and_what_would_be_right(config, refusal):
+    with pytest.raises(ValueError) as refused:
+        GbdtConfig.from_mapping(config)
+    assert refusal in str(refused.value)
+
+
+def test_a_config_of_features_alone_is_enough():
+    assert GbdtConfig.from_mapping({"features": ["a"]}) == GbdtConfig(["a"], [], {}, rounds=100, seed=0)
+
+
+def test_a_config_does_not_change_with_the_mapping_that_it_was_parsed_from():
+    given = {"features": ["a"], "parameters": {"num_leaves": 3}}
+    config = GbdtConfig.from_mapping(given)
+    given["features"].append("b")
+    given["parameters"]["num_leaves"] = 4
+    assert (config.features, config.parameters) == (["a"], {"num_leaves": 3})
+
+
+def test_a_model_with_the_schema_of_another_is_not_loaded(training, tmp_path):
+    for name, rows in {"one": training, "two": training[1:]}.items():
+        train(rows, SHORT).save(tmp_path / name)
+    (tmp_path / "two" / "schema.json").replace(tmp_path / "one" / "schema.json")
+    with pytest.raises(ValueError, match="one was edited, or they are of two models"):
+        load(tmp_path / "one")
+
+
+def test_a_saved_model_is_two_text_files(model, tmp_path):
+    model.save(tmp_path)
+    assert (tmp_path / "model.txt").read_text(encoding="utf-8").startswith("tree\nversion=")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.txt", "schema.json"]
