@@ -1,5 +1,6 @@
 """Composition root: what is loaded, and with which resources."""
 
+import warnings
 from pathlib import Path
 
 import dagster as dg
@@ -9,6 +10,10 @@ from ml_assets.components.evaluated_model import event_logs
 from ml_assets.orchestration.resources import Storage, default_resources
 from ml_assets.orchestration.sensors import service_sensor
 
+# Dagster warns of its beta features once for each asset that uses one; versions are locked, so nothing changes unseen.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+
 PROJECT_ROOT = Path(__file__).parent.parent
 
 
@@ -17,9 +22,10 @@ def build_definitions(tree: dg.ComponentTree, resources: dict[str, Storage] | No
 
     Args: `resources`: others than the default ones, as tests and deployments need.
     """
+    assets = tree.build_defs()
     logs = event_logs(tree)
     models = [component.to_spec(logs) for component in tree.get_all_components(EvaluatedModel)]
-    services = sorted({item.service for item in (*logs.values(), *models)})
+    services = sorted({log.service for log in logs.values()} | {model.service for model in models})
     sensors = [
         service_sensor(
             service,
@@ -30,10 +36,8 @@ def build_definitions(tree: dg.ComponentTree, resources: dict[str, Storage] | No
         for service in services
     ]
     # Steps run in the run's own process: what costs is the notebooks, and each has a process of its own.
-    rest = dg.Definitions(
-        resources=resources or default_resources(), sensors=sensors, executor=dg.in_process_executor
-    )
-    return dg.Definitions.merge(tree.build_defs(), rest)
+    rest = dg.Definitions(resources=resources or default_resources(), sensors=sensors, executor=dg.in_process_executor)
+    return dg.Definitions.merge(assets, rest)
 
 
 @dg.definitions

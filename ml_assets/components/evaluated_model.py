@@ -4,9 +4,10 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 import dagster as dg
+from pydantic import Field
 
 from ml_assets.components.event_log import EventLog
-from ml_assets.components.reading import refusing
+from ml_assets.components.reading import DurationText, refusing
 from ml_assets.domain import spec
 from ml_assets.domain.durations import parse_duration
 from ml_assets.domain.errors import SpecError
@@ -23,16 +24,16 @@ class JoinModel(dg.Model, dg.Resolvable):
 class TrainingModel(dg.Model, dg.Resolvable):
     """The training window, the gap between its end and the cutoff, and how long an outcome counts."""
 
-    window: str
-    attribution: str
-    gap: str = "0d"
+    window: DurationText
+    attribution: DurationText
+    gap: DurationText = "0d"
 
 
 class EvaluationModel(dg.Model, dg.Resolvable):
     """The evaluation window, and the horizons at which its outcomes are counted."""
 
-    window: str
-    horizons: list[str]
+    window: DurationText
+    horizons: list[DurationText]
 
 
 class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
@@ -44,8 +45,8 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
     join: JoinModel
     training: TrainingModel
     evaluation: EvaluationModel
-    notebooks: dict[Literal["training_data", "model", "evaluation_data", "metrics"], str] = {}
-    config: dict[str, Any] = {}
+    notebooks: dict[Literal["training_data", "model", "evaluation_data", "metrics"], str] = Field(default_factory=dict)
+    config: dict[str, Any] = Field(default_factory=dict)
 
     def to_spec(self, logs: dict[str, spec.EventLog]) -> spec.Model:
         """The declaration as a value of the domain.
@@ -94,4 +95,8 @@ def _join(join: JoinModel) -> spec.Join:
     if (join.id is None) == (join.entity is None):
         given = {name: columns for name, columns in join.model_dump().items() if columns is not None}
         raise SpecError("join", given, "either {id: [columns]} or {entity: [columns]}")
-    return spec.Join(tuple(join.id), by_id=True) if join.id is not None else spec.Join(tuple(join.entity or ()), by_id=False)
+    return (
+        spec.Join(tuple(join.id), by_id=True)
+        if join.id is not None
+        else spec.Join(tuple(join.entity or ()), by_id=False)
+    )

@@ -1,10 +1,10 @@
 """The `EventLog` component: reads the declaration of an event log."""
 
-from typing import Literal
+from typing import Any, Literal, Self
 
 import dagster as dg
 
-from ml_assets.components.reading import date_of, refusing
+from ml_assets.components.reading import DurationText, date_of, refusing
 from ml_assets.domain import spec
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import parse_duration
@@ -40,10 +40,18 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
     key: str
     location: str
     partitions: PartitionsModel
-    lookahead: str
+    lookahead: DurationText
     columns: ColumnsModel
-    known_delay: str = "0h"
+    known_delay: DurationText = "0h"
     arrival: ArrivalModel = ArrivalModel()
+
+    @classmethod
+    def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> Self:
+        """Read and check the declaration where its file is known: models use it from other files."""
+        component = super().load(attributes, context)
+        with refusing(context):
+            component.to_spec()
+        return component
 
     def to_spec(self) -> spec.EventLog:
         """The declaration as a value of the domain.
@@ -67,5 +75,4 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The asset of this log."""
-        with refusing(context):
-            return event_log_definitions(self.to_spec())
+        return event_log_definitions(self.to_spec())

@@ -9,6 +9,10 @@ import dagster as dg
 from ml_assets.domain.errors import SpecError
 
 
+#: A duration as YAML gives it: a number without a unit arrives as a number, and is refused as a duration.
+DurationText = str | int
+
+
 class DefsFileError(Exception):
     """A defs.yaml holds a value that cannot be accepted. The message names file, key, value and what would be right."""
 

@@ -15,7 +15,7 @@ def hash_frame(frame: pd.DataFrame) -> str:
     Raises: TypeError when a column holds values that have no hash (lists, dicts).
     """
     schema = [(str(name), str(dtype)) for name, dtype in frame.dtypes.items()]
-    rows = pd.util.hash_pandas_object(frame, index=False).to_numpy(np.uint64)
+    rows = pd.util.hash_pandas_object(_with_one_nan(frame), index=False).to_numpy(np.uint64)
     result = hashlib.blake2b(repr(schema).encode(), digest_size=8)
     result.update(np.sort(rows).tobytes())
     return result.hexdigest()
@@ -29,3 +29,11 @@ def hash_files(files: Iterable[Path], *, relative_to: Path) -> str:
         result.update(f"{path.relative_to(relative_to).as_posix()}\0{len(content)}\0".encode())
         result.update(content)
     return result.hexdigest()
+
+
+def _with_one_nan(frame: pd.DataFrame) -> pd.DataFrame:
+    """NaN has many bit patterns, of which arithmetic leaves any and Parquet keeps one."""
+    result = frame.copy(deep=False)
+    for name in frame.select_dtypes(np.floating):
+        result[name] = frame[name].where(frame[name].notna())
+    return result

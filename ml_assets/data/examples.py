@@ -8,6 +8,8 @@ from pathlib import Path
 import duckdb
 import ibis
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from ibis import ir
 from ibis.backends.duckdb import Backend
 
@@ -40,7 +42,7 @@ def read_examples(
     within: timedelta,
     observed_until: datetime,
 ) -> pd.DataFrame:
-    """The labelled examples, ordered by event time and key.
+    """The labelled examples, ordered by event time, key, and then by the other columns: the same rows, the same order.
 
     Returns: one row per exposure: the exposure log's columns, `label`, `label_age` (seconds) and `mature`.
     Raises: EventLogError when a file lacks a column or an event time has no time zone.
@@ -61,7 +63,7 @@ def read_examples(
         within=within,
         observed_until=observed_until,
     )
-    return examples.order_by([names.time, *names.key]).to_pandas()
+    return examples.order_by(list(dict.fromkeys((names.time, *names.key, *examples.columns)))).to_pandas()
 
 
 def _table(connection: Backend, log: LogFiles, keys: Sequence[str]) -> ir.Table:
@@ -87,4 +89,12 @@ def _check_columns(table: ir.Table, log: LogFiles, keys: Sequence[str]) -> None:
         if not dtype.is_timestamp() or dtype.timezone is None:
             raise EventLogError(
                 f"event log {log.key}: column {name} is of type {dtype}; write timestamps with a time zone (UTC)"
+            )
+    for path in log.files:
+        # Beside files that have a time zone, DuckDB takes these for UTC.
+        types = {field.name: field.type for field in pq.read_schema(path)}
+        naive = [name for name in times if pa.types.is_timestamp(types.get(name, pa.null())) and types[name].tz is None]
+        if naive:
+            raise EventLogError(
+                f"event log {log.key}: {path} has {naive} without a time zone; write timestamps with a time zone (UTC)"
             )

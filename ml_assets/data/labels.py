@@ -29,14 +29,16 @@ class Selection:
 def select_events(log: ir.Table, selection: Selection) -> ir.Table:
     """The rows of a log that count, as of an instant.
 
-    Where the log has a known time, the newest row known of each key wins: a correction is an appended row.
+    Where the log has a known time, the newest row known of each key wins: a correction is an appended row. Of rows
+    that became known at once, the greatest wins, compared by event time and then by the other columns.
     """
     columns = selection.columns
     if columns.known is not None:
         if selection.known_before is not None:
             log = log.filter(log[columns.known] < ibis.literal(selection.known_before))
-        newest = ibis.window(group_by=list(columns.key), order_by=ibis.desc(columns.known))
-        log = log.mutate(_version=ibis.row_number().over(newest)).filter(ibis._["_version"] == 0).drop("_version")
+        order = dict.fromkeys((columns.known, columns.time, *sorted(log.columns)))
+        newest = ibis.window(group_by=list(columns.key), order_by=[ibis.desc(name) for name in order])
+        log = log.filter(ibis.row_number().over(newest) == 0)
     time = log[columns.time]
     return log.filter(
         time >= ibis.literal(selection.interval.start),
@@ -63,7 +65,8 @@ def label_examples(
     of `within` had passed by then. Rows: those of `exposures`, each once.
     Raises: ValueError when a log has a column of one of these names.
     """
-    taken = [name for name in (*LABEL_COLUMNS, _TIMES) if name in exposures.columns]
+    # Engines tell no case apart in names.
+    taken = [name for name in exposures.columns if name.lower() in (*LABEL_COLUMNS, _TIMES)]
     if taken:
         raise ValueError(f"the exposure log has columns {taken}, which labelling adds; rename them in the log")
     # One row per key, so that the join keeps each exposure once and reads each log once.
@@ -71,14 +74,12 @@ def label_examples(
     joined = exposures.left_join(times, list(keys), rname="_outcome_{name}")
     start = joined[exposure_time]
     end = start + ibis.interval(seconds=int(within.total_seconds()))
-    hits = joined[_TIMES].filter(
-        lambda t: ((t >= start) if by_id else (t > start)) & (t < end)
-    )
+    hits = joined[_TIMES].filter(lambda t: ((t >= start) if by_id else (t > start)) & (t < end))
     label = ibis.coalesce(hits.length(), 0) > 0
-    age = ibis.literal(observed_until).epoch_seconds() - start.epoch_seconds()
+    age = ibis.literal(observed_until).delta(start, unit="microsecond") / 1_000_000
     return joined.select(
         *exposures.columns,
         label=label.cast("int8"),
-        label_age=age.cast("float64"),
+        label_age=age,
         mature=end <= ibis.literal(observed_until),
     )

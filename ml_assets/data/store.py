@@ -53,7 +53,9 @@ class ArtifactStore:
         """
         folder = self.folder(asset, partition, run_id)
         if (folder / MANIFEST).exists():
-            raise ArtifactError(f"{asset} {partition} has been published by run {run_id}; launch a new run to remake it")
+            raise ArtifactError(
+                f"{asset} {partition} has been published by run {run_id}; launch a new run to remake it"
+            )
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
@@ -62,7 +64,9 @@ class ArtifactStore:
     def publish(self, folder: Path, manifest: Mapping[str, Any]) -> Artifact:
         """Write the manifest, after which the version exists."""
         sizes = {
-            path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()
+            path.relative_to(folder).as_posix(): path.stat().st_size
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
         }
         full = {**manifest, "files": sizes}
         draft = folder / f".{MANIFEST}"

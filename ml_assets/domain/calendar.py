@@ -54,8 +54,12 @@ class Calendar:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError):
             raise SpecError("partitions.timezone", self.timezone, "an IANA name such as Asia/Tokyo or UTC") from None
-        if self.end is not None and self.end <= self.start:
-            raise SpecError("partitions.end", str(self.end), f"a date after the start, {self.start}")
+        first_end = self.start + timedelta(days=_DAYS.get(self.every, 1))
+        if self.end is not None and self.end < first_end:
+            raise SpecError("partitions.end", str(self.end), f"{first_end} or later, so that there is a partition")
+        if self.every == "hour" and not self._has_whole_hours():
+            # Dagster contradicts itself there: hours listed as 02:30..03:30 have the window 03:00..04:00.
+            raise SpecError("partitions.timezone", self.timezone, "for hours, one whose clocks change by whole hours")
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -68,13 +72,18 @@ class Calendar:
         return self._midnight(self.start)
 
     @cached_property
+    def finish(self) -> datetime | None:
+        """The instant from which on there is no partition, or None when the calendar has no end."""
+        return self._midnight(self.end) if self.end else None
+
+    @cached_property
     def length(self) -> int | None:
         """How many partitions there are in all, or None when the calendar has no end."""
-        if self.end is None:
+        if self.finish is None:
             return None
-        last = self.index(self._midnight(self.end) - timedelta(microseconds=1))
+        last = self.index(self.finish - timedelta(microseconds=1))
         # A week that the end cuts short is no partition.
-        return last + 1 if self.interval(last).end <= self._midnight(self.end) else last
+        return last + 1 if self.interval(last).end <= self.finish else last
 
     def interval(self, index: int) -> Interval:
         """The instants of the partition at `index` (0 is the first; before the start is negative)."""
@@ -128,11 +137,22 @@ class Calendar:
         return range(ended if self.length is None else min(ended, self.length))
 
     def shift(self, instant: datetime, window: Duration, sign: int) -> datetime:
-        """Move an instant by a calendar period: days and weeks by the wall clock, hours by elapsed time."""
-        if window.unit in ("m", "h"):
+        """Move an instant by a calendar period: days and weeks by the wall clock, hours by elapsed time.
+
+        Days begin where days begin, also where a clock skips midnight.
+        """
+        if window.unit in ("m", "h") or window.count == 0:
             return instant + sign * window.elapsed
-        local = instant.astimezone(self.zone).replace(tzinfo=None) + sign * window.elapsed
-        return local.replace(tzinfo=self.zone).astimezone(UTC)
+        local = instant.astimezone(self.zone)
+        if self.every != "hour" and instant == self._midnight(local.date()):
+            return self._midnight(local.date() + sign * window.elapsed)
+        moved = local.replace(tzinfo=None) + sign * window.elapsed
+        return moved.replace(tzinfo=self.zone).astimezone(UTC)
+
+    def _has_whole_hours(self) -> bool:
+        """Whether no clock change of the ten years from the start on moves where hours begin."""
+        days = (self.start + timedelta(days=days) for days in range(0, 3660, 30))
+        return len({datetime.combine(day, time(), UTC).astimezone(self.zone).minute for day in days}) == 1
 
     def _edge(self, index: int) -> datetime:
         if self.every == "hour":

@@ -64,11 +64,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Status:
-    """A state and its cause in words; `inputs` is the digest of the inputs as they are now, where known."""
+    """A state and its cause in words.
+
+    `inputs`: digest of the inputs as they are now, where known. `missing`: the event partitions that it waits for, as
+    indices by log key.
+    """
 
     state: State
     why: str = ""
     inputs: str | None = None
+    missing: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,7 @@ class _Judge:
             for horizon in model.evaluation.horizons:
                 data = self._evaluation_data(index, partition, horizon, trained)
                 found[model.asset("evaluation_data", horizon)][partition] = data
-                found[model.asset("metrics", horizon)][partition] = self._metrics(partition, horizon, data)
+                found[model.asset("metrics", horizon)][partition] = self._metrics(partition, horizon, data, trained)
         for asset in (asset for chain in _chains(model) for asset in chain):
             found.setdefault(asset, {})
         return dict(found)
@@ -187,9 +192,10 @@ class _Judge:
         asset = self.model.asset(step, horizon)
         state = maturity(self.model, windows_of(self.model, index, horizon), self.facts.arrived)
         if not state.mature:
-            made = self._made(asset, partition)
-            missing = describe_missing(self.model, state.missing)
-            return Status(State.DONE if made else State.WAITING, f"for {missing}", made and made.inputs)
+            if made := self._made(asset, partition):
+                return Status(State.DONE, inputs=made.inputs)
+            why = f"for {describe_missing(self.model, state.missing)}"
+            return Status(State.WAITING, why, missing=state.missing)
         changed = State.OUTDATED if horizon is None else State.DUE
         return self._settle(asset, partition, training_inputs(state.inputs), "its event partitions changed", changed)
 
@@ -207,20 +213,21 @@ class _Judge:
             return Status(State.WAITING, f"for the model of {partition} ({trained.state})")
         return status
 
-    def _metrics(self, partition: str, horizon: Duration, data: Status) -> Status:
+    def _metrics(self, partition: str, horizon: Duration, data: Status, trained: Status) -> Status:
         asset = self.model.asset("metrics", horizon)
         evaluation_data = self._made(self.model.asset("evaluation_data", horizon), partition)
         model = self._made(self.model.asset("model"), partition)
-        if evaluation_data is None or model is None:
+        if evaluation_data is None:
             return self._follow(asset, partition, data, "evaluation data")
+        if model is None:
+            # Evaluation data that was launched by hand.
+            return self._follow(asset, partition, trained, "model", behind=State.WAITING)
         if data.state is not State.DONE and data.state is not State.OUTDATED:
             # Whether the rows change is known only when the evaluation data has been made again.
             return self._follow(asset, partition, data, "evaluation data", behind=State.WAITING)
         return self._settle(asset, partition, metrics_inputs(evaluation_data, model), "its inputs changed", State.DUE)
 
-    def _follow(
-        self, asset: str, partition: str, upstream: Status, name: str, *, behind: State = State.DUE
-    ) -> Status:
+    def _follow(self, asset: str, partition: str, upstream: Status, name: str, *, behind: State = State.DUE) -> Status:
         """The status of an asset whose upstream partition is not there yet."""
         if partition in self.facts.running.get(asset, ()):
             return Status(State.RUNNING)
@@ -238,7 +245,9 @@ class _Judge:
             return Status(State.RUNNING, inputs=wanted)
         if made and made.inputs == wanted:
             outdated = made.code is not None and made.code != code
-            return Status(State.OUTDATED if outdated else State.DONE, "its notebook changed" if outdated else "", wanted)
+            return Status(
+                State.OUTDATED if outdated else State.DONE, "its notebook changed" if outdated else "", wanted
+            )
         if failed and failed.inputs == wanted and failed.code == code:
             return Status(State.FAILED, "on its present inputs", wanted)
         if made:

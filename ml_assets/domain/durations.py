@@ -30,7 +30,7 @@ class Duration:
         return f"{self.count}{self.unit}"
 
 
-def parse_duration(text: str, *, key: str, zero: bool = False) -> Duration:
+def parse_duration(text: object, *, key: str, zero: bool = False) -> Duration:
     """Read a duration such as `7d`.
 
     Args: `key` names the place in the specification for the error; `zero` allows `0d`.

@@ -61,4 +61,6 @@ def describe_spans(calendar: Calendar, indices: Iterable[int]) -> str:
 def describe_missing(model: Model, missing: Mapping[str, Iterable[int]]) -> str:
     """Name missing event partitions in words: `ads/conversions 2026-01-14..2026-01-20`."""
     logs = {log.key: log for log in model.logs}
-    return ", ".join(f"{key} {describe_spans(logs[key].partitions, indices)}" for key, indices in missing.items() if indices)
+    return ", ".join(
+        f"{key} {describe_spans(logs[key].partitions, indices)}" for key, indices in missing.items() if indices
+    )

@@ -177,6 +177,8 @@ class Model:
             raise SpecError("outcomes", self.outcomes.key, f"a log in the time zone of the exposures, {ours.timezone}")
         if _FINER[theirs.every] > _FINER[ours.every]:
             raise SpecError("outcomes", self.outcomes.key, f"a log with one partition each {ours.every}, or finer")
+        if theirs.every == "week" and (theirs.start - ours.start).days % 7:
+            raise SpecError("outcomes", self.outcomes.key, f"a log whose weeks begin on the weekday of {ours.start}")
 
     def _check_windows(self) -> None:
         every = self.partitions.every
@@ -197,16 +199,16 @@ class Model:
         if len({h.elapsed for h in horizons}) < len(horizons):
             raise SpecError("evaluation.horizons", [str(h) for h in horizons], "horizons of different length")
         longest = max(horizons, key=lambda h: h.elapsed)
-        self._check_lookahead(self.exposures, self.evaluation.window.elapsed, str(self.evaluation.window))
-        ahead = self.evaluation.window.elapsed + longest.elapsed
-        self._check_lookahead(self.outcomes, ahead, f"{self.evaluation.window} + {longest}")
+        window = self.evaluation.window
+        self._check_lookahead("window", self.exposures, window.elapsed, str(window))
+        self._check_lookahead("horizons", self.outcomes, window.elapsed + longest.elapsed, f"{window} + {longest}")
 
-    def _check_lookahead(self, log: EventLog, needed: timedelta, words: str) -> None:
+    def _check_lookahead(self, key: str, log: EventLog, needed: timedelta, words: str) -> None:
         if log.lookahead.elapsed < needed:
             raise SpecError(
-                "evaluation",
+                f"evaluation.{key}",
                 words,
-                f"reaches further ahead than {log.key} lists partitions (lookahead {log.lookahead}): "
+                f"it reaches further ahead than {log.key} lists partitions (lookahead {log.lookahead}): "
                 f"raise that log's lookahead to at least {words}",
             )
 

@@ -4,7 +4,7 @@ from ml_assets.metrics.metric import Metric, Values
 from ml_assets.metrics.weighted import weighted_mean
 
 
-def base_rate(label: Values, prediction: Values, weight: Values) -> Values:
+def base_rate(label: Values, prediction: Values, weight: Values) -> Values:  # noqa: ARG001
     """Mean label; the predictions are not looked at.
 
     Shapes: label (n,), prediction (n,), weight (..., n) -> (...). Unit: outcomes per example, from 0 to 1.

@@ -35,6 +35,6 @@ def sums_by_group(group: Values, values: Values) -> Values:
     >>> sums_by_group(np.array([0.9, 0.1, 0.9]), np.array([1.0, 2.0, 3.0]))
     array([2., 4.])
     """
-    order = np.argsort(group, kind="stable")
+    order = np.argsort(group, kind="stable")  # linear on the sorted predictions that an evaluation passes
     starts = np.flatnonzero(np.diff(group[order], prepend=np.nan))  # the first difference is NaN, which is not zero
     return np.add.reduceat(np.take(values, order, axis=-1), starts, axis=-1)

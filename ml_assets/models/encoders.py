@@ -15,7 +15,7 @@ from pandas.api import types
 
 Category = str | bool | int | float
 
-# 7 and 7.0 are one category, since a column of whole numbers with a gap in it arrives as floats; "7" and True are others.
+# 7 and 7.0 are one category, since a column of whole numbers with a gap arrives as floats; "7" and True are others.
 _FAMILY: dict[type, str] = {str: "text", bool: "boolean", int: "number", float: "number"}
 
 
@@ -57,8 +57,10 @@ class Encoder:
 
     @classmethod
     def fit(cls, frame: pd.DataFrame, features: Sequence[str], categorical: Collection[str] = ()) -> "Encoder":
-        """Learn the categories of the features named in `categorical` and of those with a text, category or boolean
-        dtype; the other features are numbers. ValueError names a column that is missing or cannot be a feature.
+        """Learn the categories of the training rows.
+
+        Categorical are the features named so, and those with a text, category or boolean dtype; the others are
+        numbers. ValueError names a column that is missing or cannot be a feature.
         """
         strangers = [name for name in categorical if name not in features]
         if strangers:

@@ -78,11 +78,9 @@ class GbdtModel:
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the probability of a positive label for each row, shape (n,)."""
-        encoded = self.encoder.transform(frame)
-        if encoded.empty:
-            return np.empty(0)
+        matrix = self.encoder.transform(frame).to_numpy()
         # One thread: a process that forks after LightGBM started a thread pool can hang.
-        return np.asarray(self._booster.predict(encoded.to_numpy(), num_threads=1), dtype="float64")
+        return np.asarray(self._booster.predict(matrix, num_threads=1), dtype="float64")
 
     def importance(self) -> pd.DataFrame:
         """Return columns feature and gain (the total that splits on it gained), the largest gain first."""

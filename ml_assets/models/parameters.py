@@ -17,7 +17,8 @@ DEFAULTS: dict[str, Any] = {
     "lambda_l2": 5.0,
     "feature_fraction_bynode": 0.7,
     "cat_smooth": 20.0,
-    "cat_l2": 100.0,
+    "cat_l2": 200.0,
+    "max_cat_threshold": 16,
 }
 
 # Name: type, then LightGBM's other names for it. Merging needs one name each: of two, LightGBM silently drops one.
@@ -91,8 +92,9 @@ _WANTED = {int: "an integer", float: "a finite number", bool: "true or false", s
 
 
 def resolve(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters under LightGBM's main names, sorted; ValueError names one that is unknown, fixed, given
-    twice or of the wrong type. Ranges are LightGBM's to check, in training.
+    """Return the parameters under LightGBM's main names, sorted.
+
+    ValueError names one that is unknown, fixed, given twice or of the wrong type. Ranges are LightGBM's to check.
     """
     resolved: dict[str, Any] = {}
     for given, value in parameters.items():

@@ -23,12 +23,15 @@ def notebook_version(notebook: Path, config: Mapping[str, Any]) -> str:
     except FileNotFoundError:
         raise SpecError("notebooks", str(notebook), "the path of a notebook, from the project's root") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise SpecError("notebooks", str(notebook), f"a Jupyter notebook (version 4); this file is none: {error}") from None
+        raise SpecError(
+            "notebooks", str(notebook), f"a Jupyter notebook (version 4); this file is none: {error}"
+        ) from None
     if tags.count("parameters") != 1:
         raise SpecError(
             "notebooks",
             str(notebook),
-            f"one cell tagged `parameters` that sets `context = dagstermill.get_context()`; it has {tags.count('parameters')}",
+            "a notebook with one cell tagged `parameters`, which sets `context = dagstermill.get_context()`; "
+            f"it has {tags.count('parameters')}",
         )
     return digest(code, dict(config))
 

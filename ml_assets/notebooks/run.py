@@ -23,9 +23,7 @@ class NotebookError(Exception):
     """A notebook failed. The message names its cell and shows the traceback."""
 
 
-def run_notebook(
-    context: dg.AssetExecutionContext, *, notebook: Path, order: StepOrder, executed: Path
-) -> StepResult:
+def run_notebook(context: dg.AssetExecutionContext, *, notebook: Path, order: StepOrder, executed: Path) -> StepResult:
     """Run a notebook and keep its executed copy, whether it succeeds or fails.
 
     Args: `executed`: where the executed notebook is kept.
@@ -56,7 +54,9 @@ def run_notebook(
             shutil.rmtree(Path(tempfile.gettempdir()) / "dagstermill" / context.run_id, ignore_errors=True)
         result = _result(Path(work) / RESULT_FILE)
     if result.data_version is None:
-        raise NotebookError(f"{notebook.name} saved nothing for {order.asset} {order.partition}: end it with step.save(...)")
+        raise NotebookError(
+            f"{notebook.name} saved nothing for {order.asset} {order.partition}: end it with step.save(...)"
+        )
     return result
 
 
@@ -72,7 +72,9 @@ def _keep(work: Path, executed: Path) -> None:
         notebook = nbformat.read(path, as_version=4)
         for cell in notebook.cells:
             if "injected-parameters" in cell.metadata.get("tags", []):
-                cell.source = "# The run's context was injected here.\nimport dagstermill\n\ncontext = dagstermill.get_context()"
+                cell.source = (
+                    "# The run's context was injected here.\nimport dagstermill\n\ncontext = dagstermill.get_context()"
+                )
         notebook.metadata.get("papermill", {}).pop("parameters", None)
         executed.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, executed)

@@ -130,11 +130,14 @@ class Step:
     def report(self, **numbers: float | str) -> None:
         """Report numbers and words; they become metadata of the partition, which Dagster plots.
 
-        Raises: ValueError for NaN or infinity: leave out what is not known, and say why in words.
+        Raises: ValueError for NaN or infinity: leave out what is not known, and say why in words. TypeError for what
+        is neither a number nor words.
         """
         values = {}
         for name, number in numbers.items():
             value = number.item() if hasattr(number, "item") else number
+            if not isinstance(value, (int, float, str)):
+                raise TypeError(f"{name} is a {type(value).__name__}: report numbers and words alone")
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name} is {value}: leave out what is not known, and report the reason in words")
             values[name] = value

@@ -6,7 +6,11 @@ import pandas as pd
 def describe_examples(examples: pd.DataFrame) -> dict[str, int | float]:
     """Count labelled examples: rows, positives, mature rows, and the positive rate where there are rows."""
     rows, positives = len(examples), int(examples["label"].sum())
-    numbers: dict[str, int | float] = {"rows": rows, "positives": positives, "mature_rows": int(examples["mature"].sum())}
+    numbers: dict[str, int | float] = {
+        "rows": rows,
+        "positives": positives,
+        "mature_rows": int(examples["mature"].sum()),
+    }
     if rows:
         numbers["positive_rate"] = positives / rows
     return numbers

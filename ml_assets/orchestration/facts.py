@@ -6,6 +6,7 @@ that each kind is one query for all partitions of an asset.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
@@ -30,7 +31,7 @@ def asset_key(name: str) -> dg.AssetKey:
 
 
 def materialization(
-    asset: str, partition: str, data_version: str, metadata: Mapping[str, object] | None = None
+    asset: str, partition: str, data_version: str, metadata: Mapping[str, Any] | None = None
 ) -> dg.AssetMaterialization:
     """The fact that a partition exists, with the version of its content."""
     return dg.AssetMaterialization(
@@ -38,7 +39,7 @@ def materialization(
     )
 
 
-def attempt(asset: str, partition: str, inputs: str, code: str, metadata: Mapping[str, object]) -> dg.AssetObservation:
+def attempt(asset: str, partition: str, inputs: str, code: str, metadata: Mapping[str, Any]) -> dg.AssetObservation:
     """The fact that a run begins a partition, from which inputs and by which code."""
     return dg.AssetObservation(
         asset_key(asset),

@@ -1,7 +1,6 @@
 """The domain's calendars and windows as Dagster's partitions and partition mappings."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
 import dagster as dg
 
@@ -17,10 +16,11 @@ def partitions_definition(
 ) -> dg.TimeWindowPartitionsDefinition:
     """Dagster's partitions of a calendar, from the one at `first_index` on, listed that far beyond the present."""
     start = calendar.interval(first_index).start.astimezone(calendar.zone)
+    end = calendar.finish.astimezone(calendar.zone).replace(tzinfo=None) if calendar.finish else None
     cron = _CRON.get(calendar.every) or f"0 0 * * {start.isoweekday() % 7}"
     return dg.TimeWindowPartitionsDefinition(
         start=start.replace(tzinfo=None),
-        end=datetime(calendar.end.year, calendar.end.month, calendar.end.day) if calendar.end else None,
+        end=end,
         cron_schedule=cron,
         fmt=KEY_FORMATS[calendar.every],
         timezone=calendar.timezone,

@@ -22,7 +22,12 @@ from ml_assets.notebooks.order import ExamplesOrder, LogOrder
 from ml_assets.orchestration.arrival import arrived_by_marker
 from ml_assets.orchestration.facts import asset_key
 
-_UPSTREAM = {"training_data": (), "model": ("training_data",), "evaluation_data": (), "metrics": ("evaluation_data", "model")}
+_UPSTREAM = {
+    "training_data": (),
+    "model": ("training_data",),
+    "evaluation_data": (),
+    "metrics": ("evaluation_data", "model"),
+}
 
 
 class MissingInputError(Exception):
@@ -96,7 +101,9 @@ def check_unchanged(model: Model, events: EventPins, events_root: Path) -> None:
     for log, before in events.maturity.fingerprints.items():
         changed = sorted(partition for partition in before if now[log].get(partition) != before[partition])
         if changed:
-            raise ChangedWhileReadError(f"{log} {', '.join(changed)} changed while it was read; run the partition again")
+            raise ChangedWhileReadError(
+                f"{log} {', '.join(changed)} changed while it was read; run the partition again"
+            )
 
 
 def examples_order(model: Model, events: EventPins, events_root: Path) -> ExamplesOrder:

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 
-class Storage(dg.ConfigurableResource):
+class Storage(dg.ConfigurableResource[None]):
     """A root folder; a relative one lies below the folder of the Dagster instance (DAGSTER_HOME)."""
 
     root: str

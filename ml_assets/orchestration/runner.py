@@ -4,6 +4,7 @@ One partition that fails costs that partition alone: the others are materialized
 """
 
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import StepOutputData
-from dagster._core.execution.plan.outputs import StepOutputHandle
-from dagster._utils.error import serializable_error_info_from_exc_info
+from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
 
 from ml_assets.data.store import Artifact, ArtifactStore
 from ml_assets.domain.durations import Duration
@@ -24,6 +23,9 @@ from ml_assets.notebooks.order import StepOrder, StepResult
 from ml_assets.notebooks.run import run_notebook
 from ml_assets.orchestration.facts import attempt, materialization
 from ml_assets.orchestration.pins import Pins, check_unchanged, examples_order, pin
+
+#: What a manifest repeats of the artifacts that it was made from, so that it tells the whole chain by itself.
+_LINEAGE = ("inputs", "events", "windows", "known_as_of", "notebook", "code_version", "git_commit")
 
 
 @dataclass(frozen=True)
@@ -49,116 +51,125 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
     Yields: for each partition an observation that it was begun, and its materialization if it ends well.
     Raises: dg.Failure at the end, when a partition failed, naming each with its cause.
     """
-    failures: dict[str, Exception] = {}
-    for partition in context.partition_keys:
-        executed = _executed_path(context, asset, partition)
+    failures: dict[_Partition, Exception] = {}
+    for name in context.partition_keys:
+        partition = _Partition(context, asset, name)
         try:
-            yield from _materialize_partition(context, asset, partition, executed)
-        except Exception as error:
+            yield from partition.materialize()
+        except Exception as error:  # noqa: BLE001  (raised at the end, with those of the other partitions)
             failures[partition] = error
-            context.log.error(f"{asset.name} {partition} failed: {error}")
+            context.log.error(f"{asset.name} {name} failed: {error}")
     # An asset's own output would mark every partition of the run as materialized, also those that failed. This tells
     # Dagster's plan alone that the step is through, so that what lies downstream of the others goes on.
     yield _output_event(context)
     if failures:
-        raise _failure(context, asset, failures)
+        raise _failure(asset, failures, len(context.partition_keys))
 
 
-def _materialize_partition(
-    context: dg.AssetExecutionContext, asset: StepAsset, partition: str, executed: Path
-) -> Iterator[Any]:
-    model, instance = asset.model, context.instance
-    events_root = context.resources.events.path(instance)
-    store = ArtifactStore(context.resources.artifacts.path(instance))
-    started, as_of = time.monotonic(), datetime.now(UTC)
-    pins = pin(instance, model, asset.step, asset.horizon, partition, events_root=events_root, store=store)
-    yield attempt(asset.name, partition, pins.inputs, asset.code_version, {"run": dg.MetadataValue.dagster_run(context.run_id)})
-    order = StepOrder(
-        asset=asset.name,
-        step=asset.step,
-        partition=partition,
-        run_id=context.run_id,
-        attribution=model.training.attribution.elapsed,
-        horizon=asset.horizon.elapsed if asset.horizon else None,
-        config=dict(model.config),
-        folder=store.prepare(asset.name, partition, context.run_id),
-        inputs={step: upstream.artifact.folder for step, upstream in pins.upstream.items()},
-        examples=examples_order(model, pins.events, events_root) if pins.events else None,
-    )
-    context.log.info(f"{asset.name} {partition}: running {asset.notebook.name}")
-    result = run_notebook(context, notebook=asset.notebook, order=order, executed=executed)
-    if pins.events:
-        check_unchanged(model, pins.events, events_root)
-    artifact = store.publish(order.folder, _manifest(context, asset, partition, pins, result, as_of))
-    metadata = _metadata(asset, pins, result, artifact, executed, time.monotonic() - started)
-    yield materialization(asset.name, partition, artifact.data_version, metadata)
+@dataclass(frozen=True, eq=False)
+class _Partition:
+    """One partition of one step within a run."""
+
+    context: dg.AssetExecutionContext
+    asset: StepAsset
+    name: str
+
+    @property
+    def executed(self) -> Path:
+        """Where the executed notebook is kept."""
+        root: Path = self.context.resources.executed_notebooks.path(self.context.instance)
+        return root / self.asset.name / self.name / f"{self.context.run_id}.ipynb"
+
+    def materialize(self) -> Iterator[Any]:
+        """Pin the inputs, run the notebook, publish what it saved."""
+        context, asset = self.context, self.asset
+        model, instance = asset.model, context.instance
+        events_root = context.resources.events.path(instance)
+        store = ArtifactStore(context.resources.artifacts.path(instance))
+        started, as_of = time.monotonic(), datetime.now(UTC)
+        pins = pin(instance, model, asset.step, asset.horizon, self.name, events_root=events_root, store=store)
+        run = dg.MetadataValue.dagster_run(context.run_id)
+        yield attempt(asset.name, self.name, pins.inputs, asset.code_version, {"run": run})
+        folder = store.prepare(asset.name, self.name, context.run_id)
+        order = self._order(pins, folder, events_root)
+        context.log.info(f"{asset.name} {self.name}: running {asset.notebook.name}")
+        result = run_notebook(context, notebook=asset.notebook, order=order, executed=self.executed)
+        if pins.events:
+            check_unchanged(model, pins.events, events_root)
+        artifact = store.publish(folder, self._manifest(pins, result, as_of))
+        metadata = self._metadata(pins, artifact, time.monotonic() - started)
+        yield materialization(asset.name, self.name, artifact.data_version, metadata)
+
+    def _order(self, pins: Pins, folder: Path, events_root: Path) -> StepOrder:
+        asset = self.asset
+        return StepOrder(
+            asset=asset.name,
+            step=asset.step,
+            partition=self.name,
+            run_id=self.context.run_id,
+            attribution=asset.model.training.attribution.elapsed,
+            horizon=asset.horizon.elapsed if asset.horizon else None,
+            config=dict(asset.model.config),
+            folder=folder,
+            inputs={step: upstream.artifact.folder for step, upstream in pins.upstream.items()},
+            examples=examples_order(asset.model, pins.events, events_root) if pins.events else None,
+        )
+
+    def _manifest(self, pins: Pins, result: StepResult, as_of: datetime) -> dict[str, Any]:
+        """Everything that lineage needs, in the artifact itself."""
+        asset = self.asset
+        return {
+            "asset": asset.name,
+            "step": asset.step,
+            "model": asset.model.name,
+            "partition": self.name,
+            "run_id": self.context.run_id,
+            "data_version": result.data_version,
+            "numbers": result.numbers,
+            "windows": _windows(pins.events.windows, asset.model) if pins.events else {},
+            "known_as_of": as_of.isoformat(),
+            "events": pins.events.maturity.fingerprints if pins.events else {},
+            "inputs": {
+                upstream.asset: {
+                    "partition": self.name,
+                    "run_id": upstream.run_id,
+                    "data_version": upstream.made.data_version,
+                    **{key: upstream.artifact.manifest[key] for key in _LINEAGE},
+                }
+                for upstream in pins.upstream.values()
+            },
+            "notebook": asset.notebook.relative_to(asset.project_root).as_posix(),
+            "code_version": asset.code_version,
+            "git_commit": git_commit(asset.project_root),
+        }
+
+    def _metadata(self, pins: Pins, artifact: Artifact, seconds: float) -> dict[str, Any]:
+        """What the Dagster UI shows of a materialization; numbers are plotted over partitions."""
+        manifest = artifact.manifest
+        metadata: dict[str, Any] = {
+            **manifest["numbers"],
+            "seconds": round(seconds, 3),
+            "bytes": artifact.size,
+            "executed_notebook": dg.MetadataValue.notebook(str(self.executed)),
+            "artifact": dg.MetadataValue.path(str(artifact.folder)),
+            "lineage": dg.MetadataValue.json({key: manifest[key] for key in _LINEAGE}),
+        }
+        metadata.update({f"window_{name}": words for name, words in manifest["windows"].items()})
+        for step, upstream in pins.upstream.items():
+            metadata[f"{step}_partition"] = self.name
+            metadata[f"{step}_run"] = dg.MetadataValue.dagster_run(upstream.run_id)
+            metadata[f"{step}_data_version"] = upstream.made.data_version
+        return metadata
 
 
-def _manifest(
-    context: dg.AssetExecutionContext,
-    asset: StepAsset,
-    partition: str,
-    pins: Pins,
-    result: StepResult,
-    as_of: datetime,
-) -> dict[str, Any]:
-    """Everything that lineage needs, in the artifact itself."""
-    return {
-        "asset": asset.name,
-        "step": asset.step,
-        "model": asset.model.name,
-        "partition": partition,
-        "run_id": context.run_id,
-        "data_version": result.data_version,
-        "numbers": result.numbers,
-        "windows": _windows(pins.events.windows) if pins.events else {},
-        "known_as_of": as_of.isoformat(),
-        "events": pins.events.maturity.fingerprints if pins.events else {},
-        "inputs": {
-            upstream.asset: {
-                "partition": partition,
-                "run_id": upstream.run_id,
-                "data_version": upstream.made.data_version,
-            }
-            for upstream in pins.upstream.values()
-        },
-        "notebook": asset.notebook.relative_to(asset.project_root).as_posix(),
-        "code_version": asset.code_version,
-        "git_commit": git_commit(asset.project_root),
-    }
-
-
-def _metadata(
-    asset: StepAsset, pins: Pins, result: StepResult, artifact: Artifact, executed: Path, seconds: float
-) -> dict[str, Any]:
-    """What the Dagster UI shows of a materialization; numbers are plotted over partitions."""
-    metadata: dict[str, Any] = {
-        **result.numbers,
-        "seconds": round(seconds, 3),
-        "bytes": artifact.size,
-        "executed_notebook": dg.MetadataValue.notebook(str(executed)),
-        "artifact": dg.MetadataValue.path(str(artifact.folder)),
-        "lineage": dg.MetadataValue.json({key: artifact.manifest[key] for key in _LINEAGE}),
-    }
-    metadata.update({f"window_{name}": words for name, words in artifact.manifest["windows"].items()})
-    for step, upstream in pins.upstream.items():
-        metadata[f"{step}_partition"] = artifact.manifest["partition"]
-        metadata[f"{step}_run"] = dg.MetadataValue.dagster_run(upstream.run_id)
-        metadata[f"{step}_data_version"] = upstream.made.data_version
-    return metadata
-
-
-_LINEAGE = ("inputs", "events", "windows", "known_as_of", "notebook", "code_version", "git_commit")
-
-
-def _windows(windows: Windows) -> dict[str, str]:
+def _windows(windows: Windows, model: Model) -> dict[str, str]:
+    """The windows as a person reads them, in the log's time zone."""
+    zone = model.partitions.zone
     intervals = {"exposures": windows.exposures, "outcomes": windows.outcomes}
-    return {name: f"[{part.start.isoformat()}, {part.end.isoformat()})" for name, part in intervals.items()}
-
-
-def _executed_path(context: dg.AssetExecutionContext, asset: StepAsset, partition: str) -> Path:
-    root = context.resources.executed_notebooks.path(context.instance)
-    return root / asset.name / partition / f"{context.run_id}.ipynb"
+    return {
+        name: f"[{part.start.astimezone(zone).isoformat()}, {part.end.astimezone(zone).isoformat()})"
+        for name, part in intervals.items()
+    }
 
 
 def _output_event(context: dg.AssetExecutionContext) -> dg.DagsterEvent:
@@ -167,17 +178,13 @@ def _output_event(context: dg.AssetExecutionContext) -> dg.DagsterEvent:
     return dg.DagsterEvent.step_output_event(step_context, StepOutputData(handle))
 
 
-def _failure(
-    context: dg.AssetExecutionContext, asset: StepAsset, failures: Mapping[str, Exception]
-) -> dg.Failure:
-    total = len(context.partition_keys)
+def _failure(asset: StepAsset, failures: Mapping[_Partition, Exception], total: int) -> dg.Failure:
     lines = [f"{asset.name}: {len(failures)} of {total} partitions failed"]
     metadata: dict[str, Any] = {}
     for partition, error in failures.items():
-        lines.append(f"{partition}: {type(error).__name__}: {error}")
-        info = serializable_error_info_from_exc_info((type(error), error, error.__traceback__))
-        metadata[f"traceback {partition}"] = dg.MetadataValue.text(info.to_string())
-        executed = _executed_path(context, asset, partition)
-        if executed.exists():
-            metadata[f"executed_notebook {partition}"] = dg.MetadataValue.notebook(str(executed))
+        lines.append(f"{partition.name}: {type(error).__name__}: {error}")
+        trace = "".join(traceback.format_exception(error))
+        metadata[f"traceback {partition.name}"] = dg.MetadataValue.text(trace)
+        if partition.executed.exists():
+            metadata[f"executed_notebook {partition.name}"] = dg.MetadataValue.notebook(str(partition.executed))
     return dg.Failure("\n".join(lines), metadata=metadata, allow_retries=False)

@@ -12,7 +12,7 @@ from dagster._core.storage.tags import (
     RUN_KEY_TAG,
 )
 
-from ml_assets.domain.due import Facts, Request, State, Status, requests, statuses
+from ml_assets.domain.due import Request, State, Status, requests, statuses
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.spec import EventLog, Model
 from ml_assets.orchestration.arrival import arrived_by_marker
@@ -28,9 +28,9 @@ SECONDS_BETWEEN_TICKS = 15
 
 @dataclass(frozen=True)
 class Tick:
-    """What a sensor found: arrivals to report, runs to launch, and words for a person."""
+    """What a sensor found: arrivals to report (log, partition, fingerprint), runs to launch, words for a person."""
 
-    arrivals: Sequence[dg.AssetMaterialization]
+    arrivals: Sequence[tuple[str, str, str]]
     launches: Sequence[Request]
     message: str
 
@@ -44,7 +44,7 @@ def service_sensor(
     @dg.sensor(
         name=f"{service}_sensor",
         description=f"Reports arrivals of {service}'s event logs; launches what is due, and says what waits and why.",
-        target=dg.AssetSelection.keys(*(asset_key(asset) for asset in code)),
+        target=dg.AssetSelection.assets(*(asset_key(asset) for asset in code)),
         minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
@@ -55,7 +55,7 @@ def service_sensor(
         return dg.SensorResult(
             run_requests=[run_request(request) for request in tick.launches],
             skip_reason=None if tick.launches else tick.message,
-            asset_events=tick.arrivals,
+            asset_events=[materialization(*arrival) for arrival in tick.arrivals],
         )
 
     return sensor
@@ -77,8 +77,8 @@ def look(
     logs = list(logs)
     arrived = read_arrived(instance, logs)
     arrivals = _arrivals(logs, arrived, events_root)
-    for event in arrivals:
-        arrived["/".join(event.asset_key.path)][str(event.partition)] = event.tags["dagster/data_version"]
+    for log, partition, fingerprint in arrivals:
+        arrived[log][partition] = fingerprint
     facts = read_facts(instance, models, code=code, arrived=arrived)
     wanted: list[Request] = []
     lines = [f"{len(arrivals)} event partitions arrived or changed"] if arrivals else []
@@ -87,7 +87,9 @@ def look(
         wanted += requests(model, facts, found, partitions_per_run=PARTITIONS_PER_RUN)
         lines.append(describe(model, found))
     launches, refused = _not_yet_tried(instance, wanted)
-    return Tick(arrivals, launches[:RUNS_PER_TICK], "\n".join(lines + refused) or "no model is declared for this service")
+    return Tick(
+        arrivals, launches[:RUNS_PER_TICK], "\n".join(lines + refused) or "no model is declared for this service"
+    )
 
 
 def run_request(request: Request) -> dg.RunRequest:
@@ -124,14 +126,17 @@ def _describe_state(model: Model, state: State, names: Sequence[str], partitions
     return f"{words} ({first}{why})" if why and state is not State.DONE else words
 
 
-def _arrivals(logs: Iterable[EventLog], known: Mapping[str, Mapping[str, str]], root: Path) -> list[dg.AssetMaterialization]:
+def _arrivals(
+    logs: Iterable[EventLog], known: Mapping[str, Mapping[str, str]], root: Path
+) -> list[tuple[str, str, str]]:
+    """The event partitions that are new or changed, as (log, partition, fingerprint), oldest first."""
     news = [
-        materialization(log.key, partition, fingerprint)
+        (log.key, partition, fingerprint)
         for log in logs
         for partition, fingerprint in arrived_by_marker(root, log).items()
         if known[log.key].get(partition) != fingerprint
     ]
-    return sorted(news, key=lambda event: str(event.partition))[:REPORTS_PER_TICK]
+    return sorted(news, key=lambda arrival: arrival[1])[:REPORTS_PER_TICK]
 
 
 def _not_yet_tried(instance: dg.DagsterInstance, wanted: list[Request]) -> tuple[list[Request], list[str]]:

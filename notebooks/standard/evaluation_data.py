@@ -29,4 +29,4 @@ step.save(examples)
 step.report(**describe_examples(examples))
 
 # %%
-examples["label"].value_counts().plot.bar(xlabel="label", ylabel="examples");
+examples["label"].value_counts().plot.bar(xlabel="label", ylabel="examples")

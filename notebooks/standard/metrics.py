@@ -45,4 +45,4 @@ import pandas as pd
 tenths = pd.Series(predictions).rank(method="first", pct=True).mul(10).clip(upper=9.99).astype(int)
 pd.DataFrame({"predicted": predictions, "observed": examples["label"].to_numpy()}).groupby(tenths).mean().plot(
     x="predicted", y="observed", marker="o"
-);
+)

@@ -33,4 +33,4 @@ step.save_files(model.save)
 step.report(rows=len(mature), positives=int(mature["label"].sum()), immature_rows=len(examples) - len(mature))
 
 # %%
-model.importance().sort_values("gain").plot.barh(x="feature", y="gain", legend=False);
+model.importance().sort_values("gain").plot.barh(x="feature", y="gain", legend=False)

@@ -32,4 +32,4 @@ step.report(**describe_examples(examples))
 
 # %%
 days_before_cutoff = (examples["label_age"] // 86_400).astype(int)
-examples.groupby(days_before_cutoff)["label"].mean().plot(xlabel="days before the cutoff", ylabel="positive rate");
+examples.groupby(days_before_cutoff)["label"].mean().plot(xlabel="days before the cutoff", ylabel="positive rate")

@@ -21,7 +21,7 @@ def clicks() -> pd.DataFrame:
         {
             "user": user,
             "campaign": [f"c{number}" for number in campaign],
-            "device": pd.Categorical.from_codes(device, ["pc", "phone", "tablet"]),
+            "device": pd.Categorical.from_codes(device, pd.Index(["pc", "phone", "tablet"])),
             "hour": hour,
             "price": np.where(rng.random(ROWS) < 0.05, np.nan, price),
             "returning": rng.random(ROWS) < 0.5,

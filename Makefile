@@ -1,0 +1,58 @@
+# Needs Python 3.11 or newer, make and git; everything else is set up by what needs it.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+# DAGSTER_HOME of `make demo` and `make dev`: Dagster's state, event logs, artifacts and notebooks in one folder.
+HOME_FOLDER ?= .home
+JOBS ?= auto
+export PYTHONDONTWRITEBYTECODE :=
+export DG_CLI_CONFIG :=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test check bench lock format clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+setup: $(VENV)/.ready ## Install everything, by hash, into .venv
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "ml_assets needs Python 3.11 or newer; run: make PYTHON=/path/to/python3.11 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup ## Run the whole loop on two models, without a person, and show the metrics
+	$(BIN)/ml-assets demo --home $(HOME_FOLDER)
+
+dev: setup ## Open the Dagster UI on the same state
+	DAGSTER_HOME="$$($(BIN)/ml-assets home --home $(HOME_FOLDER))" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dagster dev -w workspace.yaml
+
+test: setup ## Run all tests: fast ones first, then the slow real ones
+	$(BIN)/python -m pytest -m "not slow" -n $(JOBS)
+	$(BIN)/python -m pytest -m slow -n $(JOBS)
+
+check: setup ## Lint, types, import direction, notebooks in sync, definitions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/jupytext --test --to ipynb notebooks/*/*.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs
+
+bench: setup ## Measure
+	$(BIN)/python -m benchmarks
+
+format: setup ## Format the code, and write each notebook from its .py
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/jupytext --sync notebooks/*/*.py
+
+lock: ## Resolve the newest versions that pyproject.toml allows into requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header --no-annotate pyproject.toml --output-file requirements.lock
+
+clean: ## Remove the environment and the demo's state
+	rm -rf $(VENV) $(HOME_FOLDER)

@@ -1,0 +1,158 @@
+"""The demo: event logs arrive, the real daemon and sensors do the rest, and the metrics are shown.
+
+Nothing here launches a run: it writes logs, starts the daemon, and looks.
+"""
+
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ml_assets.cli.daemon import daemon, wait_until_settled
+from ml_assets.cli.project import Project
+from ml_assets.cli.report import number, write_report
+from ml_assets.cli.results import Judgement, examples_of, judgements
+from ml_assets.definitions import PROJECT_ROOT
+from ml_assets.domain.due import State
+from ml_assets.domain.spec import Model
+from ml_assets.examples import advertising, grocery
+from ml_assets.metrics.log_loss import LOG_LOSS
+from ml_assets.orchestration.sensors import Tick, describe
+
+ADS_DAYS = (date(2025, 12, 12), date(2026, 1, 13))
+GROCERY_DAYS = (date(2017, 2, 1), date(2017, 3, 10))
+_SHOWN = ("log_loss", "normalized_entropy", "roc_auc", "calibration_ratio")
+
+
+def run_demo(home: Path, *, seconds: float) -> int:
+    """Run the demo to its end.
+
+    Returns: the exit code: 0 when everything that is mature was evaluated, 1 when a partition failed.
+    """
+    console = Console()
+    project = Project(home.absolute())
+    services = _write_logs(console, project)
+    models = [model for model in project.models.values() if model.service in services]
+    _settle(console, project, services, models, seconds)
+    results = [result for model in models for result in judgements(project, model)]
+    console.print(_table(results))
+    console.print(
+        "Grey: the horizon is not the attribution, so the metric judges ranking, not calibration.\n", style="dim"
+    )
+    _compare_with_truth(console, project, results)
+    failed = _show_open(console, project, models)
+    console.print(f"\nReport with pictures: {write_report(project, project.home / 'report.html')}", soft_wrap=True)
+    console.print("The same state in the Dagster UI: [bold]make dev[/bold]")
+    if results:
+        last = results[-1]
+        asset = last.model.asset("metrics", last.horizon)
+        console.print(f"Lineage of a metric: .venv/bin/ml-assets lineage {asset} {last.partition}", soft_wrap=True)
+    return 1 if failed else 0
+
+
+def _write_logs(console: Console, project: Project) -> list[str]:
+    """Let the event partitions arrive. Returns: the services that have data."""
+    root, services = project.events_root, ["ads"]
+    with _progress(console) as progress:
+        task = progress.add_task("event partitions of ads (simulated)", total=None)
+        first, last = ADS_DAYS
+        advertising.write_logs(root, first_day=first, last_day=last, on_partition=lambda _: progress.advance(task))
+        progress.update(task, total=progress.tasks[task].completed)
+        reason = grocery.available()
+        if reason is None:
+            task = progress.add_task("event partitions of grocery (real)", total=None)
+            first, last = GROCERY_DAYS
+            grocery.write_logs(root, first_day=first, last_day=last, on_partition=lambda _: progress.advance(task))
+            progress.update(task, total=progress.tasks[task].completed)
+            services.append("grocery")
+    if reason is not None:
+        console.print(f"[yellow]The real data (grocery/revisit) is left out: {reason}[/yellow]")
+    return services
+
+
+def _settle(console: Console, project: Project, services: list[str], models: list[Model], seconds: float) -> None:
+    """Run the daemon until nothing is due or running."""
+    if _settled(project.look(services)):
+        console.print("Everything that is mature has been evaluated already.")
+        return
+    with _progress(console) as progress:
+        task = progress.add_task("notebooks", total=None)
+
+        def show(_: Tick) -> None:
+            counts = _counts(project, models)
+            progress.update(task, completed=counts[True], total=counts[True] + counts[False])
+
+        with daemon(project.home, ["-m", "ml_assets.definitions"], project_root=PROJECT_ROOT) as log:
+            wait_until_settled(project.instance, lambda: project.look(services), on_look=show, seconds=seconds, log=log)
+
+
+def _settled(tick: Tick) -> bool:
+    return not tick.arrivals and not tick.launches
+
+
+def _counts(project: Project, models: list[Model]) -> Counter[bool]:
+    """How many partitions that can be made are finished (True) and are not (False)."""
+    ends = (State.DONE, State.OUTDATED, State.FAILED)
+    found = (status for model in models for asset in project.statuses(model).values() for status in asset.values())
+    return Counter(status.state in ends for status in found if not status.missing)
+
+
+def _show_open(console: Console, project: Project, models: list[Model]) -> bool:
+    """Say what waits and why, and what failed. Returns: whether anything failed."""
+    failed = False
+    console.print("Not mature yet, and why:")
+    for model in models:
+        found = project.statuses(model)
+        for asset, partitions in found.items():
+            waiting = {key: status for key, status in partitions.items() if status.state is State.WAITING}
+            broken = {key: status for key, status in partitions.items() if status.state is State.FAILED}
+            failed = failed or bool(broken)
+            for group, style in ((waiting, "dim"), (broken, "bold red")):
+                if group:
+                    console.print(f"  {describe(model, {asset: group})}", style=style, soft_wrap=True)
+    return failed
+
+
+def _compare_with_truth(console: Console, project: Project, results: list[Judgement]) -> None:
+    """For simulated data: the log loss of the model beside that of the true probability."""
+    for result in results:
+        truth = f"probability_{result.horizon}"
+        if result.model.name != "ads/cvr" or result.horizon.elapsed != result.model.training.attribution.elapsed:
+            continue
+        examples = examples_of(project, result)
+        best = LOG_LOSS.value(examples["label"].to_numpy(), examples[truth].to_numpy())
+        console.print(
+            f"ads/cvr {result.partition} (simulated): log loss {result.metrics.loc['log_loss', 'value']:.4f}, "
+            f"of the true probability {best:.4f}"
+        )
+    console.print()
+
+
+def _table(results: list[Judgement]) -> Table:
+    table = Table(title="Offline evaluation, 95 % intervals")
+    for heading in ("model", "partition", "horizon", "examples"):
+        table.add_column(heading, no_wrap=True)
+    for name in _SHOWN:
+        table.add_column(name.replace("_", " "))
+    table.add_column("judged model run")
+    for result in results:
+        rows = [result.metrics.loc[name] for name in _SHOWN]
+        cells = [(number(row.value, row.low, row.high), row.comparable) for row in rows]
+        table.add_row(
+            result.model.name,
+            result.partition,
+            str(result.horizon),
+            str(int(result.metrics["examples"].iloc[0])),
+            *(text if comparable else f"[dim]{text}[/dim]" for text, comparable in cells),
+            result.model_run.split("-")[0],
+        )
+    return table
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    )

@@ -1,0 +1,31 @@
+"""Prints a lineage as an indented tree."""
+
+from ml_assets.orchestration.lineage import Lineage, Link
+
+_PER_LINE = 3
+
+
+def render(lineage: Lineage) -> str:
+    """The chain as text, one artifact below the other; event partitions with their fingerprints."""
+    return "\n".join(_lines(lineage.root, 0)) if lineage.root else ""
+
+
+def _lines(link: Link, depth: int) -> list[str]:
+    manifest = link.artifact.manifest
+    commit = manifest["git_commit"] or "none"
+    lines = [f"{link.asset} {link.partition}"]
+    lines.append(
+        f"  run {link.run_id}, data version {link.artifact.data_version}, known as of {manifest['known_as_of']}"
+    )
+    lines.append(f"  {manifest['notebook']}, code version {manifest['code_version']}, git commit {commit}")
+    if link.remade_by:
+        lines.append(f"  a newer version exists, made by run {link.remade_by}")
+    lines += [f"  {name} in {words}" for name, words in manifest["windows"].items()]
+    for log, partitions in manifest["events"].items():
+        lines.append(f"  {log}: {len(partitions)} event partitions, each with its fingerprint")
+        cells = [f"{partition} {fingerprint}" for partition, fingerprint in sorted(partitions.items())]
+        lines += ["    " + "   ".join(cells[start : start + _PER_LINE]) for start in range(0, len(cells), _PER_LINE)]
+    indented = ["  " * depth + line for line in lines]
+    for below in link.inputs:
+        indented += _lines(below, depth + 1)
+    return indented

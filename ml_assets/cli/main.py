@@ -1,0 +1,83 @@
+"""`ml-assets`: the command line."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+DEFAULT_HOME = ".home"
+
+_home_option = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DEFAULT_HOME,
+    envvar="DAGSTER_HOME",
+    show_default=True,
+    help="The folder that holds Dagster's state, event logs and artifacts (DAGSTER_HOME).",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def main() -> None:
+    """Automatic offline evaluation of machine-learning models on Dagster."""
+
+
+@main.command()
+@_home_option
+@click.option("--minutes", type=click.FloatRange(min=0), default=45, show_default=True, help="Give up after so long.")
+def demo(home: Path, minutes: float) -> None:
+    """Write the demo's event logs, let the sensors do the rest, and show the metrics."""
+    from ml_assets.cli.demo import run_demo
+
+    sys.exit(run_demo(home, seconds=60 * minutes))
+
+
+@main.command()
+@_home_option
+@click.argument("asset")
+@click.argument("partition")
+@click.option("--json", "as_json_", is_flag=True, help="Print JSON.")
+def lineage(home: Path, asset: str, partition: str, as_json_: bool) -> None:
+    """Print what a PARTITION of an ASSET was made from, down to the event partitions.
+
+    Exits with 1 and says why when a link is missing, or the model has been remade since.
+    """
+    from ml_assets.cli.lineage import render
+    from ml_assets.cli.project import Project
+    from ml_assets.orchestration.lineage import as_json, trace
+
+    project = Project(home)
+    known = project.assets
+    if asset not in known:
+        raise click.UsageError(f"{asset!r} is no asset of this project; it has {', '.join(known)}")
+    found = trace(project.instance, project.store, asset, partition)
+    click.echo(json.dumps(as_json(found), indent=2) if as_json_ else render(found))
+    for problem in found.problems:
+        click.echo(f"broken: {problem}", err=True)
+    sys.exit(1 if found.problems else 0)
+
+
+@main.command()
+@_home_option
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="[default: report.html in the home]")
+def report(home: Path, output: Path | None) -> None:
+    """Write an HTML page with every metric over time."""
+    from ml_assets.cli.project import Project
+    from ml_assets.cli.report import write_report
+
+    path = write_report(Project(home), output or home / "report.html")
+    click.echo(f"wrote {path}")
+
+
+@main.command()
+@_home_option
+def home(home: Path) -> None:
+    """Make the home folder with its dagster.yaml, and print its absolute path."""
+    from ml_assets.cli.home import prepare_home
+
+    click.echo(prepare_home(home))
+
+
+if __name__ == "__main__":
+    main()

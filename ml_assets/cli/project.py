@@ -1,0 +1,78 @@
+"""The project as the command line sees it: what it declares, and what its home folder holds."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+
+from ml_assets.cli.home import open_instance
+from ml_assets.components import EvaluatedModel
+from ml_assets.components.evaluated_model import event_logs
+from ml_assets.data.store import ArtifactStore
+from ml_assets.definitions import PROJECT_ROOT
+from ml_assets.domain.due import Status, statuses
+from ml_assets.domain.spec import EventLog, Model
+from ml_assets.orchestration.assets import code_versions
+from ml_assets.orchestration.facts import assets_of, read_facts
+from ml_assets.orchestration.resources import default_resources
+from ml_assets.orchestration.sensors import Tick, look
+
+
+@dataclass(frozen=True)
+class Project:
+    """The logs and models declared below `root`, with the state below `home`."""
+
+    home: Path
+    root: Path = PROJECT_ROOT
+
+    @cached_property
+    def tree(self) -> dg.ComponentTree:
+        """The declarations."""
+        return dg.ComponentTree.for_project(self.root)
+
+    @cached_property
+    def logs(self) -> dict[str, EventLog]:
+        """The event logs by key."""
+        return event_logs(self.tree)
+
+    @cached_property
+    def models(self) -> dict[str, Model]:
+        """The models by name."""
+        specs = [component.to_spec(self.logs) for component in self.tree.get_all_components(EvaluatedModel)]
+        return {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name)}
+
+    @property
+    def assets(self) -> list[str]:
+        """The asset keys of all models."""
+        return [asset for model in self.models.values() for asset in assets_of(model)]
+
+    @cached_property
+    def instance(self) -> dg.DagsterInstance:
+        """The Dagster instance."""
+        return open_instance(self.home)
+
+    @property
+    def events_root(self) -> Path:
+        """Where event logs lie."""
+        return default_resources()["events"].path(self.instance)
+
+    @property
+    def store(self) -> ArtifactStore:
+        """Where artifacts lie."""
+        return ArtifactStore(default_resources()["artifacts"].path(self.instance))
+
+    def statuses(self, model: Model) -> dict[str, dict[str, Status]]:
+        """The status of every expected partition of a model."""
+        facts = read_facts(self.instance, [model], code=code_versions(model, self.root))
+        return statuses(model, facts, as_of=datetime.now(UTC))
+
+    def look(self, services: Iterable[str]) -> Tick:
+        """What the sensors of some services would do now."""
+        services = set(services)
+        models = [model for model in self.models.values() if model.service in services]
+        code = {asset: version for model in models for asset, version in code_versions(model, self.root).items()}
+        logs = [log for log in self.logs.values() if log.service in services]
+        return look(self.instance, logs, models, code=code, events_root=self.events_root, as_of=datetime.now(UTC))

@@ -1,0 +1,47 @@
+"""The metrics that exist, read from their artifacts, for the demo's table and the report."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ml_assets.cli.project import Project
+from ml_assets.data.store import Artifact
+from ml_assets.domain.durations import Duration
+from ml_assets.domain.spec import Model
+from ml_assets.notebooks.step import TABLE
+from ml_assets.orchestration.lineage import current_runs
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The metrics of one partition at one horizon, and the model run that they judged.
+
+    `metrics`: the table by metric name, with value, low, high, comparable and reason.
+    """
+
+    model: Model
+    partition: str
+    horizon: Duration
+    metrics: pd.DataFrame
+    model_run: str
+    artifact: Artifact
+
+
+def judgements(project: Project, model: Model) -> list[Judgement]:
+    """The current metrics of a model, by horizon and partition."""
+    result = []
+    for horizon in sorted(model.evaluation.horizons, key=lambda h: h.elapsed):
+        asset = model.asset("metrics", horizon)
+        for partition, run_id in sorted(current_runs(project.instance, asset).items()):
+            artifact = project.store.load(asset, partition, run_id)
+            table = pd.read_parquet(artifact.folder / TABLE).set_index("metric")
+            judged = artifact.manifest["inputs"][model.asset("model")]["run_id"]
+            result.append(Judgement(model, partition, horizon, table, judged, artifact))
+    return result
+
+
+def examples_of(project: Project, judgement: Judgement) -> pd.DataFrame:
+    """The evaluation data that the metrics were computed on."""
+    asset = judgement.model.asset("evaluation_data", judgement.horizon)
+    recorded = judgement.artifact.manifest["inputs"][asset]
+    return pd.read_parquet(project.store.load(asset, judgement.partition, recorded["run_id"]).folder / TABLE)

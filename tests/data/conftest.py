@@ -1,0 +1,140 @@
+"""Random logs, and double loops in plain Python that say which rows count and which label each exposure has."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+from ibis import ir
+from ibis.backends.duckdb import Backend
+
+from ml_assets.data.labels import Selection, label_examples
+
+Frames = Callable[..., pd.DataFrame]
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+STEP = timedelta(minutes=30)
+STEPS = 16
+JITTER = (0, 0, 0, 0, 1, -1, 250_000)
+
+
+@pytest.fixture(scope="session")
+def connection() -> Backend:
+    backend = ibis.duckdb.connect()
+    backend.raw_sql("SET TimeZone = 'UTC'")
+    return backend
+
+
+@pytest.fixture(scope="session")
+def random_log() -> Frames:
+    """Few keys and a coarse grid of times, so that keys repeat and times often meet or miss by a microsecond."""
+
+    def draw(rng: np.random.Generator, rows: int) -> pd.DataFrame:
+        time = rng.integers(0, STEPS, rows) * (STEP // timedelta(microseconds=1)) + rng.choice(JITTER, rows)
+        # No two rows become known at once.
+        known = rng.integers(0, STEPS, rows) * (STEP // timedelta(microseconds=1)) + rng.permutation(rows)
+        return pd.DataFrame(
+            {
+                "row": np.arange(rows),
+                "id": pd.array(rng.integers(0, 12, rows), dtype="Int64"),
+                "user": pd.array([f"user {one}" for one in rng.integers(0, 4, rows)], dtype="string"),
+                "item": pd.array(rng.integers(0, 3, rows), dtype="Int64"),
+                "time": _instants(time),
+                "known": _instants(known),
+            }
+        ).assign(**{name: _with_nulls(name, rng) for name in ("id", "user", "item")})
+
+    return draw
+
+
+def _instants(microseconds: np.ndarray) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(
+        microseconds.astype("timedelta64[us]") + np.datetime64(START.replace(tzinfo=None), "us")
+    ).tz_localize("UTC")
+
+
+def _with_nulls(name: str, rng: np.random.Generator) -> Callable[[pd.DataFrame], pd.Series]:
+    return lambda log: log[name].mask(rng.random(len(log)) < 0.1)
+
+
+@pytest.fixture(scope="session")
+def labelled(connection: Backend) -> Frames:
+    """The label expression on two tables: in memory, or expressions themselves."""
+
+    def run(
+        exposures: pd.DataFrame | ir.Table,
+        outcomes: pd.DataFrame | ir.Table,
+        *,
+        keys: Sequence[str],
+        by_id: bool,
+        within: timedelta,
+        observed_until: datetime,
+    ) -> pd.DataFrame:
+        expression = label_examples(
+            *(ibis.memtable(log) if isinstance(log, pd.DataFrame) else log for log in (exposures, outcomes)),
+            exposure_time="time",
+            outcome_time="time",
+            keys=keys,
+            by_id=by_id,
+            within=within,
+            observed_until=observed_until,
+        )
+        return connection.to_pandas(expression)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def labelled_by_hand() -> Frames:
+    """Each exposure against each outcome."""
+
+    def run(
+        exposures: pd.DataFrame,
+        outcomes: pd.DataFrame,
+        *,
+        keys: Sequence[str],
+        by_id: bool,
+        within: timedelta,
+        observed_until: datetime,
+    ) -> pd.DataFrame:
+        labels, ages, matures = [], [], []
+        for exposure in exposures.to_dict("records"):
+            start, label = exposure["time"], 0
+            for outcome in outcomes.to_dict("records"):
+                begun = start <= outcome["time"] if by_id else start < outcome["time"]
+                if _same(exposure, outcome, keys) and begun and outcome["time"] < start + within:
+                    label = 1
+            labels.append(label)
+            ages.append((observed_until - start) / timedelta(seconds=1))
+            matures.append(start + within <= observed_until)
+        return exposures.assign(
+            label=np.array(labels, dtype=np.int8),
+            label_age=np.array(ages, dtype=np.float64),
+            mature=np.array(matures, dtype=bool),
+        )
+
+    return run
+
+
+def _same(left: dict[str, object], right: dict[str, object], keys: Sequence[str]) -> bool:
+    return not any(pd.isna(left[key]) or pd.isna(right[key]) or left[key] != right[key] for key in keys)
+
+
+@pytest.fixture(scope="session")
+def selected_by_hand() -> Frames:
+    """Row after row, keeping the newest of each key; columns `time` and `known`."""
+
+    def run(log: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+        newest: dict[tuple[object, ...], dict[str, object]] = {}
+        for row in log.to_dict("records"):
+            if selection.known_before is not None and row["known"] >= selection.known_before:
+                continue
+            key = tuple(None if pd.isna(row[name]) else row[name] for name in selection.columns.key)
+            if key not in newest or row["known"] > newest[key]["known"]:
+                newest[key] = row
+        kept = {row["row"] for row in newest.values() if row["time"] in selection.interval}
+        return log[log["row"].isin(kept)]
+
+    return run

@@ -1,0 +1,188 @@
+"""Which rows of a log count, as of an instant: `select_events`, alone and together with the labels."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ibis.backends.duckdb import Backend
+
+from ml_assets.data.labels import Selection, select_events
+from ml_assets.domain.calendar import Interval
+from ml_assets.domain.spec import Columns
+
+Frames = Callable[..., pd.DataFrame]
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+MICROSECOND = timedelta(microseconds=1)
+AFTERNOON = Interval(NOON, NOON + 6 * HOUR)
+BY_ID = Columns("time", ("id",), "known")
+
+
+def versions(*rows: tuple[int | None, datetime, datetime | None], **columns: list[Any]) -> pd.DataFrame:
+    """A log with a row (id, event time, known time) each."""
+    ids, times, known = zip(*rows, strict=True) if rows else ((), (), ())
+    return pd.DataFrame(
+        {
+            "row": np.arange(len(rows)),
+            "id": pd.array(list(ids), dtype="Int64"),
+            "time": pd.DatetimeIndex(list(times), dtype="datetime64[us, UTC]"),
+            "known": pd.DatetimeIndex(list(known), dtype="datetime64[us, UTC]"),
+            **columns,
+        }
+    )
+
+
+@pytest.fixture
+def selected(connection: Backend) -> Callable[[pd.DataFrame, Selection], list[int]]:
+    def run(log: pd.DataFrame, selection: Selection) -> list[int]:
+        return sorted(connection.to_pandas(select_events(ibis.memtable(log), selection))["row"])
+
+    return run
+
+
+Selected = Callable[[pd.DataFrame, Selection], list[int]]
+
+
+@pytest.mark.parametrize("known", [None, "known"])
+def test_an_interval_holds_its_start_and_not_its_end(known: str | None, selected: Selected) -> None:
+    edges = (NOON - MICROSECOND, NOON, NOON + 6 * HOUR - MICROSECOND, NOON + 6 * HOUR)
+    log = versions(*((number, time, time) for number, time in enumerate(edges)))
+    assert selected(log, Selection(Columns("time", ("id",), known), AFTERNOON, None)) == [1, 2]
+
+
+def test_a_row_known_at_the_bound_or_later_does_not_count(selected: Selected) -> None:
+    bound = NOON + HOUR
+    log = versions((1, NOON, bound - MICROSECOND), (2, NOON, bound), (3, NOON, bound + HOUR))
+    assert selected(log, Selection(BY_ID, AFTERNOON, bound)) == [0]
+    assert selected(log, Selection(BY_ID, AFTERNOON, None)) == [0, 1, 2]
+
+
+def test_the_newest_version_of_a_key_wins_wherever_it_lies_in_the_log(selected: Selected) -> None:
+    log = versions((1, NOON, NOON + 2 * HOUR), (1, NOON, NOON + 3 * HOUR), (1, NOON, NOON + HOUR), (2, NOON, NOON))
+    assert selected(log, Selection(BY_ID, AFTERNOON, None)) == [1, 3]
+
+
+def test_a_correction_that_is_not_known_yet_leaves_the_version_before_it(selected: Selected) -> None:
+    log = versions((1, NOON, NOON), (1, NOON + HOUR, NOON + 2 * HOUR))
+    assert selected(log, Selection(BY_ID, AFTERNOON, NOON + 2 * HOUR)) == [0]
+    assert selected(log, Selection(BY_ID, AFTERNOON, NOON + 2 * HOUR + MICROSECOND)) == [1]
+
+
+def test_a_correction_can_move_an_event_out_of_the_window_and_into_it(selected: Selected) -> None:
+    before = NOON - HOUR
+    log = versions((1, NOON, NOON), (1, before, NOON + HOUR), (2, before, NOON), (2, NOON, NOON + HOUR))
+    assert selected(log, Selection(BY_ID, AFTERNOON, NOON + HOUR)) == [0]
+    assert selected(log, Selection(BY_ID, AFTERNOON, None)) == [3]
+
+
+def test_versions_are_those_of_the_whole_key(selected: Selected) -> None:
+    log = versions(*((1, NOON, NOON + step * HOUR) for step in range(4)), part=["a", "b", "a", "b"])
+    columns = Columns("time", ("id", "part"), "known")
+    assert selected(log, Selection(columns, AFTERNOON, None)) == [2, 3]
+
+
+def test_of_versions_known_at_once_the_same_one_wins_in_every_order(selected: Selected) -> None:
+    load = NOON + 3 * HOUR
+    log = versions(
+        (1, NOON, load),
+        (1, NOON + HOUR, load),
+        (2, NOON, load),
+        (2, NOON, load),
+        (2, NOON, load),
+        value=[9, 1, 3, 5, 4],
+    )
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        shuffled = log.sample(frac=1, random_state=rng)
+        assert selected(shuffled, Selection(BY_ID, AFTERNOON, None)) == [1, 3]
+
+
+def test_a_row_without_a_known_time_is_the_oldest_and_never_known_before_a_bound(selected: Selected) -> None:
+    log = versions((1, NOON, None), (2, NOON, None), (2, NOON, NOON))
+    assert selected(log, Selection(BY_ID, AFTERNOON, None)) == [0, 2]
+    assert selected(log, Selection(BY_ID, AFTERNOON, NOON + 9 * HOUR)) == [2]
+
+
+def test_a_log_without_a_known_time_keeps_every_row(selected: Selected) -> None:
+    log = versions((1, NOON, NOON), (1, NOON, NOON), (1, NOON, NOON + HOUR))
+    assert selected(log, Selection(Columns("time", ("id",)), AFTERNOON, NOON)) == [0, 1, 2]
+
+
+def test_every_column_of_the_log_is_kept(connection: Backend) -> None:
+    log = versions((1, NOON, NOON)).assign(_version=7)
+    found = connection.to_pandas(select_events(ibis.memtable(log), Selection(BY_ID, AFTERNOON, None)))
+    assert list(found.columns) == list(log.columns)
+    assert found["_version"].tolist() == [7]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("bound", [None, datetime(2026, 3, 1, 5, tzinfo=UTC)], ids=["newest", "as of an instant"])
+def test_the_rows_that_count_are_those_that_a_loop_finds(
+    seed: int, bound: datetime | None, random_log: Frames, selected: Selected, selected_by_hand: Frames
+) -> None:
+    log = random_log(np.random.default_rng(seed), 200)
+    window = Interval(datetime(2026, 3, 1, 2, tzinfo=UTC), datetime(2026, 3, 1, 6, tzinfo=UTC))
+    selection = Selection(Columns("time", ("user", "item"), "known"), window, bound)
+    expected = sorted(selected_by_hand(log, selection)["row"])
+    assert 0 < len(expected) < 20
+    assert selected(log, selection) == expected
+
+
+def test_a_mature_exposure_lacks_an_outcome_that_became_known_too_late(
+    selected_by_hand: Frames, labelled: Frames
+) -> None:
+    """Maturity is about event time; what a slow load holds back is the matter of the log's known delay."""
+    cutoff = NOON + 6 * HOUR
+    outcomes = versions((1, NOON + HOUR, cutoff - MICROSECOND), (2, NOON + HOUR, cutoff))
+    known = selected_by_hand(outcomes, Selection(BY_ID, AFTERNOON, cutoff))
+    exposures = versions((1, NOON, NOON), (2, NOON, NOON))
+    found = labelled(exposures, known, keys=["id"], by_id=True, within=2 * HOUR, observed_until=cutoff)
+    assert found["mature"].tolist() == [True, True]
+    assert dict(zip(found["id"], found["label"], strict=True)) == {1: 1, 2: 0}
+
+
+# Minutes of a short day, so that few draws meet each other often; a microsecond to either side of them.
+instants = st.builds(
+    lambda minute, offset: NOON + timedelta(minutes=minute, microseconds=offset),
+    st.integers(-2, 8),
+    st.sampled_from([0, 0, 0, -1, 1]),
+)
+keys = st.one_of(st.none(), st.integers(0, 2))
+logs = st.lists(st.tuples(keys, instants, instants), max_size=12, unique_by=lambda row: row[2]).map(
+    lambda rows: versions(*rows)
+)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+@given(exposures=logs, outcomes=logs, by_id=st.booleans(), minutes=st.integers(1, 3), bound=st.none() | instants)
+def test_any_two_logs_are_labelled_as_by_loops(
+    labelled: Frames,
+    labelled_by_hand: Frames,
+    selected_by_hand: Frames,
+    exposures: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    by_id: bool,
+    minutes: int,
+    bound: datetime | None,
+) -> None:
+    ask: dict[str, Any] = {
+        "keys": ["id"],
+        "by_id": by_id,
+        "within": timedelta(minutes=minutes),
+        "observed_until": NOON + timedelta(minutes=6),
+    }
+    shown = Selection(BY_ID, Interval(NOON, NOON + timedelta(minutes=4)), bound)
+    followed = Selection(BY_ID, Interval(NOON, NOON + timedelta(minutes=6)), bound)
+    expected = labelled_by_hand(selected_by_hand(exposures, shown), selected_by_hand(outcomes, followed), **ask)
+    found = labelled(
+        select_events(ibis.memtable(exposures), shown), select_events(ibis.memtable(outcomes), followed), **ask
+    ).sort_values("row")
+    columns = ["row", "label", "label_age", "mature"]
+    assert found[columns].to_numpy().tolist() == expected[columns].to_numpy().tolist()

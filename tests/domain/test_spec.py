@@ -1,0 +1,187 @@
+"""What may be declared, and how anything else is refused."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ml_assets.domain.durations import Duration
+from ml_assets.domain.errors import SpecError
+from ml_assets.domain.spec import Columns, EventLog, Join, Model
+from ml_assets.domain.windows import evaluation_windows, needed
+
+MakeLog = Callable[..., EventLog]
+MakeModel = Callable[..., Model]
+BY_ID = Join(("impression_id",), by_id=True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "key", "value", "expected"),
+    [
+        ({"key": "impressions"}, "key", "impressions", "<service>/<name>"),
+        ({"key": "ads/web/impressions"}, "key", "ads/web/impressions", "<service>/<name>"),
+        ({"key": "ads/web-impressions"}, "key", "ads/web-impressions", "letters, digits and underscores"),
+        ({"key": "広告/表示"}, "key", "広告/表示", "letters, digits and underscores"),
+        ({"location": "/mnt/impressions"}, "location", "/mnt/impressions", "below the root of event logs"),
+        ({"location": "ads/../../etc"}, "location", "ads/../../etc", "below the root of event logs"),
+        ({"columns": Columns("event_time", ())}, "columns.key", [], "at least one column"),
+    ],
+)
+def test_an_event_log_that_cannot_be_is_refused(
+    make_log: MakeLog, fields: dict[str, Any], key: str, value: object, expected: str
+) -> None:
+    with pytest.raises(SpecError) as refusal:
+        make_log(**fields)
+    assert (refusal.value.key, refusal.value.value) == (key, value)
+    assert expected in refusal.value.expected
+
+
+@pytest.mark.parametrize("location", ["ads/impressions", "impressions", "ads/v1..2", "a/b/c"])
+def test_any_folder_below_the_root_is_a_location(make_log: MakeLog, location: str) -> None:
+    assert make_log(location=location).location == location
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+def test_a_join_needs_a_column(by_id: bool) -> None:
+    with pytest.raises(SpecError, match=r"^join: \{'(id|entity)': \[\]\} is not accepted; at least one column"):
+        Join((), by_id=by_id)
+
+
+@pytest.mark.parametrize(
+    ("fields", "key", "value", "expected"),
+    [
+        ({"name": "cvr"}, "name", "cvr", "such as ads/cvr"),
+        ({"same_log": True, "join": BY_ID}, "join.id", ["impression_id"], "join it by entity"),
+        ({"outcomes": {"timezone": "UTC"}, "timezone": "Asia/Tokyo"}, "outcomes", "ads/conversions", "Asia/Tokyo"),
+        ({"outcomes": {"every": "week"}}, "outcomes", "ads/conversions", "one partition each day, or finer"),
+        ({"every": "hour", "outcomes": {"every": "day"}}, "outcomes", "ads/conversions", "each hour, or finer"),
+        (
+            {"every": "week", "training": ("4w", "0d", "7d"), "outcomes": {"start": "2026-01-02"}},
+            "outcomes",
+            "ads/conversions",
+            "weeks begin on the weekday of 2026-01-01",
+        ),
+        ({"training": ("36h", "0d", "1d")}, "training.window", "36h", "a whole number of partitions: the log has one each day"),
+        ({"training": ("48h", "0d", "1d")}, "training.window", "48h", "one each day"),
+        ({"training": ("28d", "12h", "1d")}, "training.gap", "12h", "one each day"),
+        ({"evaluation": ("12h", "7d")}, "evaluation.window", "12h", "one each day"),
+        ({"every": "week", "training": ("10d", "0d", "7d")}, "training.window", "10d", "one each week"),
+        ({"every": "hour", "training": ("90m", "0d", "1h")}, "training.window", "90m", "one each hour"),
+        ({"training": ("7d", "0d", "7d")}, "training.window", "7d", "window + gap must exceed the attribution (7d)"),
+        ({"training": ("5d", "1d", "6d")}, "training.window", "5d", "no example is mature"),
+        ({"evaluation": ("1d",)}, "evaluation.horizons", [], "at least one horizon, such as [7d]"),
+        ({"evaluation": ("1d", "24h", "7d", "1d")}, "evaluation.horizons", ["24h", "7d", "1d"], "different length"),
+        ({"lookahead": "7d"}, "evaluation", "1d + 7d", "raise that log's lookahead to at least 1d + 7d"),
+        ({"evaluation": ("1d", "7d", "30d", "1h"), "lookahead": "30d"}, "evaluation", "1d + 30d", "ads/conversions"),
+        (
+            {"evaluation": ("3d", "1d"), "lookahead": "2d", "outcomes": {"lookahead": "4d"}},
+            "evaluation",
+            "3d",
+            "further ahead than ads/impressions lists partitions (lookahead 2d)",
+        ),
+    ],
+)  # fmt: skip
+def test_a_model_that_cannot_be_is_refused(
+    make_model: MakeModel, fields: dict[str, Any], key: str, value: object, expected: str
+) -> None:
+    with pytest.raises(SpecError) as refusal:
+        make_model(**fields)
+    assert (refusal.value.key, refusal.value.value) == (key, value)
+    assert expected in refusal.value.expected
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"lookahead": "8d"},
+        {"training": ("7d", "1d", "7d")},
+        {"training": ("4w", "1w", "7d")},
+        {"same_log": True},
+        {"outcomes": {"every": "hour"}},
+        {"every": "week", "training": ("28d", "0d", "7d"), "evaluation": ("1w", "7d"), "outcomes": {"every": "day"}},
+        {
+            "every": "week",
+            "training": ("4w", "0d", "7d"),
+            "evaluation": ("7d", "7d"),
+            "outcomes": {"start": "2026-01-08"},
+        },
+        {"every": "hour", "training": ("1d", "120m", "30m"), "evaluation": ("1h", "30m", "1h")},
+    ],
+)
+def test_a_model_that_keeps_the_rules_is_accepted(make_model: MakeModel, fields: dict[str, Any]) -> None:
+    assert make_model(**fields).service == "ads"
+
+
+@pytest.mark.parametrize(
+    ("fields", "first"),
+    [
+        ({"training": ("28d", "0d", "7d")}, "2026-01-28"),
+        ({"training": ("28d", "2d", "7d")}, "2026-01-30"),
+        ({"training": ("4w", "0d", "7d"), "outcomes": {"start": "2026-02-01"}}, "2026-02-28"),
+        ({"training": ("28d", "0d", "7d"), "outcomes": {"start": "2025-01-01"}}, "2026-01-28"),
+        ({"training": ("1d", "0d", "1h"), "timezone": "Asia/Tokyo"}, "2026-01-01"),
+        ({"every": "week", "training": ("4w", "0d", "7d"), "evaluation": ("1w", "7d")}, "2026-01-22"),
+        ({"every": "hour", "training": ("1d", "2h", "1h"), "evaluation": ("1h", "1h")}, "2026-01-02-01:00+0000"),
+        ({"training": ("28d", "0d", "7d"), "start": "2018-11-04", "timezone": "America/Sao_Paulo"}, "2018-12-01"),
+    ],
+)
+def test_the_first_partition_is_the_first_whose_training_window_lies_inside_the_logs(
+    make_model: MakeModel, fields: dict[str, Any], first: str
+) -> None:
+    model = make_model(**fields)
+    assert model.partitions.key(model.first_index) == first
+
+
+@pytest.mark.parametrize(
+    ("every", "lookahead", "ahead"),
+    [("day", "8d", 9), ("day", "1h", 2), ("hour", "2d", 49), ("hour", "30m", 2), ("week", "2w", 3), ("week", "15d", 4)],
+)
+def test_partitions_ahead_are_one_more_than_the_lookahead_holds(
+    make_log: MakeLog, every: str, lookahead: str, ahead: int
+) -> None:
+    assert make_log(every=every, lookahead=lookahead).partitions_ahead == ahead
+
+
+@given(
+    every=st.sampled_from(["hour", "day"]),
+    zone=st.sampled_from(["America/New_York", "America/Sao_Paulo", "Asia/Tokyo"]),
+    day=st.dates(date(2017, 1, 1), date(2018, 12, 1)),
+    minutes=st.integers(0, 24 * 60 - 1),
+    window=st.integers(1, 3),
+    hours=st.integers(1, 200),
+)
+@example(every="day", zone="America/New_York", day=date(2017, 3, 12), minutes=300, window=1, hours=72)
+@settings(max_examples=60, deadline=None)
+def test_a_lookahead_of_window_and_horizon_lists_all_that_the_newest_partition_is_judged_by(
+    make_model: MakeModel, every: str, zone: str, day: date, minutes: int, window: int, hours: int
+) -> None:
+    model = make_model(
+        training=("2d", "0d", "1h"),
+        evaluation=(f"{window}d", f"{hours}h"),
+        lookahead=f"{24 * window + hours}h",
+        start="2017-01-01",
+        timezone=zone,
+        outcomes={"every": every},
+    )
+    as_of = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=2, minutes=minutes)
+    newest = model.partitions.index(as_of) - 1
+    for key, indices in needed(model, evaluation_windows(model, newest, Duration(hours, "h"))).items():
+        log = next(log for log in model.logs if log.key == key)
+        assert indices.stop <= log.partitions.index(as_of) + log.partitions_ahead
+
+
+def test_assets_are_named_after_the_model_the_step_and_the_horizon(make_model: MakeModel) -> None:
+    model = make_model(name="ads/cvr")
+    assert model.asset("training_data") == "ads/cvr/training_data"
+    assert model.asset("metrics", Duration(7, "d")) == "ads/cvr/metrics_7d"
+
+
+def test_a_model_on_one_log_reads_it_once_and_has_its_partitions(make_model: MakeModel) -> None:
+    one, two = make_model(same_log=True), make_model()
+    assert [log.key for log in one.logs] == ["ads/impressions"]
+    assert [log.key for log in two.logs] == ["ads/impressions", "ads/conversions"]
+    assert two.partitions == two.exposures.partitions
+    assert two.exposures.service == "ads"

@@ -1,0 +1,279 @@
+"""Gating on a real instance: nothing premature, nothing forgotten, nothing twice; one bad partition costs itself alone."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import requests
+
+from ml_assets.cli.daemon import daemon
+from ml_assets.orchestration.facts import asset_key
+from ml_assets.orchestration.lineage import current_runs
+from tests.support import shop
+from tests.support.projects import TeamProject
+
+pytestmark = pytest.mark.slow
+
+EVALUATION = ("shop/order/evaluation_data_2d", "shop/order/metrics_2d")
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> TeamProject:
+    """A shop whose outcomes are in up to 5 March, and whose orders of 4 March are unreadable."""
+    team = TeamProject.make(tmp_path_factory.mktemp("shop"), "gated_shop", shop.DEFS)
+    shop.arrive(team, "visits", 1, 5)
+    shop.arrive(team, "orders", 1, 5)
+    return team
+
+
+def made(team: TeamProject, asset: str) -> list[str]:
+    return sorted(current_runs(team.project.instance, asset))
+
+
+def runs_of(team: TeamProject, asset: str) -> list[dg.DagsterRun]:
+    runs = team.project.instance.get_runs()
+    return [run for run in runs if run.asset_selection and asset_key(asset) in run.asset_selection]
+
+
+def times_materialized(team: TeamProject, asset: str, partition: str) -> int:
+    filters = dg.AssetRecordsFilter(asset_key=asset_key(asset), asset_partitions=[partition])
+    return len(team.project.instance.fetch_materializations(filters, limit=100).records)
+
+
+@pytest.fixture(scope="module")
+def trained(team: TeamProject) -> TeamProject:
+    tick = team.settle("shop")
+    assert "shop/order/metrics_2d: 2026-03-03" in tick.message
+    assert "2026-03-03 for shop/orders 2026-03-06" in tick.message
+    return team
+
+
+def test_models_are_trained_as_soon_as_their_window_has_arrived(trained: TeamProject) -> None:
+    assert made(trained, "shop/order/model") == ["2026-03-03", "2026-03-04", "2026-03-05"]
+
+
+def test_no_metric_is_launched_before_its_outcomes_have_arrived(trained: TeamProject) -> None:
+    # The evaluation of 3 March needs the orders of 4, 5 and 6 March.
+    assert all(runs_of(trained, asset) == [] for asset in EVALUATION)
+
+
+@pytest.fixture(scope="module")
+def refused(trained: TeamProject) -> TeamProject:
+    result = trained.command(
+        "dagster", "asset", "materialize", *trained.location, "--select", ",".join(EVALUATION), "--partition", "2026-03-03"
+    )
+    assert result.returncode != 0
+    printed = result.stdout + result.stderr
+    assert "shop/order/evaluation_data_2d 2026-03-03 is immature: shop/orders 2026-03-06 has not arrived" in printed
+    assert made(trained, EVALUATION[0]) == []
+    return trained
+
+
+@pytest.fixture(scope="module")
+def evaluated(refused: TeamProject) -> TeamProject:
+    shop.arrive(refused, "visits", 6, 6)
+    shop.arrive(refused, "orders", 6, 6)
+    refused.settle("shop")
+    return refused
+
+
+def test_when_the_outcomes_arrive_the_refused_partition_is_launched_once(evaluated: TeamProject) -> None:
+    assert made(evaluated, EVALUATION[1]) == ["2026-03-03"]
+    by_sensor = [run for run in runs_of(evaluated, EVALUATION[1]) if "dagster/sensor_name" in run.tags]
+    assert len(by_sensor) == 1
+    assert [times_materialized(evaluated, asset, "2026-03-03") for asset in EVALUATION] == [1, 1]
+
+
+def test_settling_again_launches_nothing(evaluated: TeamProject) -> None:
+    before = evaluated.project.instance.get_runs_count()
+    evaluated.settle("shop")
+    assert evaluated.project.instance.get_runs_count() == before
+
+
+def test_one_bad_partition_costs_itself_alone_and_runs_again_when_its_data_changes(evaluated: TeamProject) -> None:
+    for log in ("visits", "orders"):
+        shop.arrive(evaluated, log, 7, 8)
+    broken = evaluated.home / "events/shop/visits/date=2026-03-08/part-0.parquet"
+    whole = broken.read_bytes()
+    broken.write_bytes(b"no parquet")
+    tick = evaluated.settle("shop")
+    assert made(evaluated, "shop/order/model")[-2:] == ["2026-03-06", "2026-03-07"]
+    assert "2026-03-08 failed" in tick.message
+    failed = [run for run in runs_of(evaluated, "shop/order/training_data") if run.status is dg.DagsterRunStatus.FAILURE]
+    assert len(failed) == 1
+    executed = evaluated.home / f"notebooks/shop/order/training_data/2026-03-08/{failed[0].run_id}.ipynb"
+    assert "EventLogError" in executed.read_text(encoding="utf-8")
+
+    broken.write_bytes(whole)
+    evaluated.settle("shop")
+    assert made(evaluated, "shop/order/model")[-1] == "2026-03-08"
+    assert times_materialized(evaluated, "shop/order/model", "2026-03-07") == 1
+
+
+def test_corrected_outcomes_evaluate_again_exactly_what_they_touch_and_retrain_nothing(evaluated: TeamProject) -> None:
+    metrics = made(evaluated, EVALUATION[1])
+    assert metrics == ["2026-03-03", "2026-03-04", "2026-03-05"]
+    models = {name: times_materialized(evaluated, "shop/order/model", name) for name in made(evaluated, "shop/order/model")}
+    # Orders of 8 March are read by the evaluation of 5 March alone, and by the training of 8 March.
+    day = shop.orders(shop.date(2026, 3, 8))
+    evaluated.write_partition("shop/orders", "2026-03-08", day.iloc[: len(day) // 2])
+    tick = evaluated.settle("shop")
+    assert [times_materialized(evaluated, EVALUATION[1], name) for name in metrics] == [1, 1, 2]
+    assert models == {name: times_materialized(evaluated, "shop/order/model", name) for name in models}
+    assert "2026-03-08 outdated (its event partitions changed)" in tick.message
+
+
+def test_the_lineage_command_prints_the_chain_and_ends_with_one_when_the_model_was_remade(
+    evaluated: TeamProject, tmp_path: Path
+) -> None:
+    # The command line reads the project that it is installed in; here its module reads the team's.
+    def lineage() -> subprocess.CompletedProcess[str]:
+        code = (
+            "import json; from pathlib import Path; from ml_assets.cli.project import Project;"
+            "from ml_assets.orchestration.lineage import trace, as_json;"
+            f"p = Project(Path({str(evaluated.home)!r}), Path({str(evaluated.root)!r}));"
+            "found = trace(p.instance, p.store, 'shop/order/metrics_2d', '2026-03-03');"
+            "print(json.dumps(as_json(found))); raise SystemExit(1 if found.problems else 0)"
+        )
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    before = lineage()
+    assert before.returncode == 0, before.stderr
+    assert '"shop/visits": {"2026-03-01"' in before.stdout
+    result = evaluated.command(
+        "dagster", "asset", "materialize", *evaluated.location, "--select", "shop/order/model", "--partition", "2026-03-03"
+    )
+    assert result.returncode == 0, result.stderr
+    after = lineage()
+    assert after.returncode == 1
+    assert "shop/order/model 2026-03-03 has been remade since" in after.stdout
+    evaluated.settle("shop")
+    assert lineage().returncode == 0
+
+
+LAUNCH = """
+mutation Launch($params: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on InvalidSubsetError { message }
+  }
+}"""
+RUN = "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+METADATA = """
+query Metadata($key: AssetKeyInput!, $partitions: [String!]) {
+  assetNodeOrError(assetKey: $key) { ... on AssetNode {
+    assetMaterializations(partitions: $partitions, limit: 1) {
+      runId
+      metadataEntries {
+        __typename label
+        ... on FloatMetadataEntry { floatValue }
+        ... on TextMetadataEntry { text }
+        ... on NotebookMetadataEntry { path }
+        ... on PipelineRunMetadataEntry { runId }
+        ... on JsonMetadataEntry { jsonString }
+      }
+    }
+  } }
+}"""
+
+
+@pytest.fixture
+def webserver(evaluated: TeamProject) -> Iterator[str]:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        str(Path(sys.executable).with_name("dagster-webserver")), *evaluated.location, "-h", "127.0.0.1", "-p", str(port)
+    ]
+    with (evaluated.home / "webserver.log").open("w") as log, daemon(
+        evaluated.home, evaluated.location, project_root=evaluated.root
+    ):
+        process = subprocess.Popen(
+            command, cwd=evaluated.root, env=evaluated.environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/server_info")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def test_a_partition_is_materialized_through_the_web_api_and_the_metric_names_its_model(
+    evaluated: TeamProject, webserver: str
+) -> None:
+    params = {
+        "selector": {
+            "repositoryLocationName": f"{evaluated.package}.definitions",
+            "repositoryName": "__repository__",
+            "pipelineName": "__ASSET_JOB",
+            "assetSelection": [{"path": ["shop", "order", "model"]}],
+            "assetCheckSelection": [],
+        },
+        "mode": "default",
+        "runConfigData": {},
+        "executionMetadata": {"tags": [{"key": "dagster/partition", "value": "2026-03-04"}]},
+    }
+    launched = _ask(webserver, LAUNCH, {"params": params})["launchPipelineExecution"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    run_id = launched["run"]["runId"]
+    _wait_for_run(webserver, run_id)
+
+    model = _metadata(webserver, "model", "2026-03-04")
+    assert model["run"] == run_id
+    # The sensor judges the remade model anew; the metric then names this very run.
+    deadline = time.monotonic() + 240
+    while (metric := _metadata(webserver, "metrics_2d", "2026-03-04"))["model_run"]["runId"] != run_id:
+        assert time.monotonic() < deadline, "the metric was not made again for the remade model"
+        time.sleep(2)
+    assert metric["model_partition"]["text"] == "2026-03-04"
+    assert isinstance(metric["log_loss"]["floatValue"], float)
+    assert "shop/order/training_data" in metric["lineage"]["jsonString"]
+
+    page = requests.get(
+        f"{webserver}/notebook",
+        params={"path": metric["executed_notebook"]["path"], "repoLocName": f"{evaluated.package}.definitions"},
+        timeout=60,
+    )
+    assert page.status_code == 200
+    assert "judged on exposures that it could not know" in page.text
+
+
+def _ask(server: str, query: str, variables: dict) -> dict:
+    answer = requests.post(f"{server}/graphql", json={"query": query, "variables": variables}, timeout=60).json()
+    assert "errors" not in answer, answer
+    return answer["data"]
+
+
+def _metadata(server: str, step: str, partition: str) -> dict:
+    variables = {"key": {"path": ["shop", "order", step]}, "partitions": [partition]}
+    newest = _ask(server, METADATA, variables)["assetNodeOrError"]["assetMaterializations"][0]
+    return {"run": newest["runId"], **{entry["label"]: entry for entry in newest["metadataEntries"]}}
+
+
+def _wait_for_run(server: str, run_id: str) -> None:
+    deadline = time.monotonic() + 240
+    while (status := _ask(server, RUN, {"id": run_id})["runOrError"]["status"]) != "SUCCESS":
+        assert status not in ("FAILURE", "CANCELED"), status
+        assert time.monotonic() < deadline, status
+        time.sleep(1)
+
+
+def _wait_for(url: str) -> None:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            requests.get(url, timeout=5).raise_for_status()
+        except requests.RequestException:
+            assert time.monotonic() < deadline, f"{url} does not answer"
+            time.sleep(1)
+        else:
+            return
