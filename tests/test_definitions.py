@@ -15,7 +15,18 @@ from ml_assets.components.evaluated_model import event_logs
 from ml_assets.definitions import PROJECT_ROOT, build_definitions, defs
 from tests.support.projects import REPOSITORY
 
-HEAVY = ("pandas", "numpy", "ibis", "duckdb", "pyarrow", "pyspark", "papermill", "dagstermill", "lightgbm", "matplotlib")
+HEAVY = (
+    "pandas",
+    "numpy",
+    "ibis",
+    "duckdb",
+    "pyarrow",
+    "pyspark",
+    "papermill",
+    "dagstermill",
+    "lightgbm",
+    "matplotlib",
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +54,9 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_loading_imports_nothing_heavy() -> None:
-    code = f"import sys; from ml_assets.definitions import defs; defs(); print([m for m in {HEAVY} if m in sys.modules])"
+    code = (
+        f"import sys; from ml_assets.definitions import defs; defs(); print([m for m in {HEAVY} if m in sys.modules])"
+    )
     result = run("python", "-c", code)
     assert result.stdout.strip() == "[]", result.stdout + result.stderr
 
@@ -91,7 +104,11 @@ def test_the_asset_graph_is_the_one_in_this_table(definitions: dg.Definitions) -
 
 def test_evaluations_of_a_model_share_a_pool_and_nothing_else_has_one(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    pools = {key.to_user_string(): graph.get(key).pools or set() for key in graph.get_all_asset_keys() if key.path[0] == "grocery"}
+    pools = {
+        key.to_user_string(): graph.get(key).pools or set()
+        for key in graph.get_all_asset_keys()
+        if key.path[0] == "grocery"
+    }
     evaluation = {"grocery/revisit/evaluation"}
     assert pools == {
         "grocery/baskets": set(),
@@ -105,9 +122,11 @@ def test_evaluations_of_a_model_share_a_pool_and_nothing_else_has_one(definition
 
 
 def test_there_is_one_sensor_per_service_and_it_runs_by_default(definitions: dg.Definitions) -> None:
-    sensors = {sensor.name: sensor.default_status for sensor in definitions.resolve_all_sensor_defs()} if hasattr(
-        definitions, "resolve_all_sensor_defs"
-    ) else {sensor.name: sensor.default_status for sensor in definitions.get_repository_def().sensor_defs}
+    sensors = (
+        {sensor.name: sensor.default_status for sensor in definitions.resolve_all_sensor_defs()}
+        if hasattr(definitions, "resolve_all_sensor_defs")
+        else {sensor.name: sensor.default_status for sensor in definitions.get_repository_def().sensor_defs}
+    )
     running = dg.DefaultSensorStatus.RUNNING
     assert sensors == {"ads_sensor": running, "grocery_sensor": running}
 

@@ -66,7 +66,14 @@ def test_no_metric_is_launched_before_its_outcomes_have_arrived(trained: TeamPro
 @pytest.fixture(scope="module")
 def refused(trained: TeamProject) -> TeamProject:
     result = trained.command(
-        "dagster", "asset", "materialize", *trained.location, "--select", ",".join(EVALUATION), "--partition", "2026-03-03"
+        "dagster",
+        "asset",
+        "materialize",
+        *trained.location,
+        "--select",
+        ",".join(EVALUATION),
+        "--partition",
+        "2026-03-03",
     )
     assert result.returncode != 0
     printed = result.stdout + result.stderr
@@ -105,7 +112,9 @@ def test_one_bad_partition_costs_itself_alone_and_runs_again_when_its_data_chang
     tick = evaluated.settle("shop")
     assert made(evaluated, "shop/order/model")[-2:] == ["2026-03-06", "2026-03-07"]
     assert "2026-03-08 failed" in tick.message
-    failed = [run for run in runs_of(evaluated, "shop/order/training_data") if run.status is dg.DagsterRunStatus.FAILURE]
+    failed = [
+        run for run in runs_of(evaluated, "shop/order/training_data") if run.status is dg.DagsterRunStatus.FAILURE
+    ]
     assert len(failed) == 1
     executed = evaluated.home / f"notebooks/shop/order/training_data/2026-03-08/{failed[0].run_id}.ipynb"
     assert "EventLogError" in executed.read_text(encoding="utf-8")
@@ -119,7 +128,9 @@ def test_one_bad_partition_costs_itself_alone_and_runs_again_when_its_data_chang
 def test_corrected_outcomes_evaluate_again_exactly_what_they_touch_and_retrain_nothing(evaluated: TeamProject) -> None:
     metrics = made(evaluated, EVALUATION[1])
     assert metrics == ["2026-03-03", "2026-03-04", "2026-03-05"]
-    models = {name: times_materialized(evaluated, "shop/order/model", name) for name in made(evaluated, "shop/order/model")}
+    models = {
+        name: times_materialized(evaluated, "shop/order/model", name) for name in made(evaluated, "shop/order/model")
+    }
     # Orders of 8 March are read by the evaluation of 5 March alone, and by the training of 8 March.
     day = shop.orders(shop.date(2026, 3, 8))
     evaluated.write_partition("shop/orders", "2026-03-08", day.iloc[: len(day) // 2])
@@ -147,7 +158,14 @@ def test_the_lineage_command_prints_the_chain_and_ends_with_one_when_the_model_w
     assert before.returncode == 0, before.stderr
     assert '"shop/visits": {"2026-03-01"' in before.stdout
     result = evaluated.command(
-        "dagster", "asset", "materialize", *evaluated.location, "--select", "shop/order/model", "--partition", "2026-03-03"
+        "dagster",
+        "asset",
+        "materialize",
+        *evaluated.location,
+        "--select",
+        "shop/order/model",
+        "--partition",
+        "2026-03-03",
     )
     assert result.returncode == 0, result.stderr
     after = lineage()
@@ -191,10 +209,16 @@ def webserver(evaluated: TeamProject) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
-        str(Path(sys.executable).with_name("dagster-webserver")), *evaluated.location, "-h", "127.0.0.1", "-p", str(port)
+        str(Path(sys.executable).with_name("dagster-webserver")),
+        *evaluated.location,
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
     ]
-    with (evaluated.home / "webserver.log").open("w") as log, daemon(
-        evaluated.home, evaluated.location, project_root=evaluated.root
+    with (
+        (evaluated.home / "webserver.log").open("w") as log,
+        daemon(evaluated.project.instance, evaluated.location, project_root=evaluated.root),
     ):
         process = subprocess.Popen(
             command, cwd=evaluated.root, env=evaluated.environment, stdout=log, stderr=subprocess.STDOUT

@@ -1,11 +1,12 @@
 """Runs the real Dagster daemon without a person: from now until everything due is done."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -14,35 +15,51 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from ml_assets.orchestration.sensors import Tick
 
 
+_BEGUN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+
+
 class DaemonError(Exception):
     """The daemon ended, or nothing came of it in time."""
 
 
 @contextmanager
-def daemon(home: Path, location: Sequence[str], *, project_root: Path) -> Iterator[Path]:
-    """Run `dagster-daemon` in a process of its own.
+def daemon(instance: dg.DagsterInstance, location: Sequence[str], *, project_root: Path) -> Iterator[Path]:
+    """Run `dagster-daemon` in processes of its own, which end with this context; runs still going are canceled.
 
     Args: `location`: what names the code location on Dagster's command line, such as `["-m", "ml_assets.definitions"]`.
     Yields: the file that holds what the daemon prints.
     """
+    home = Path(instance.root_directory)
     log = home / "daemon.log"
     command = [str(Path(sys.executable).with_name("dagster-daemon")), "run", *location]
-    environment = {**os.environ, "DAGSTER_HOME": str(home)}
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
-            command, cwd=project_root, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=project_root,
+            env={**os.environ, "DAGSTER_HOME": str(home)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # A group of its own, so that what the daemon starts can be ended with it.
+            start_new_session=True,
         )
         try:
             yield log
             if process.poll() is not None:
                 raise DaemonError(f"the daemon ended with exit code {process.returncode}; see {log}")
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
+            for run in instance.get_runs(filters=dg.RunsFilter(statuses=_BEGUN)):
+                instance.report_run_canceled(run, "the daemon that ran it was ended")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all of its group."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=30)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def wait_until_settled(

@@ -10,10 +10,11 @@ from ml_assets.domain.errors import SpecError
 from ml_assets.domain.versions import digest
 
 
-def notebook_version(notebook: Path, config: Mapping[str, Any]) -> str:
+def notebook_version(notebook: Path, config: Mapping[str, Any], *, key: str = "notebooks") -> str:
     """A digest of the notebook's code cells and of the configuration it runs with.
 
     Markdown, outputs and cell metadata do not count.
+    Args: `key` names the place in the specification for the error.
     Raises: SpecError when the file is missing, is no notebook, or has no cell tagged `parameters`.
     """
     try:
@@ -21,14 +22,12 @@ def notebook_version(notebook: Path, config: Mapping[str, Any]) -> str:
         code = ["".join(cell["source"]).strip() for cell in cells if cell["cell_type"] == "code"]
         tags = [tag for cell in cells for tag in cell["metadata"].get("tags", ())]
     except FileNotFoundError:
-        raise SpecError("notebooks", str(notebook), "the path of a notebook, from the project's root") from None
+        raise SpecError(key, str(notebook), "the path of a notebook, from the project's root") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise SpecError(
-            "notebooks", str(notebook), f"a Jupyter notebook (version 4); this file is none: {error}"
-        ) from None
+        raise SpecError(key, str(notebook), f"a Jupyter notebook (version 4); this file is none: {error}") from None
     if tags.count("parameters") != 1:
         raise SpecError(
-            "notebooks",
+            key,
             str(notebook),
             "a notebook with one cell tagged `parameters`, which sets `context = dagstermill.get_context()`; "
             f"it has {tags.count('parameters')}",

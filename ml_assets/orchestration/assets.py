@@ -54,7 +54,7 @@ def step_assets(model: Model, project_root: Path) -> list[StepAsset]:
     result = []
     for step, horizon in _steps(model):
         notebook = project_root / getattr(model.notebooks, step)
-        version = notebook_version(notebook, model.config)
+        version = notebook_version(notebook, model.config, key=f"notebooks.{step}")
         result.append(StepAsset(model, step, horizon, notebook, version, project_root))
     return result
 

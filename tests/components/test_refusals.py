@@ -30,6 +30,7 @@ MODEL = {
         "join": {"id": ["impression_id"]},
         "training": {"window": "28d", "attribution": "7d"},
         "evaluation": {"window": "1d", "horizons": ["1d", "7d"]},
+        "notebooks": {},
         "config": {"features": ["device"]},
     },
 }
@@ -93,15 +94,20 @@ MODEL_REFUSALS = [
     ("evaluation.horizons", [], "at least one horizon"),
     ("evaluation.horizons", ["7d", "1w"], "horizons of different length"),
     ("evaluation.horizons", ["30d"], "raise that log's lookahead to at least 1d + 30d"),
-    ("notebooks", {"modle": "notebooks/x.ipynb"}, "'training_data', 'model', 'evaluation_data' or 'metrics'"),
-    ("notebooks", {"model": "notebooks/none.ipynb"}, "the path of a notebook, from the project's root"),
+    ("notebooks.modle", "notebooks/x.ipynb", "'training_data', 'model', 'evaluation_data' or 'metrics'"),
+    ("notebooks.model", "notebooks/none.ipynb", "the path of a notebook, from the project's root"),
     ("variants", {"challenger": {}}, "Extra inputs are not permitted"),
 ]
 
 
 @pytest.mark.parametrize(("path", "value", "right"), LOG_REFUSALS, ids=[f"{p}={v}" for p, v, _ in LOG_REFUSALS])
 def test_a_wrong_event_log_is_refused_by(
-    path: str, value: object, right: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    path: str,
+    value: object,
+    right: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     package = f"log_team_{LOG_REFUSALS.index((path, value, right))}"
     assert_refused(tmp_path, package, monkeypatch, [changed(LOG, path, value)], "logs", path, value, right)

@@ -96,7 +96,7 @@ def test_of_versions_known_at_once_the_same_one_wins_in_every_order(selected: Se
         (2, NOON, load),
         (2, NOON, load),
         (2, NOON, load),
-        value=[9, 1, 3, 5, 4],
+        amount=[9, 1, 3, 5, 4],
     )
     rng = np.random.default_rng(0)
     for _ in range(5):

@@ -89,7 +89,7 @@ class TeamProject:
     def settle(self, service: str, *, seconds: float = 600) -> Tick:
         """Run the real daemon until nothing is due or running."""
         project = self.project
-        with daemon(self.home, self.location, project_root=self.root) as log:
+        with daemon(project.instance, self.location, project_root=self.root) as log:
             return wait_until_settled(
                 project.instance, lambda: project.look([service]), on_look=lambda _: None, seconds=seconds, log=log
             )

@@ -1,0 +1,254 @@
+"""Labelled examples read from real Parquet files."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pandas.testing import assert_frame_equal
+
+from ml_assets.data.content import hash_frame
+from ml_assets.data.examples import EventLogError, LogFiles, read_examples
+from ml_assets.data.labels import Selection
+from ml_assets.domain.calendar import Interval
+from ml_assets.domain.spec import Columns
+
+Frames = Callable[..., pd.DataFrame]
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = Interval(NOON - 12 * HOUR, NOON + 12 * HOUR)
+
+
+def instants(*times: datetime, unit: str = "us", zone: str | None = "UTC", plus_ns: int = 0) -> pa.Array:
+    since_1970 = pd.DatetimeIndex(times).tz_localize(None).as_unit("ns").asi8 + plus_ns
+    return pa.array(since_1970, pa.timestamp("ns")).cast(pa.timestamp(unit)).cast(pa.timestamp(unit, zone))
+
+
+def written(path: Path, **columns: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def log_files(key: str, *files: Path, schema_file: Path | None = None, **columns: Any) -> LogFiles:
+    names = Columns(**({"time": "time", "key": ("id",)} | columns))
+    return LogFiles(key, files, schema_file, Selection(names, DAY, None))
+
+
+def examples_of(exposures: LogFiles, outcomes: LogFiles, **changes: Any) -> pd.DataFrame:
+    options: dict[str, Any] = {"keys": ["id"], "by_id": True, "within": HOUR, "observed_until": DAY.end} | changes
+    return read_examples(exposures, outcomes, **options)
+
+
+@pytest.fixture
+def outcomes(tmp_path: Path) -> LogFiles:
+    """One outcome, of exposure 1, half an hour after noon."""
+    return log_files("ads/sales", written(tmp_path / "sales.parquet", id=[1], time=instants(NOON + HOUR / 2)))
+
+
+@pytest.fixture
+def column_file(tmp_path: Path) -> Path:
+    """A file of another day, which tells the columns alone."""
+    return written(tmp_path / "column_file.parquet", id=[1], time=instants(NOON))
+
+
+def test_examples_are_the_exposures_with_label_age_and_maturity(tmp_path: Path, outcomes: LogFiles) -> None:
+    times = instants(NOON, NOON + 11.5 * HOUR)
+    shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1, 2], time=times, device=["phone", None]))
+    expected = pd.DataFrame(
+        {
+            "id": [1, 2],
+            "time": pd.DatetimeIndex([NOON, NOON + 11.5 * HOUR]).as_unit("us"),
+            "device": ["phone", None],
+            "label": np.array([1, 0], dtype=np.int8),
+            "label_age": [12 * 3600.0, 1800.0],
+            "mature": [True, False],
+        }
+    )
+    assert_frame_equal(examples_of(shown, outcomes), expected)
+
+
+def test_files_in_any_number_and_order_give_what_a_double_loop_finds(
+    tmp_path: Path, random_log: Frames, selected_by_hand: Frames, labelled_by_hand: Frames
+) -> None:
+    rng = np.random.default_rng(5)
+    exposures, followed = random_log(rng, 150), random_log(rng, 150)
+    names = {"key": ("row",), "known": "known"}
+    ask = {"keys": ["user", "item"], "by_id": False, "within": 2 * HOUR, "observed_until": NOON - 6 * HOUR}
+    found = []
+    for parts in (1, 3):
+        logs = [
+            _in_parts(tmp_path / f"{parts} {name}", log, parts, rng)
+            for name, log in (("a", exposures), ("b", followed))
+        ]
+        found.append(examples_of(*(log_files("ads/log", *files, **names) for files in logs), **ask))
+    selection = Selection(Columns("time", ("row",), "known"), DAY, None)
+    expected = labelled_by_hand(*(selected_by_hand(log, selection) for log in (exposures, followed)), **ask)
+    expected = expected.sort_values(["time", "row"], ignore_index=True)
+    columns = ["row", "time", "label", "label_age", "mature"]
+    assert 0 < expected["label"].sum() < len(expected)
+    for frame in found:
+        assert_frame_equal(frame[columns], expected[columns])
+    assert hash_frame(found[0]) == hash_frame(found[1])
+
+
+def _in_parts(folder: Path, log: pd.DataFrame, parts: int, rng: np.random.Generator) -> list[Path]:
+    """The rows shuffled over some files, the files in no order."""
+    shuffled = log.sample(frac=1, random_state=rng)
+    folder.mkdir()
+    files = []
+    for number in range(parts):
+        files.append(folder / f"part-{number}.parquet")
+        shuffled.iloc[number::parts].to_parquet(files[-1], index=False)
+    return files[::-1]
+
+
+def test_rows_come_in_one_order_even_where_time_and_key_are_equal(tmp_path: Path, outcomes: LogFiles) -> None:
+    """Enough rows for DuckDB to sort them in parallel."""
+    rows = 30_000
+    times = instants(*[NOON, NOON + HOUR] * (rows // 2))
+    order = np.random.default_rng(0).permutation(rows)
+    table = pa.table({"id": np.ones(rows, dtype=int), "time": times, "value": np.arange(rows)})
+    pq.write_table(table, tmp_path / "a.parquet")
+    pq.write_table(table.take(order), tmp_path / "b.parquet")
+    one, other = (examples_of(log_files("ads/shown", tmp_path / name), outcomes) for name in ("a.parquet", "b.parquet"))
+    assert_frame_equal(one, other)
+    assert one["time"].is_monotonic_increasing
+
+
+def test_examples_of_one_time_are_ordered_by_their_key(tmp_path: Path, outcomes: LogFiles) -> None:
+    columns = {"id": [3, 1, 2], "time": instants(NOON, NOON, NOON), "z": [3, 1, 2], "a": [1, 3, 2]}
+    shown = log_files("ads/shown", written(tmp_path / "a.parquet", **columns))
+    assert examples_of(shown, outcomes)["id"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_times_of_every_unit_are_read_as_microseconds(unit: str, tmp_path: Path, outcomes: LogFiles) -> None:
+    shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], time=instants(NOON, unit=unit)))
+    found = examples_of(shown, outcomes)
+    assert found["time"].dtype == "datetime64[us, UTC]"
+    assert found["time"].tolist() == [NOON]
+    assert found["label"].tolist() == [1]
+
+
+def test_files_of_different_units_make_one_log_and_nanoseconds_are_cut_off(tmp_path: Path, outcomes: LogFiles) -> None:
+    files = [
+        written(tmp_path / "a.parquet", id=[1], time=instants(NOON + HOUR, unit="us")),
+        written(tmp_path / "b.parquet", id=[1], time=instants(NOON, unit="ns", plus_ns=1_999)),
+        written(tmp_path / "c.parquet", id=[1], time=instants(NOON - HOUR, unit="ms", zone="Asia/Tokyo")),
+    ]
+    found = examples_of(log_files("ads/shown", *files), outcomes)
+    assert found["time"].tolist() == [NOON - HOUR, NOON + timedelta(microseconds=1), NOON + HOUR]
+    assert found["label"].tolist() == [0, 1, 0]
+
+
+def test_a_column_that_only_some_files_have_is_null_in_the_others(tmp_path: Path, outcomes: LogFiles) -> None:
+    old = written(tmp_path / "a.parquet", id=[1], time=instants(NOON))
+    new = written(tmp_path / "b.parquet", device=["phone"], time=instants(NOON + HOUR), id=[2])
+    found = examples_of(log_files("ads/shown", old, new), outcomes)
+    assert found["id"].tolist() == [1, 2]
+    assert found["device"].tolist() == [None, "phone"]
+
+
+def test_the_folder_of_a_partition_adds_no_column(tmp_path: Path, outcomes: LogFiles) -> None:
+    shown = log_files("ads/shown", written(tmp_path / "date=2026-03-01" / "a.parquet", id=[1], time=instants(NOON)))
+    assert "date" not in examples_of(shown, outcomes)
+
+
+def test_outcomes_of_which_no_file_has_arrived_make_labels_of_zero(tmp_path: Path, column_file: Path) -> None:
+    shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], time=instants(NOON)))
+    assert examples_of(shown, log_files("ads/sales", schema_file=column_file))["label"].tolist() == [0]
+
+
+def test_a_window_without_files_has_the_columns_and_no_row(column_file: Path, outcomes: LogFiles) -> None:
+    found = examples_of(log_files("ads/shown", schema_file=column_file), outcomes)
+    assert found.dtypes.astype(str).to_dict() == {
+        "id": "int64",
+        "time": "datetime64[us, UTC]",
+        "label": "int8",
+        "label_age": "float64",
+        "mature": "bool",
+    }
+    assert found.empty
+
+
+def test_a_log_that_is_followed_by_itself_is_read_from_the_same_files(tmp_path: Path) -> None:
+    times = instants(NOON, NOON, NOON + HOUR / 2, NOON + 2 * HOUR)
+    visits = log_files("shop/visits", written(tmp_path / "a.parquet", id=[1, 2, 3, 4], time=times, user=[7, 8, 7, 7]))
+    assert examples_of(visits, visits, keys=["user"], by_id=False)["label"].tolist() == [1, 0, 0, 0]
+
+
+def test_the_outcome_log_may_name_its_time_otherwise(tmp_path: Path) -> None:
+    shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], time=instants(NOON)))
+    sold = written(tmp_path / "b.parquet", id=[1], sold_at=instants(NOON))
+    assert examples_of(shown, log_files("ads/sales", sold, time="sold_at"))["label"].tolist() == [1]
+
+
+def test_a_log_without_any_file_is_refused_by_name(outcomes: LogFiles) -> None:
+    with pytest.raises(EventLogError, match="ads/shown has no Parquet file at all"):
+        examples_of(log_files("ads/shown"), outcomes)
+
+
+def test_missing_columns_are_named_with_their_log(tmp_path: Path, outcomes: LogFiles) -> None:
+    shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], at=instants(NOON)), known="ingested_at")
+    with pytest.raises(
+        EventLogError,
+        match=r"ads/shown lacks the columns \['ingested_at', 'time', 'user'\]; its files have \['id', 'at'\]",
+    ):
+        examples_of(shown, outcomes, keys=["user"])
+
+
+def test_the_outcome_log_needs_the_join_columns_too(tmp_path: Path, outcomes: LogFiles) -> None:
+    shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], user=[1], time=instants(NOON)))
+    with pytest.raises(EventLogError, match=r"ads/sales lacks the columns \['user'\]"):
+        examples_of(shown, outcomes, keys=["user"])
+
+
+@pytest.mark.parametrize("naive", ["time", "known"])
+def test_times_without_a_time_zone_are_refused(naive: str, tmp_path: Path, outcomes: LogFiles) -> None:
+    columns = {name: instants(NOON, zone=None if name == naive else "UTC") for name in ("time", "known")}
+    shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], **columns), known="known")
+    with pytest.raises(EventLogError, match=rf"ads/shown: column {naive} is of type timestamp.*with a time zone"):
+        examples_of(shown, outcomes)
+
+
+@pytest.mark.parametrize("first", ["a.parquet", "c.parquet"])
+def test_one_file_without_a_time_zone_among_others_is_refused_by_name(
+    first: str, tmp_path: Path, outcomes: LogFiles
+) -> None:
+    """Read together, its times would be taken for UTC."""
+    aware = written(tmp_path / "b.parquet", id=[1], time=instants(NOON))
+    naive = written(tmp_path / first, id=[1], time=instants(NOON, zone=None))
+    with pytest.raises(EventLogError, match=rf"ads/shown: .*{first} has \['time'\] without a time zone"):
+        examples_of(log_files("ads/shown", *sorted([aware, naive])), outcomes)
+
+
+def test_a_time_that_is_no_timestamp_is_refused(tmp_path: Path, outcomes: LogFiles) -> None:
+    shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], time=["2026-03-01T12:00Z"]))
+    with pytest.raises(EventLogError, match="column time is of type string"):
+        examples_of(shown, outcomes)
+
+
+def test_a_file_that_cannot_be_read_is_named_with_its_log(tmp_path: Path, outcomes: LogFiles) -> None:
+    good = written(tmp_path / "a.parquet", id=[1], time=instants(NOON))
+    bad = tmp_path / "b.parquet"
+    bad.write_bytes(b"PAR1 and then the power went")
+    with pytest.raises(EventLogError, match=r"event log ads/shown cannot be read: .*b\.parquet"):
+        examples_of(log_files("ads/shown", good, bad), outcomes)
+
+
+def test_a_file_that_has_gone_is_named_with_its_log(tmp_path: Path, outcomes: LogFiles) -> None:
+    with pytest.raises(EventLogError, match=r"event log ads/shown cannot be read: .*gone\.parquet"):
+        examples_of(log_files("ads/shown", tmp_path / "gone.parquet"), outcomes)
+
+
+def test_a_column_that_labelling_adds_is_refused(tmp_path: Path, outcomes: LogFiles) -> None:
+    shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], time=instants(NOON), label=[1]))
+    with pytest.raises(ValueError, match=r"columns \['label'\], which labelling adds"):
+        examples_of(shown, outcomes)
