@@ -85,7 +85,7 @@ def _settle(console: Console, project: Project, services: list[str], models: lis
             counts = _counts(project, models)
             progress.update(task, completed=counts[True], total=counts[True] + counts[False])
 
-        with daemon(project.instance, ["-m", "ml_assets.definitions"], project_root=PROJECT_ROOT) as log:
+        with daemon(project.instance, ["-w", "workspace.yaml"], project_root=PROJECT_ROOT) as log:
             wait_until_settled(project.instance, lambda: project.look(services), on_look=show, seconds=seconds, log=log)
 
 

@@ -38,6 +38,7 @@ class Attempt:
 
     inputs: str
     code: str
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -249,7 +250,7 @@ class _Judge:
                 State.OUTDATED if outdated else State.DONE, "its notebook changed" if outdated else "", wanted
             )
         if failed and failed.inputs == wanted and failed.code == code:
-            return Status(State.FAILED, "on its present inputs", wanted)
+            return Status(State.FAILED, f"on its present inputs, in run {failed.run}", wanted)
         if made:
             return Status(changed, cause, wanted)
         return Status(State.DUE, inputs=wanted)

@@ -21,7 +21,7 @@ def notebook_version(notebook: Path, config: Mapping[str, Any], *, key: str = "n
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
         code = ["".join(cell["source"]).strip() for cell in cells if cell["cell_type"] == "code"]
         tags = [tag for cell in cells for tag in cell["metadata"].get("tags", ())]
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise SpecError(key, str(notebook), "the path of a notebook, from the project's root") from None
     except (ValueError, KeyError, TypeError) as error:
         raise SpecError(key, str(notebook), f"a Jupyter notebook (version 4); this file is none: {error}") from None

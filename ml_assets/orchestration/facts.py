@@ -39,14 +39,14 @@ def materialization(
     )
 
 
-def attempt(asset: str, partition: str, inputs: str, code: str, metadata: Mapping[str, Any]) -> dg.AssetObservation:
+def attempt(asset: str, partition: str, inputs: str, code: str, run_id: str) -> dg.AssetObservation:
     """The fact that a run begins a partition, from which inputs and by which code."""
     return dg.AssetObservation(
         asset_key(asset),
         partition=partition,
         description="begun",
-        metadata=dict(metadata),
-        tags={DATA_VERSION_TAG: f"{inputs}.{code}"},
+        metadata={"run": dg.MetadataValue.dagster_run(run_id)},
+        tags={DATA_VERSION_TAG: f"{inputs}.{code}.{run_id}"},
     )
 
 
@@ -106,7 +106,7 @@ def _history(instance: dg.DagsterInstance, key: dg.AssetKey) -> tuple[dict[str, 
     for partition, made_id in made_ids.items():
         # A later attempt that failed hides from what the earlier materialization was made.
         known = partition in begun and begun_ids[partition] < made_id
-        inputs, code = begun[partition] if known else (None, None)
+        inputs, code = begun[partition][:2] if known else (None, None)
         made[partition] = Made(made_id, versions.get(partition, ""), inputs, code)
     for partition, begun_id in begun_ids.items():
         if begun_id > made_ids.get(partition, -1):

@@ -36,9 +36,9 @@ def written(path: Path, **columns: Any) -> Path:
     return path
 
 
-def log_files(key: str, *files: Path, schema_file: Path | None = None, **columns: Any) -> LogFiles:
+def log_files(log: str, /, *files: Path, schema_file: Path | None = None, **columns: Any) -> LogFiles:
     names = Columns(**({"time": "time", "key": ("id",)} | columns))
-    return LogFiles(key, files, schema_file, Selection(names, DAY, None))
+    return LogFiles(log, files, schema_file, Selection(names, DAY, None))
 
 
 def examples_of(exposures: LogFiles, outcomes: LogFiles, **changes: Any) -> pd.DataFrame:

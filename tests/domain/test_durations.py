@@ -29,7 +29,7 @@ def test_a_duration_is_a_number_and_a_unit_and_is_written_as_it_was_read(text: s
 )
 def test_anything_else_is_refused_with_what_would_be_right(text: object) -> None:
     with pytest.raises(SpecError) as refusal:
-        parse_duration(text, key="training.window", zero=True)  # type: ignore[arg-type]
+        parse_duration(text, key="training.window", zero=True)
     assert refusal.value.key == "training.window"
     assert refusal.value.value == text
     assert "such as 7d or 12h" in refusal.value.expected

@@ -1,0 +1,139 @@
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ml_assets.data.event_files import data_files, fingerprint, partition_folder, partition_folders
+from ml_assets.domain.calendar import Calendar, Every
+from ml_assets.domain.durations import Duration
+from ml_assets.domain.spec import Columns, EventLog
+
+MARKER = "_SUCCESS"
+
+
+def event_log(every: Every = "day") -> EventLog:
+    return EventLog(
+        key="ads/impressions",
+        location="raw/impressions",
+        partitions=Calendar(every, date(2026, 1, 1), "Asia/Tokyo"),
+        lookahead=Duration(8, "d"),
+        columns=Columns("event_time", ("impression_id",)),
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A partition of two files that has arrived."""
+    folder = tmp_path / "date=2026-01-01"
+    folder.mkdir()
+    for name in ("a.parquet", "b.parquet", MARKER):
+        (folder / name).write_bytes(name.encode())
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("every", "index", "name"),
+    [
+        ("day", 3, "date=2026-01-04"),
+        ("week", 1, "week=2026-01-08"),
+        ("hour", 25, "hour=2026-01-02-01:00+0900"),
+    ],
+)
+def test_a_partition_lies_in_a_folder_named_after_its_key(every: Every, index: int, name: str, tmp_path: Path) -> None:
+    log = event_log(every)
+    expected = tmp_path / "raw" / "impressions" / name
+    assert partition_folder(tmp_path, log, log.partitions.key(index)) == expected
+    expected.mkdir(parents=True)
+    assert partition_folders(tmp_path, log) == {log.partitions.key(index): expected}
+
+
+def test_the_folders_of_a_log_come_in_the_order_of_time_and_nothing_else_with_them(tmp_path: Path) -> None:
+    log = event_log()
+    for name in ("date=2026-01-10", "date=2026-01-02", "hour=2026-01-01", "_temporary", "notes"):
+        (tmp_path / log.location / name).mkdir(parents=True)
+    (tmp_path / log.location / "date=2026-01-03").touch()
+    assert list(partition_folders(tmp_path, log)) == ["2026-01-02", "2026-01-10"]
+
+
+def test_a_log_without_a_folder_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"event log ads/impressions: there is no folder .*raw/impressions"):
+        partition_folders(tmp_path, event_log())
+
+
+def test_a_log_whose_folder_is_empty_has_no_partitions(tmp_path: Path) -> None:
+    (tmp_path / event_log().location).mkdir(parents=True)
+    assert partition_folders(tmp_path, event_log()) == {}
+
+
+def test_hidden_and_underscored_files_hold_no_events(folder: Path) -> None:
+    for name in (".a.parquet", "_metadata.parquet", "a.parquet.crc", "notes.txt"):
+        (folder / name).touch()
+    assert data_files(folder) == [folder / "a.parquet", folder / "b.parquet"]
+
+
+def test_a_partition_that_does_not_exist_has_no_files(tmp_path: Path) -> None:
+    assert data_files(tmp_path / "date=2026-01-01") == []
+
+
+def test_a_fingerprint_is_sixteen_hexadecimal_digits(folder: Path) -> None:
+    assert len(fingerprint(folder, MARKER)) == 16
+    int(fingerprint(folder, MARKER), 16)
+
+
+def test_reading_and_listing_leave_the_fingerprint_as_it_is(folder: Path) -> None:
+    before = fingerprint(folder, MARKER)
+    for path in folder.iterdir():
+        path.read_bytes()
+    os.utime(folder)
+    assert fingerprint(folder, MARKER) == before
+
+
+@pytest.mark.parametrize("name", [".a.parquet", "_temporary.parquet", "notes.txt"])
+def test_a_file_that_holds_no_events_leaves_the_fingerprint_as_it_is(name: str, folder: Path) -> None:
+    before = fingerprint(folder, MARKER)
+    (folder / name).touch()
+    assert fingerprint(folder, MARKER) == before
+
+
+@pytest.mark.parametrize("name", ["a.parquet", MARKER])
+def test_a_file_written_again_changes_the_fingerprint_though_its_bytes_are_the_same(name: str, folder: Path) -> None:
+    before, old = fingerprint(folder, MARKER), (folder / name).stat()
+    (folder / name).write_bytes((folder / name).read_bytes())
+    # The clock of a file system may be coarser than this test is fast.
+    os.utime(folder / name, ns=(old.st_atime_ns, old.st_mtime_ns + 1_000_000))
+    assert fingerprint(folder, MARKER) != before
+
+
+def test_a_file_of_another_size_changes_the_fingerprint_though_its_time_is_the_same(folder: Path) -> None:
+    before, old = fingerprint(folder, MARKER), (folder / "a.parquet").stat()
+    (folder / "a.parquet").write_bytes(b"longer than before")
+    os.utime(folder / "a.parquet", ns=(old.st_atime_ns, old.st_mtime_ns))
+    assert fingerprint(folder, MARKER) != before
+
+
+def test_a_file_added_changes_the_fingerprint_and_removed_restores_it(folder: Path) -> None:
+    before = fingerprint(folder, MARKER)
+    (folder / "c.parquet").touch()
+    assert fingerprint(folder, MARKER) != before
+    (folder / "c.parquet").unlink()
+    assert fingerprint(folder, MARKER) == before
+
+
+def test_a_file_renamed_changes_the_fingerprint(folder: Path) -> None:
+    before = fingerprint(folder, MARKER)
+    (folder / "b.parquet").rename(folder / "c.parquet")
+    assert fingerprint(folder, MARKER) != before
+
+
+def test_a_partition_without_events_has_a_fingerprint(folder: Path) -> None:
+    full = fingerprint(folder, MARKER)
+    for path in data_files(folder):
+        path.unlink()
+    assert fingerprint(folder, MARKER) != full
+
+
+def test_a_partition_without_its_marker_has_no_fingerprint(folder: Path) -> None:
+    (folder / MARKER).unlink()
+    with pytest.raises(FileNotFoundError, match=MARKER):
+        fingerprint(folder, MARKER)

@@ -1,0 +1,198 @@
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ml_assets.domain.errors import SpecError
+from ml_assets.notebooks.code import git_commit, notebook_version
+
+Cell = dict[str, Any]
+Write = Callable[..., Path]
+
+CONFIG = {"features": ["device"], "trees": 50}
+
+
+def code(source: str | list[str], **changes: Any) -> Cell:
+    return {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None} | changes
+
+
+def markdown(source: str) -> Cell:
+    return {"cell_type": "markdown", "source": source, "metadata": {}}
+
+
+PARAMETERS = code("context = dagstermill.get_context()", metadata={"tags": ["parameters"]})
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Write:
+    def write(*cells: Cell, **changes: Any) -> Path:
+        path = tmp_path / "model.ipynb"
+        notebook = {"cells": list(cells), "metadata": {}, "nbformat": 4, "nbformat_minor": 5} | changes
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def version(written: Write) -> str:
+    """The version of a parameters cell and one more."""
+    return notebook_version(written(PARAMETERS, code("train()")), CONFIG)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [PARAMETERS, code("train(1)")],
+        [PARAMETERS, code("train()"), code("save()")],
+        [PARAMETERS],
+        [code("train()"), PARAMETERS],
+        [PARAMETERS | {"source": "context = None"}, code("train()")],
+        [PARAMETERS, code("if a:\n    train()")],
+    ],
+    ids=["another call", "a cell more", "a cell less", "another order", "other parameters", "an indent"],
+)
+def test_any_change_of_code_is_a_new_version(cells: list[Cell], version: str, written: Write) -> None:
+    assert notebook_version(written(*cells), CONFIG) != version
+
+
+def test_where_one_cell_ends_counts(written: Write) -> None:
+    one = notebook_version(written(PARAMETERS, code("a\nb")), CONFIG)
+    assert one != notebook_version(written(PARAMETERS, code("a"), code("b")), CONFIG)
+
+
+@pytest.mark.parametrize("config", [{}, CONFIG | {"trees": 51}, CONFIG | {"more": None}, CONFIG | {"trees": "50"}])
+def test_another_configuration_is_a_new_version(config: dict[str, Any], version: str, written: Write) -> None:
+    assert notebook_version(written(PARAMETERS, code("train()")), config) != version
+
+
+def test_the_order_of_the_configuration_does_not_count(version: str, written: Write) -> None:
+    backwards = dict(reversed(CONFIG.items()))
+    assert notebook_version(written(PARAMETERS, code("train()")), backwards) == version
+
+
+@pytest.mark.parametrize(
+    ("cells", "changes"),
+    [
+        ([markdown("# Model"), PARAMETERS, markdown("Trees."), code("train()")], {}),
+        ([PARAMETERS, code("train()", outputs=[{"output_type": "stream", "text": "done"}], execution_count=3)], {}),
+        ([PARAMETERS, code("train()", metadata={"tags": ["slow"], "collapsed": True}, id="a1")], {}),
+        ([PARAMETERS, code(["train", "()", "\n"])], {}),
+        ([PARAMETERS, code("train()")], {"metadata": {"kernelspec": {"name": "python3"}}, "nbformat_minor": 4}),
+    ],
+    ids=["markdown", "outputs", "cell metadata", "source as lines", "notebook metadata"],
+)
+def test_what_is_not_code_does_not_count(
+    cells: list[Cell], changes: dict[str, Any], version: str, written: Write
+) -> None:
+    assert notebook_version(written(*cells, **changes), CONFIG) == version
+
+
+def test_the_path_of_a_notebook_does_not_count(version: str, written: Write, tmp_path: Path) -> None:
+    moved = written(PARAMETERS, code("train()")).rename(tmp_path / "other.ipynb")
+    assert notebook_version(moved, CONFIG) == version
+
+
+def test_a_notebook_that_is_missing_is_refused_by_its_path(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"gone\.ipynb.*the path of a notebook, from the project's root"):
+        notebook_version(tmp_path / "gone.ipynb", CONFIG)
+
+
+def test_a_folder_in_place_of_a_notebook_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="the path of a notebook"):
+        notebook_version(tmp_path, CONFIG)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"# %%\nprint()",
+        b"",
+        b"[]",
+        b"{}",
+        b'{"cells": 1}',
+        b'{"cells": ["a"]}',
+        b'{"cells": [{}]}',
+        b"\xff\xfe",
+        b"null",
+    ],
+    ids=repr,
+)
+def test_a_file_that_is_no_notebook_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "model.ipynb").write_bytes(content)
+    with pytest.raises(SpecError, match="a Jupyter notebook"):
+        notebook_version(tmp_path / "model.ipynb", CONFIG)
+
+
+@pytest.mark.parametrize("cells", [[], [code("train()")], [PARAMETERS, PARAMETERS]], ids=["none", "untagged", "twice"])
+def test_a_notebook_needs_one_parameters_cell(cells: list[Cell], written: Write) -> None:
+    found = sum("tags" in cell["metadata"] for cell in cells)
+    with pytest.raises(SpecError, match=rf"one cell tagged `parameters`.*it has {found}"):
+        notebook_version(written(*cells), CONFIG)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that no repository around it and no setting of git reaches."""
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+def git(folder: Path, *arguments: str) -> str:
+    person = ["-c", "user.name=A person", "-c", "user.email=person@example.org"]
+    command = ["git", "-C", str(folder), *person, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def repository(folder: Path) -> Path:
+    """A repository with one commit, which has a tag."""
+    (folder / "notebooks").mkdir()
+    (folder / "notebooks" / "model.py").write_text("train()\n", encoding="utf-8")
+    git(folder, "init", "--quiet")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "first")
+    git(folder, "tag", "--annotate", "v1", "--message", "v1")
+    return folder
+
+
+def test_the_commit_is_named_in_full_even_where_it_has_a_tag(repository: Path) -> None:
+    commit = git_commit(repository)
+    assert commit == git(repository, "rev-parse", "HEAD")
+    assert commit is not None
+    assert len(commit) == 40
+
+
+def test_a_folder_inside_the_repository_has_its_commit(repository: Path) -> None:
+    assert git_commit(repository / "notebooks") == git(repository, "rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_a_changed_file_is_told(staged: bool, repository: Path) -> None:
+    (repository / "notebooks" / "model.py").write_text("train(1)\n", encoding="utf-8")
+    if staged:
+        git(repository, "add", ".")
+    assert git_commit(repository) == git(repository, "rev-parse", "HEAD") + "+changes"
+
+
+def test_outside_of_git_there_is_no_commit(folder: Path) -> None:
+    assert git_commit(folder) is None
+
+
+def test_before_the_first_commit_there_is_no_commit(folder: Path) -> None:
+    git(folder, "init", "--quiet")
+    assert git_commit(folder) is None
+
+
+def test_without_git_there_is_no_commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(repository))
+    assert git_commit(repository) is None
