@@ -12,7 +12,6 @@ import dagster as dg
 import pytest
 import requests
 
-from ml_assets.cli.daemon import daemon
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.lineage import current_runs
 from tests.support import shop
@@ -24,12 +23,13 @@ EVALUATION = ("shop/order/evaluation_data_2d", "shop/order/metrics_2d")
 
 
 @pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> TeamProject:
-    """A shop whose outcomes are in up to 5 March, and whose orders of 4 March are unreadable."""
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamProject]:
+    """A shop whose events are in up to 5 March."""
     team = TeamProject.make(tmp_path_factory.mktemp("shop"), "gated_shop", shop.DEFS)
     shop.arrive(team, "visits", 1, 5)
     shop.arrive(team, "orders", 1, 5)
-    return team
+    with team.daemon():
+        yield team
 
 
 def made(team: TeamProject, asset: str) -> list[str]:
@@ -216,10 +216,7 @@ def webserver(evaluated: TeamProject) -> Iterator[str]:
         "-p",
         str(port),
     ]
-    with (
-        (evaluated.home / "webserver.log").open("w") as log,
-        daemon(evaluated.project.instance, evaluated.location, project_root=evaluated.root),
-    ):
+    with (evaluated.home / "webserver.log").open("w") as log:
         process = subprocess.Popen(
             command, cwd=evaluated.root, env=evaluated.environment, stdout=log, stderr=subprocess.STDOUT
         )

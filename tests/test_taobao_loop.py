@@ -68,7 +68,8 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> TeamProject:
     events = read_events()
     write_log(team, "clicks", events[events["behavior_type"] == "pv"])
     write_log(team, "purchases", events[events["behavior_type"] == "buy"])
-    team.settle("shop", seconds=900)
+    with team.daemon():
+        team.settle("shop", seconds=900)
     return team
 
 

@@ -7,13 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from ml_assets.orchestration.sensors import Tick
-
 
 _BEGUN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
@@ -22,12 +22,25 @@ class DaemonError(Exception):
     """The daemon ended, or nothing came of it in time."""
 
 
+@dataclass(frozen=True)
+class Daemon:
+    """A daemon that was started, and the file that holds what it prints."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def check(self) -> None:
+        """Raise DaemonError when the daemon has ended."""
+        if self.process.poll() is not None:
+            raise DaemonError(f"the daemon ended with exit code {self.process.returncode}; see {self.log}")
+
+
 @contextmanager
-def daemon(instance: dg.DagsterInstance, location: Sequence[str], *, project_root: Path) -> Iterator[Path]:
+def daemon(instance: dg.DagsterInstance, location: Sequence[str], *, project_root: Path) -> Iterator["Daemon"]:
     """Run `dagster-daemon` in processes of its own, which end with this context; runs still going are canceled.
 
     Args: `location`: what names the code location on Dagster's command line, such as `["-m", "ml_assets.definitions"]`.
-    Yields: the file that holds what the daemon prints.
+    Yields: the daemon; its `check` says whether it is still alive.
     """
     home = Path(instance.root_directory)
     log = home / "daemon.log"
@@ -43,9 +56,7 @@ def daemon(instance: dg.DagsterInstance, location: Sequence[str], *, project_roo
             start_new_session=True,
         )
         try:
-            yield log
-            if process.poll() is not None:
-                raise DaemonError(f"the daemon ended with exit code {process.returncode}; see {log}")
+            yield Daemon(process, log)
         finally:
             _end(process)
             for run in instance.get_runs(filters=dg.RunsFilter(statuses=_BEGUN)):
@@ -66,21 +77,22 @@ def wait_until_settled(
     instance: dg.DagsterInstance,
     look: Callable[[], Tick],
     *,
-    on_look: Callable[[Tick], None],
+    on_look: Callable[[], None],
     seconds: float,
-    log: Path,
 ) -> Tick:
     """Look at the facts until nothing arrives, is due or runs any more.
 
-    Args: `look`: asks what the sensors would do now, of which nothing is done here; `on_look`: shown each answer.
+    Args: `look`: asks what the sensors would do now, of which nothing is done here; `on_look`: called after each look.
     Raises: DaemonError when it takes longer than `seconds`.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         running = instance.get_runs_count(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
         tick = look()
-        on_look(tick)
+        on_look()
         if not running and not tick.arrivals and not tick.launches:
             return tick
         time.sleep(2)
-    raise DaemonError(f"not settled after {seconds:.0f} seconds; see {log} and the runs in the Dagster UI")
+    raise DaemonError(
+        f"not settled after {seconds:.0f} seconds; see daemon.log in the home folder, and the runs in the UI"
+    )

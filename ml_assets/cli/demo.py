@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -19,22 +20,32 @@ from ml_assets.definitions import PROJECT_ROOT
 from ml_assets.domain.due import State
 from ml_assets.domain.spec import Model
 from ml_assets.examples import advertising, grocery
+from ml_assets.metrics.calibration_ratio import CALIBRATION_RATIO
 from ml_assets.metrics.log_loss import LOG_LOSS
+from ml_assets.metrics.normalized_entropy import NORMALIZED_ENTROPY
+from ml_assets.metrics.roc_auc import ROC_AUC
 from ml_assets.orchestration.sensors import Tick, describe
+
+Days = tuple[date, date]
 
 ADS_DAYS = (date(2025, 12, 12), date(2026, 1, 13))
 GROCERY_DAYS = (date(2017, 2, 1), date(2017, 3, 10))
-_SHOWN = ("log_loss", "normalized_entropy", "roc_auc", "calibration_ratio")
+#: Of the output where there is no terminal that has a width.
+_WIDTH = 160
+_SHOWN = (LOG_LOSS, NORMALIZED_ENTROPY, ROC_AUC, CALIBRATION_RATIO)
 
 
-def run_demo(home: Path, *, seconds: float) -> int:
+def run_demo(home: Path, *, seconds: float, ads_days: Days = ADS_DAYS, grocery_days: Days = GROCERY_DAYS) -> int:
     """Run the demo to its end.
 
+    Args: `seconds`: give up after so long; `ads_days`, `grocery_days`: first and last day of events that arrive.
     Returns: the exit code: 0 when everything that is mature was evaluated, 1 when a partition failed.
     """
     console = Console()
+    if not console.is_terminal:
+        console.width = _WIDTH
     project = Project(home.absolute())
-    services = _write_logs(console, project)
+    services = _write_logs(console, project, ads_days, grocery_days)
     models = [model for model in project.models.values() if model.service in services]
     _settle(console, project, services, models, seconds)
     results = [result for model in models for result in judgements(project, model)]
@@ -53,18 +64,18 @@ def run_demo(home: Path, *, seconds: float) -> int:
     return 1 if failed else 0
 
 
-def _write_logs(console: Console, project: Project) -> list[str]:
+def _write_logs(console: Console, project: Project, ads_days: Days, grocery_days: Days) -> list[str]:
     """Let the event partitions arrive. Returns: the services that have data."""
     root, services = project.events_root, ["ads"]
     with _progress(console) as progress:
         task = progress.add_task("event partitions of ads (simulated)", total=None)
-        first, last = ADS_DAYS
+        first, last = ads_days
         advertising.write_logs(root, first_day=first, last_day=last, on_partition=lambda _: progress.advance(task))
         progress.update(task, total=progress.tasks[task].completed)
         reason = grocery.available()
         if reason is None:
             task = progress.add_task("event partitions of grocery (real)", total=None)
-            first, last = GROCERY_DAYS
+            first, last = grocery_days
             grocery.write_logs(root, first_day=first, last_day=last, on_partition=lambda _: progress.advance(task))
             progress.update(task, total=progress.tasks[task].completed)
             services.append("grocery")
@@ -81,12 +92,14 @@ def _settle(console: Console, project: Project, services: list[str], models: lis
     with _progress(console) as progress:
         task = progress.add_task("notebooks", total=None)
 
-        def show(_: Tick) -> None:
-            counts = _counts(project, models)
-            progress.update(task, completed=counts[True], total=counts[True] + counts[False])
+        with daemon(project.instance, ["-w", "workspace.yaml"], project_root=PROJECT_ROOT) as running:
 
-        with daemon(project.instance, ["-w", "workspace.yaml"], project_root=PROJECT_ROOT) as log:
-            wait_until_settled(project.instance, lambda: project.look(services), on_look=show, seconds=seconds, log=log)
+            def show() -> None:
+                running.check()
+                counts = _counts(project, models)
+                progress.update(task, completed=counts[True], total=counts[True] + counts[False])
+
+            wait_until_settled(project.instance, lambda: project.look(services), on_look=show, seconds=seconds)
 
 
 def _settled(tick: Tick) -> bool:
@@ -132,14 +145,14 @@ def _compare_with_truth(console: Console, project: Project, results: list[Judgem
 
 
 def _table(results: list[Judgement]) -> Table:
-    table = Table(title="Offline evaluation, 95 % intervals")
+    table = Table(title="Offline evaluation, 95 % intervals", box=box.SIMPLE)
     for heading in ("model", "partition", "horizon", "examples"):
         table.add_column(heading, no_wrap=True)
-    for name in _SHOWN:
-        table.add_column(name.replace("_", " "))
-    table.add_column("judged model run")
+    for metric in _SHOWN:
+        table.add_column(metric.title)
+    table.add_column("model run", no_wrap=True)
     for result in results:
-        rows = [result.metrics.loc[name] for name in _SHOWN]
+        rows = [result.metrics.loc[name] for name in (metric.name for metric in _SHOWN)]
         cells = [(number(row.value, row.low, row.high), row.comparable) for row in rows]
         table.add_row(
             result.model.name,

@@ -4,6 +4,7 @@ import base64
 import io
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -79,6 +80,7 @@ def _row(result: Judgement) -> dict[str, object]:
 
 def _picture(results: list[Judgement]) -> str:
     """One small chart per metric, a line per horizon, as base64 of an SVG file."""
+    from matplotlib.dates import ConciseDateFormatter
     from matplotlib.figure import Figure
 
     columns = 4
@@ -87,28 +89,29 @@ def _picture(results: list[Judgement]) -> str:
     axes = figure.subplots(rows, columns).flat
     for metric, axis in zip(ALL_METRICS, axes, strict=True):
         axis.set_title(metric.title)
-        for horizon in dict.fromkeys(result.horizon for result in results):
-            _draw(axis, [result for result in results if result.horizon == horizon], metric.name, str(horizon))
-        axis.tick_params(axis="x", rotation=45)
+        for position, horizon in enumerate(dict.fromkeys(result.horizon for result in results)):
+            of_horizon = [result for result in results if result.horizon == horizon]
+            _draw(axis, of_horizon, metric.name, color=f"C{position}", label=str(horizon))
+        axis.xaxis.set_major_formatter(ConciseDateFormatter(axis.xaxis.get_major_locator()))
         axis.legend(fontsize="small")
     output = io.BytesIO()
     figure.savefig(output, format="svg")
     return base64.b64encode(output.getvalue()).decode()
 
 
-def _draw(axis: object, results: list[Judgement], metric: str, label: str) -> None:
+def _draw(axis: Any, results: list[Judgement], metric: str, *, color: str, label: str) -> None:
     points = [(date.fromisoformat(result.partition[:10]), result.metrics.loc[metric]) for result in results]
     known = [(day, row) for day, row in points if not pd.isna(row.value)]
     days = [day for day, _ in known]
     values = [row.value for _, row in known]
     spans = [(max(0.0, row.value - row.low), max(0.0, row.high - row.value)) for _, row in known]
     grey = bool(known) and not known[0][1].comparable
-    axis.errorbar(  # type: ignore[attr-defined]
+    axis.errorbar(
         days,
         values,
         yerr=list(zip(*spans, strict=True)) or None,
         marker="o",
         capsize=2,
         label=label,
-        **({"color": "#bbbbbb"} if grey else {}),
+        color="#bbbbbb" if grey else color,
     )

@@ -73,6 +73,6 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
             known_delay=parse_duration(self.known_delay, key="known_delay", zero=True).elapsed,
         )
 
-    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  (the interface has it)
         """The asset of this log."""
         return event_log_definitions(self.to_spec())

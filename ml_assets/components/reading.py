@@ -8,7 +8,6 @@ import dagster as dg
 
 from ml_assets.domain.errors import SpecError
 
-
 #: A duration as YAML gives it: a number without a unit arrives as a number, and is refused as a duration.
 DurationText = str | int
 

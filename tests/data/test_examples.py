@@ -123,7 +123,7 @@ def test_rows_come_in_one_order_even_where_time_and_key_are_equal(tmp_path: Path
 
 
 def test_examples_of_one_time_are_ordered_by_their_key(tmp_path: Path, outcomes: LogFiles) -> None:
-    columns = {"id": [3, 1, 2], "time": instants(NOON, NOON, NOON), "z": [3, 1, 2], "a": [1, 3, 2]}
+    columns = {"a": [1, 3, 2], "time": instants(NOON, NOON, NOON), "id": [3, 1, 2]}
     shown = log_files("ads/shown", written(tmp_path / "a.parquet", **columns))
     assert examples_of(shown, outcomes)["id"].tolist() == [1, 2, 3]
 
@@ -196,10 +196,11 @@ def test_a_log_without_any_file_is_refused_by_name(outcomes: LogFiles) -> None:
 
 
 def test_missing_columns_are_named_with_their_log(tmp_path: Path, outcomes: LogFiles) -> None:
-    shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], at=instants(NOON)), known="ingested_at")
+    file = written(tmp_path / "a.parquet", id=[1], at=instants(NOON))
+    shown = log_files("ads/shown", file, known="ingested_at", key=("id", "row"))
     with pytest.raises(
         EventLogError,
-        match=r"ads/shown lacks the columns \['ingested_at', 'time', 'user'\]; its files have \['id', 'at'\]",
+        match=r"ads/shown lacks the columns \['ingested_at', 'row', 'time', 'user'\]; its files have \['id', 'at'\]",
     ):
         examples_of(shown, outcomes, keys=["user"])
 

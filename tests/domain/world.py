@@ -36,6 +36,7 @@ class Record:
     inputs: str
     code: str
     of: object
+    run: str
     data_version: str = ""
 
 
@@ -43,6 +44,7 @@ class Record:
 class Run:
     """A run: steps that are still to come, and the one that it has begun."""
 
+    name: str
     steps: list[Step]
     begun: Step | None = None
     holds: frozenset[Step] = field(init=False)
@@ -62,7 +64,7 @@ class World:
         self.runs: list[Run] = []
         self.code = {asset: f"{asset} v0" for chain in self.chains for asset in chain}
         self.history: list[Step] = []
-        self._last_id = 0
+        self._last_id = self._launched = 0
 
     @property
     def chains(self) -> list[tuple[str, str]]:
@@ -117,7 +119,7 @@ class World:
             made.setdefault(step.asset, {})[self.key(step.day)] = fact
         for step, begun in self.begun.items():
             if step not in self.made or begun.id > self.made[step].id:
-                failed.setdefault(step.asset, {})[self.key(step.day)] = Attempt(begun.inputs, begun.code)
+                failed.setdefault(step.asset, {})[self.key(step.day)] = Attempt(begun.inputs, begun.code, begun.run)
         running: dict[str, set[str]] = {}
         for step in (step for run in self.runs for step in run.holds):
             running.setdefault(step.asset, set()).add(self.key(step.day))
@@ -140,7 +142,8 @@ class World:
 
     def launch(self, steps: Iterable[Step]) -> None:
         """Start a run, also by hand; nothing is begun yet."""
-        self.runs.append(Run(list(steps)))
+        self._launched += 1
+        self.runs.append(Run(f"r{self._launched}", list(steps)))
 
     def advance(self, run: Run, *, fails: bool = False) -> None:
         """Let a run begin its next step, or end the one that it has begun."""
@@ -150,7 +153,7 @@ class World:
         elif run.steps:
             step = run.steps.pop(0)
             if pinned := self._pin(step):
-                self.begun[step] = Record(self._id(), pinned[0], self.code[step.asset], pinned[1])
+                self.begun[step] = Record(self._id(), pinned[0], self.code[step.asset], pinned[1], run.name)
                 run.begun = step
         if not run.begun and not run.steps:
             self.runs.remove(run)
@@ -182,7 +185,7 @@ class World:
             if reads_events
             else begun.id
         )
-        self.made[step] = Record(self._id(), begun.inputs, begun.code, begun.of, digest(rows))
+        self.made[step] = Record(self._id(), begun.inputs, begun.code, begun.of, begun.run, digest(rows))
         self.history.append(step)
 
     def _pin(self, step: Step) -> tuple[str, Any] | None:

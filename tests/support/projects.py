@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,13 +88,18 @@ class TeamProject:
             (folder / "_SUCCESS").touch()
         return folder
 
+    @contextmanager
+    def daemon(self) -> Iterator["TeamProject"]:
+        """Run the real daemon meanwhile."""
+        with daemon(self.project.instance, self.location, project_root=self.root):
+            yield self
+
     def settle(self, service: str, *, seconds: float = 600) -> Tick:
-        """Run the real daemon until nothing is due or running."""
+        """Wait until nothing is due or running; the daemon must be running."""
         project = self.project
-        with daemon(project.instance, self.location, project_root=self.root) as log:
-            return wait_until_settled(
-                project.instance, lambda: project.look([service]), on_look=lambda _: None, seconds=seconds, log=log
-            )
+        return wait_until_settled(
+            project.instance, lambda: project.look([service]), on_look=lambda: None, seconds=seconds
+        )
 
     def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run an installed command, such as `dagster`, on this project."""

@@ -1,0 +1,120 @@
+"""The demo on a few days, through the real daemon; and the commands on the state that it leaves."""
+
+import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ml_assets.cli.demo import run_demo
+from ml_assets.cli.project import Project
+from ml_assets.examples import grocery
+from ml_assets.orchestration.lineage import current_runs
+
+pytestmark = pytest.mark.slow
+
+# One evaluation at 1d of one model, and one at 3d of the other; everything else waits.
+DAYS = {"ads_days": (date(2025, 12, 12), date(2026, 1, 3)), "grocery_days": (date(2017, 2, 1), date(2017, 3, 4))}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "home"
+
+
+@pytest.fixture(scope="module")
+def shown(home: Path, pytestconfig: pytest.Config) -> str:
+    """What the demo prints."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        result = subprocess.run(
+            [sys.executable, "-c", f"from tests.cli.test_demo import *; raise SystemExit(run_demo(Path({str(home)!r}), seconds=900, **DAYS))"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=Path(__file__).parents[2],
+        )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def made(home: Path, asset: str) -> list[str]:
+    return sorted(current_runs(Project(home).instance, asset))
+
+
+def command(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("ml-assets")), *arguments, "--home", str(home)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_demo_makes_what_is_mature_and_says_why_the_rest_waits(home: Path, shown: str) -> None:
+    assert made(home, "ads/cvr/model") == ["2026-01-01", "2026-01-02", "2026-01-03"]
+    assert made(home, "ads/cvr/metrics_1d") == ["2026-01-01"]
+    assert made(home, "ads/cvr/metrics_7d") == []
+    assert "ads/cvr/metrics_7d: 2026-01-01..2026-01-21 waiting (2026-01-01 for ads/conversions 2026-01-04..2026-01-09)" in shown
+
+
+@pytest.mark.skipif(grocery.available() is not None, reason=str(grocery.available()))
+def test_the_demo_evaluates_the_real_baskets(home: Path, shown: str) -> None:
+    assert made(home, "grocery/revisit/metrics_3d") == ["2017-02-28"]
+    assert "grocery/revisit" in shown
+
+
+def test_the_table_names_the_model_run_that_was_judged(home: Path, shown: str) -> None:
+    run = current_runs(Project(home).instance, "ads/cvr/model")["2026-01-01"]
+    row = next(line for line in shown.splitlines() if "2026-01-01   1d" in line)
+    assert run.split("-")[0] in row
+
+
+def test_a_second_demo_redoes_nothing(home: Path, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = Project(home).instance.get_runs_count()
+    assert run_demo(home, seconds=60, **DAYS) == 0
+    assert "has been evaluated already" in capsys.readouterr().out
+    assert Project(home).instance.get_runs_count() == before
+
+
+def test_the_report_shows_each_model_that_has_metrics(home: Path, shown: str) -> None:
+    page = (home / "report.html").read_text(encoding="utf-8")
+    assert 'alt="Metrics of ads/cvr over its partitions"' in page
+    assert "data:image/svg+xml;base64," in page
+
+
+def test_lineage_prints_the_chain_down_to_the_event_partitions(home: Path, shown: str) -> None:
+    result = command(home, "lineage", "ads/cvr/metrics_1d", "2026-01-01")
+    assert result.returncode == 0, result.stderr
+    assert "ads/cvr/training_data 2026-01-01" in result.stdout
+    assert "ads/impressions: 21 event partitions" in result.stdout
+    found = json.loads(command(home, "lineage", "ads/cvr/metrics_1d", "2026-01-01", "--json").stdout)
+    assert found["problems"] == []
+    assert [link["asset"] for link in found["lineage"]["inputs"]] == ["ads/cvr/evaluation_data_1d", "ads/cvr/model"]
+
+
+def test_lineage_of_what_does_not_exist_ends_with_one_and_says_so(home: Path, shown: str) -> None:
+    result = command(home, "lineage", "ads/cvr/metrics_7d", "2026-01-05")
+    assert result.returncode == 1
+    assert "ads/cvr/metrics_7d 2026-01-05 does not exist: no run has materialized it" in result.stderr
+
+
+def test_lineage_with_a_missing_artifact_ends_with_one_and_names_it(home: Path, shown: str) -> None:
+    project = Project(home)
+    run = current_runs(project.instance, "ads/cvr/training_data")["2026-01-01"]
+    manifest = project.store.folder("ads/cvr/training_data", "2026-01-01", run) / "manifest.json"
+    text = manifest.read_text(encoding="utf-8")
+    manifest.unlink()
+    result = command(home, "lineage", "ads/cvr/metrics_1d", "2026-01-01")
+    manifest.write_text(text, encoding="utf-8")
+    assert result.returncode == 1
+    assert "ads/cvr/training_data 2026-01-01" in result.stderr
+    assert "manifest.json is missing" in result.stderr
+
+
+def test_lineage_of_an_unknown_asset_names_those_that_exist(home: Path, shown: str) -> None:
+    result = command(home, "lineage", "ads/cvr/metrics_30d", "2026-01-05")
+    assert result.returncode == 2
+    assert "ads/cvr/metrics_7d" in result.stderr
