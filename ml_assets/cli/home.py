@@ -21,6 +21,8 @@ run_monitoring:
 retention:
   sensor:
     purge_after_days: {{skipped: 7, failure: 30, success: 30}}
+nux:
+  enabled: false
 telemetry:
   enabled: false
 """

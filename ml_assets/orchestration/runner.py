@@ -59,11 +59,11 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
         except Exception as error:  # noqa: BLE001  (raised at the end, with those of the other partitions)
             failures[partition] = error
             context.log.error(f"{asset.name} {name} failed: {error}")
-    # An asset's own output would mark every partition of the run as materialized, also those that failed. This tells
-    # Dagster's plan alone that the step is through, so that what lies downstream of the others goes on.
-    yield _output_event(context)
     if failures:
         raise _failure(asset, failures, len(context.partition_keys))
+    # An asset's own output would materialize every partition of the run once more, with one version for all. This tells
+    # Dagster's plan alone that the step is through.
+    yield _output_event(context)
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,8 +59,9 @@ def test_any_change_of_code_is_a_new_version(cells: list[Cell], version: str, wr
     assert notebook_version(written(*cells), CONFIG) != version
 
 
-def test_where_one_cell_ends_counts(written: Write) -> None:
-    one = notebook_version(written(PARAMETERS, code("a\nb")), CONFIG)
+@pytest.mark.parametrize("source", ["ab", "a\nb"])
+def test_where_one_cell_ends_counts(source: str, written: Write) -> None:
+    one = notebook_version(written(PARAMETERS, code(source)), CONFIG)
     assert one != notebook_version(written(PARAMETERS, code("a"), code("b")), CONFIG)
 
 
