@@ -66,6 +66,8 @@ def _same(window: dg.TimeWindow, interval: Interval) -> bool:
 @example(Calendar("day", date(2018, 11, 4), "America/Sao_Paulo", date(2018, 11, 10)))
 @example(Calendar("hour", date(2017, 11, 5), "America/Havana", date(2017, 11, 6)))
 @example(Calendar("week", date(2016, 3, 13), "America/New_York", date(2016, 4, 9)))
+@example(Calendar("day", date(2010, 11, 4), "America/St_Johns", date(2010, 11, 10)))
+@example(Calendar("day", date(1919, 3, 29), "America/Toronto", date(1919, 4, 3)))
 @settings(max_examples=150, deadline=None)
 def test_dagster_has_the_same_partitions_with_the_same_windows(calendar: Calendar) -> None:
     definition = partitions_definition(calendar)
@@ -108,12 +110,17 @@ def test_partitions_tile_time_without_hole_or_overlap_also_outside_of_the_calend
 
 
 @given(calendars())
+# At 00:01 the clocks went back to 23:01 of the day before; at 23:30 they went forward, past midnight.
+@example(Calendar("day", date(2010, 11, 4), "America/St_Johns", date(2010, 11, 10)))
+@example(Calendar("day", date(1919, 3, 29), "America/Toronto", date(1919, 4, 3)))
 @settings(max_examples=100, deadline=None)
 def test_an_index_its_key_and_the_instants_it_holds_lead_back_to_it(calendar: Calendar) -> None:
     for index in range(_length(calendar)):
         interval = calendar.interval(index)
         assert calendar.index_of(calendar.key(index)) == index
-        assert calendar.index(interval.start) == calendar.index(interval.end - timedelta(microseconds=1)) == index
+        half_hour, moment = timedelta(minutes=30), timedelta(microseconds=1)
+        near = [interval.start, interval.start + half_hour, interval.end - half_hour, interval.end - moment]
+        assert {calendar.index(instant) for instant in near} == {index}
         assert calendar.index(interval.start.astimezone(calendar.zone)) == index
 
 

@@ -1,0 +1,68 @@
+"""A small service on a real instance in a temporary folder."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from ml_assets.cli.home import open_instance
+from ml_assets.domain.calendar import Calendar
+from ml_assets.domain.durations import Duration
+from ml_assets.domain.spec import Columns, Evaluation, EventLog, Join, Model, Training
+from ml_assets.orchestration.facts import materialization
+from ml_assets.orchestration.sensors import Tick, look
+
+AS_OF = datetime(2026, 5, 10, 12, tzinfo=UTC)
+
+
+def event_log(key: str) -> EventLog:
+    calendar = Calendar("day", date(2026, 5, 1), "UTC", date(2026, 5, 20))
+    return EventLog(key, key, calendar, Duration(3, "d"), Columns("event_time", ("id",)))
+
+
+def model() -> Model:
+    return Model(
+        name="shop/order",
+        exposures=event_log("shop/visits"),
+        outcomes=event_log("shop/orders"),
+        join=Join(("id",), by_id=True),
+        training=Training(Duration(2, "d"), Duration(0, "d"), Duration(1, "d")),
+        evaluation=Evaluation(Duration(1, "d"), (Duration(1, "d"),)),
+    )
+
+
+@dataclass
+class Service:
+    """The service, its instance, and the folder in which its event partitions arrive."""
+
+    instance: dg.DagsterInstance
+    root: Path
+    model: Model
+
+    def arrive(self, *days: int, log: str | None = None, content: bytes = b"rows") -> None:
+        for declared in self.model.logs:
+            for day in days if log in (None, declared.key) else ():
+                folder = self.root / declared.location / f"date=2026-05-{day:02}"
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / "part-0.parquet").write_bytes(content)
+                (folder / "_SUCCESS").touch()
+
+    def look(self) -> Tick:
+        """A tick, whose arrivals are recorded as the daemon records them."""
+        code = dict.fromkeys(ASSETS, "code")
+        tick = look(self.instance, self.model.logs, [self.model], code=code, events_root=self.root, as_of=AS_OF)
+        for arrival in tick.arrivals:
+            self.instance.report_runless_asset_event(materialization(*arrival))
+        return tick
+
+
+ASSETS = ("shop/order/training_data", "shop/order/model", "shop/order/evaluation_data_1d", "shop/order/metrics_1d")
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    for key in ("shop/visits", "shop/orders"):
+        (tmp_path / "events" / key).mkdir(parents=True)
+    return Service(open_instance(tmp_path / "home"), tmp_path / "events", model())

@@ -1,0 +1,26 @@
+"""What has arrived is what has a marker."""
+
+import pytest
+
+from ml_assets.orchestration.arrival import arrived_by_marker
+from tests.orchestration.conftest import Service
+
+
+def test_an_empty_partition_arrives_by_its_marker_alone(service: Service) -> None:
+    folder = service.root / "shop/visits/date=2026-05-03"
+    folder.mkdir()
+    assert arrived_by_marker(service.root, service.model.exposures) == {}
+    (folder / "_SUCCESS").touch()
+    assert list(arrived_by_marker(service.root, service.model.exposures)) == ["2026-05-03"]
+
+
+def test_asked_for_some_partitions_it_answers_for_those(service: Service) -> None:
+    service.arrive(1, 2, 3)
+    found = arrived_by_marker(service.root, service.model.exposures, ["2026-05-02", "2026-05-09"])
+    assert list(found) == ["2026-05-02"]
+
+
+def test_a_log_without_a_folder_is_an_error_not_an_empty_log(service: Service) -> None:
+    (service.root / "shop/visits").rmdir()
+    with pytest.raises(FileNotFoundError, match="shop/visits"):
+        arrived_by_marker(service.root, service.model.exposures)

@@ -1,0 +1,146 @@
+"""A tick on a real instance: arrivals are reported once, what is due is launched, and what waits is told in words."""
+
+import dagster as dg
+import pytest
+
+from ml_assets.domain.due import Request, model_inputs, training_inputs
+from ml_assets.domain.maturity import maturity
+from ml_assets.domain.windows import training_windows
+from ml_assets.orchestration import sensors
+from ml_assets.orchestration.facts import asset_key, attempt, materialization, read_arrived, read_facts
+from ml_assets.orchestration.sensors import run_request
+from tests.orchestration.conftest import Service
+
+TRAINING = ("shop/order/training_data", "shop/order/model")
+
+
+def launch(service: Service, request: Request, status: dg.DagsterRunStatus) -> dg.DagsterRun:
+    """A run as the daemon makes it of a request, without running it."""
+    asked = run_request(request)
+    run = dg.DagsterRun(
+        job_name="__ASSET_JOB",
+        asset_selection=frozenset(asset_key(asset) for asset in request.assets),
+        tags={**asked.tags, "dagster/run_key": str(asked.run_key)},
+        status=status,
+    )
+    return service.instance.add_run(run)
+
+
+def make(
+    service: Service, asset: str, partition: str, run_id: str = "run", version: str = "v1", inputs: str = ""
+) -> None:
+    """Record that a run made a partition."""
+    service.instance.report_runless_asset_event(attempt(asset, partition, inputs, "code", run_id))
+    service.instance.report_runless_asset_event(materialization(asset, partition, version))
+
+
+def test_what_arrived_is_reported_once_and_again_when_it_changes(service: Service) -> None:
+    service.arrive(1, 2)
+    first = service.look()
+    assert [arrival[:2] for arrival in first.arrivals] == [
+        ("shop/visits", "2026-05-01"),
+        ("shop/orders", "2026-05-01"),
+        ("shop/visits", "2026-05-02"),
+        ("shop/orders", "2026-05-02"),
+    ]
+    assert service.look().arrivals == []
+    service.arrive(2, log="shop/orders", content=b"other rows")
+    assert [arrival[:2] for arrival in service.look().arrivals] == [("shop/orders", "2026-05-02")]
+
+
+def test_a_partition_without_its_marker_has_not_arrived(service: Service) -> None:
+    service.arrive(1)
+    (service.root / "shop/visits/date=2026-05-01/_SUCCESS").unlink()
+    assert [arrival[0] for arrival in service.look().arrivals] == ["shop/orders"]
+
+
+def test_a_log_whose_folder_is_gone_makes_the_tick_fail(service: Service) -> None:
+    (service.root / "shop/orders").rmdir()
+    with pytest.raises(FileNotFoundError, match="event log shop/orders: there is no folder"):
+        service.look()
+
+
+def test_at_most_so_many_arrivals_are_reported_in_a_tick_and_the_rest_follow(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sensors, "REPORTS_PER_TICK", 3)
+    service.arrive(1, 2)
+    assert len(service.look().arrivals) == 3
+    assert len(service.look().arrivals) == 1
+
+
+def test_what_is_due_is_launched_as_one_run_over_contiguous_partitions(service: Service) -> None:
+    service.arrive(1, 2, 3, 4)
+    (request,) = service.look().launches
+    assert request.assets == TRAINING
+    assert request.partitions == ("2026-05-02", "2026-05-03", "2026-05-04")
+    tags = run_request(request).tags
+    assert tags["dagster/asset_partition_range_start"] == "2026-05-02"
+    assert tags["dagster/asset_partition_range_end"] == "2026-05-04"
+
+
+def test_a_hole_in_the_arrivals_splits_the_runs(service: Service) -> None:
+    service.arrive(1, 2, 4, 5)
+    assert [request.partitions for request in service.look().launches] == [("2026-05-02",), ("2026-05-05",)]
+
+
+def test_what_runs_is_not_launched_again(service: Service) -> None:
+    service.arrive(1, 2)
+    (request,) = service.look().launches
+    launch(service, request, dg.DagsterRunStatus.STARTED)
+    tick = service.look()
+    assert tick.launches == []
+    assert "shop/order/model: 2026-05-02 running" in tick.message
+
+
+def test_a_run_that_ended_before_it_began_a_partition_is_named_and_not_repeated(service: Service) -> None:
+    service.arrive(1, 2)
+    (request,) = service.look().launches
+    run = launch(service, request, dg.DagsterRunStatus.FAILURE)
+    tick = service.look()
+    assert tick.launches == []
+    assert f"run {run.run_id} ended FAILURE before it began 2026-05-02..2026-05-02" in tick.message
+
+
+def test_a_failed_partition_is_launched_again_when_its_inputs_change_and_not_before(service: Service) -> None:
+    service.arrive(1, 2)
+    (request,) = service.look().launches
+    inputs = _inputs(service)
+    service.instance.report_runless_asset_event(attempt(TRAINING[0], "2026-05-02", inputs, "code", "run-7"))
+    launch(service, request, dg.DagsterRunStatus.FAILURE)
+    tick = service.look()
+    assert tick.launches == []
+    assert "2026-05-02 failed (on its present inputs, in run run-7)" in tick.message
+    service.arrive(2, log="shop/visits", content=b"mended rows")
+    assert [request.partitions for request in service.look().launches] == [("2026-05-02",)]
+
+
+def test_an_evaluation_is_launched_when_its_outcomes_and_its_model_are_there(service: Service) -> None:
+    service.arrive(1, 2, 3)
+    service.look()
+    _train(service, "2026-05-02", "2026-05-03")
+    tick = service.look()
+    assert tick.launches == []
+    assert "metrics_1d: 2026-05-02..2026-05-09 waiting (2026-05-02 for shop/orders 2026-05-04)" in tick.message
+    service.arrive(4, log="shop/orders")
+    (request,) = service.look().launches
+    assert request.assets == ("shop/order/evaluation_data_1d", "shop/order/metrics_1d")
+    assert request.partitions == ("2026-05-02",)
+
+
+def _inputs(service: Service) -> str:
+
+    arrived = read_arrived(service.instance, service.model.logs)
+    return training_inputs(maturity(service.model, training_windows(service.model, 1), arrived).inputs)
+
+
+def _train(service: Service, *partitions: str) -> None:
+
+    arrived = read_arrived(service.instance, service.model.logs)
+    for partition in partitions:
+        windows = training_windows(service.model, service.model.partitions.index_of(partition))
+
+        inputs = training_inputs(maturity(service.model, windows, arrived).inputs)
+        make(service, TRAINING[0], partition, inputs=inputs)
+        made = read_facts(service.instance, [service.model], code={}).made[TRAINING[0]][partition]
+        make(service, TRAINING[1], partition, inputs=model_inputs(made))
