@@ -1,7 +1,7 @@
 """Artifacts: immutable versions that exist only once their manifest does.
 
-`<root>/<asset>/<partition>/<run id>/…`, with `manifest.json` written last. No rename is needed, so that a version
-is published atomically on object stores too. Light: lineage and the sensor's process import this.
+`<root>/<asset>/<partition>/<run id>/…`, with `manifest.json` written last: no folder is renamed, so that stores without
+renames can hold artifacts too. Light: lineage and the sensor's process import this.
 """
 
 import json

@@ -163,6 +163,16 @@ class Model:
         """The asset key of a step, such as `ads/cvr/metrics_7d`."""
         return f"{self.name}/{step}" + (f"_{horizon}" if horizon else "")
 
+    def labelling(self, horizon: Duration | None) -> dict[str, object]:
+        """What decides which examples a step has and how they are labelled, as plain values.
+
+        Args: `horizon`: of evaluation data; None for training data.
+        """
+        windows = {"training": self.training} if horizon is None else {"window": self.evaluation.window, "h": horizon}
+        logs = {log.key: [log.location, log.columns, log.known_delay] for log in self.logs}
+        roles = [self.exposures.key, self.outcomes.key]
+        return {"join": str(self.join), "logs": str(logs), "roles": roles, "windows": str(windows)}
+
     def _check_join(self) -> None:
         if self.join.by_id and self.exposures.key == self.outcomes.key:
             raise SpecError(

@@ -37,13 +37,15 @@ def notebook_version(notebook: Path, config: Mapping[str, Any], *, key: str = "n
 
 def git_commit(root: Path) -> str | None:
     """The commit of the project, with `+changes` when files differ from it; None outside of a git checkout."""
-    try:
-        described = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
+    commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    if not commit:
         return None
-    return described.stdout.strip() or None
+    return commit + ("+changes" if _git(root, "status", "--porcelain") else "")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        result = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return result.stdout.strip()

@@ -12,6 +12,7 @@ import dagster as dg
 
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.spec import EventLog, Model
+from ml_assets.domain.versions import digest
 from ml_assets.domain.windows import windows_of
 from ml_assets.notebooks.code import notebook_version
 from ml_assets.orchestration.facts import asset_key
@@ -54,7 +55,8 @@ def step_assets(model: Model, project_root: Path) -> list[StepAsset]:
     result = []
     for step, horizon in _steps(model):
         notebook = project_root / getattr(model.notebooks, step)
-        version = notebook_version(notebook, model.config, key=f"notebooks.{step}")
+        cells = notebook_version(notebook, model.config, key=f"notebooks.{step}")
+        version = digest(cells, model.labelling(horizon)) if step in ("training_data", "evaluation_data") else cells
         result.append(StepAsset(model, step, horizon, notebook, version, project_root))
     return result
 

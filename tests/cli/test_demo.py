@@ -30,7 +30,11 @@ def shown(home: Path, pytestconfig: pytest.Config) -> str:
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         result = subprocess.run(
-            [sys.executable, "-c", f"from tests.cli.test_demo import *; raise SystemExit(run_demo(Path({str(home)!r}), seconds=900, **DAYS))"],
+            [
+                sys.executable,
+                "-c",
+                f"from tests.cli.test_demo import *; raise SystemExit(run_demo(Path({str(home)!r}), seconds=900, **DAYS))",
+            ],
             capture_output=True,
             text=True,
             check=False,
@@ -57,7 +61,10 @@ def test_the_demo_makes_what_is_mature_and_says_why_the_rest_waits(home: Path, s
     assert made(home, "ads/cvr/model") == ["2026-01-01", "2026-01-02", "2026-01-03"]
     assert made(home, "ads/cvr/metrics_1d") == ["2026-01-01"]
     assert made(home, "ads/cvr/metrics_7d") == []
-    assert "ads/cvr/metrics_7d: 2026-01-01..2026-01-21 waiting (2026-01-01 for ads/conversions 2026-01-04..2026-01-09)" in shown
+    assert (
+        "ads/cvr/metrics_7d: 2026-01-01..2026-01-21 waiting (2026-01-01 for ads/conversions 2026-01-04..2026-01-09)"
+        in shown
+    )
 
 
 @pytest.mark.skipif(grocery.available() is not None, reason=str(grocery.available()))

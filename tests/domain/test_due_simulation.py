@@ -21,11 +21,11 @@ MODELS: list[dict[str, Any]] = [
 LOG, DAY, ASSET, RUN = st.integers(0, 1), st.integers(0, DAYS - 1), st.integers(0, 5), st.integers(0, 3)
 HAPPENINGS = st.one_of(
     st.tuples(st.just("arrives"), LOG, DAY, st.integers(1, DAYS)),
-    st.tuples(st.just("is_corrected"), LOG, DAY, st.booleans()),
+    *[st.tuples(st.just("is_corrected"), LOG, DAY, st.booleans())] * 3,
     st.tuples(st.just("time_passes"), st.integers(1, 3)),
     st.tuples(st.just("tick")),
-    st.tuples(st.just("run_goes_on"), RUN, st.integers(1, 5), st.booleans()),
-    st.tuples(st.just("run_is_finished"), RUN),
+    *[st.tuples(st.just("run_goes_on"), RUN, st.integers(1, 5), st.booleans())] * 3,
+    *[st.tuples(st.just("run_is_finished"), RUN)] * 2,
     st.tuples(st.just("run_is_killed"), RUN),
     st.tuples(st.just("code_changes"), ASSET),
     st.tuples(st.just("is_launched_by_hand"), st.sets(ASSET, min_size=1, max_size=2), DAY, st.integers(1, 3)),
@@ -159,7 +159,8 @@ class Watched(World):
 @given(
     st.sampled_from(MODELS),
     st.integers(1, 4),
-    st.integers(0, DAYS),
+    st.integers(4, DAYS),
+    st.booleans(),
     st.lists(st.tuples(HAPPENINGS, st.booleans()), min_size=5, max_size=40),
 )
 @settings(max_examples=120, deadline=None)
@@ -168,12 +169,15 @@ def test_whatever_happens_nothing_is_forgotten_or_repeated(
     fields: dict[str, Any],
     partitions_per_run: int,
     days_over: int,
+    settled: bool,
     happenings: list[tuple[tuple[Any, ...], bool]],
 ) -> None:
     world = Watched(make_model(**fields), partitions_per_run=partitions_per_run)
     world.time_passes(days_over)
     for log in (0, 1):
         world.arrives(log, 0, days_over)
+    if settled:
+        world.settle()
     for (what, *details), then_tick in happenings:
         getattr(world, what)(*details)
         if then_tick:
