@@ -7,7 +7,6 @@ BIN := $(VENV)/bin
 HOME_FOLDER ?= .home
 JOBS ?= auto
 export PYTHONDONTWRITEBYTECODE :=
-export DG_CLI_CONFIG :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test check bench lock format clean

@@ -15,7 +15,7 @@ from ml_assets.domain.durations import Duration
 from ml_assets.domain.maturity import Arrived, describe_missing, maturity
 from ml_assets.domain.spec import Model
 from ml_assets.domain.versions import digest
-from ml_assets.domain.windows import windows_of
+from ml_assets.domain.windows import rows_known_by, windows_of
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def statuses(model: Model, facts: Facts, *, as_of: datetime) -> dict[str, dict[s
     Expected are the partitions whose cutoff is not after `as_of`, from the model's first on.
     Returns: by asset key, then by partition key.
     """
-    return _Judge(model, facts).all(as_of)
+    return _Judge(model, facts, as_of).all()
 
 
 def due(model: Model, facts: Facts, *, as_of: datetime, partitions_per_run: int) -> list[Request]:
@@ -170,13 +170,14 @@ def _id(facts: Facts, asset: str, partition: str) -> int | None:
 class _Judge:
     """Judges the partitions of one model, upstream assets first."""
 
-    def __init__(self, model: Model, facts: Facts) -> None:
+    def __init__(self, model: Model, facts: Facts, as_of: datetime) -> None:
         self.model = model
         self.facts = facts
+        self.as_of = as_of
 
-    def all(self, as_of: datetime) -> dict[str, dict[str, Status]]:
+    def all(self) -> dict[str, dict[str, Status]]:
         model, found = self.model, defaultdict[str, dict[str, Status]](dict)
-        for index in model.partitions.complete_before(as_of)[model.first_index :]:
+        for index in model.partitions.complete_before(self.as_of)[model.first_index :]:
             partition = model.partitions.key(index)
             training = found[model.asset("training_data")][partition] = self._data(index, partition, None)
             trained = found[model.asset("model")][partition] = self._model(partition, training)
@@ -191,12 +192,16 @@ class _Judge:
     def _data(self, index: int, partition: str, horizon: Duration | None) -> Status:
         step = "training_data" if horizon is None else "evaluation_data"
         asset = self.model.asset(step, horizon)
-        state = maturity(self.model, windows_of(self.model, index, horizon), self.facts.arrived)
+        windows = windows_of(self.model, index, horizon)
+        state = maturity(self.model, windows, self.facts.arrived)
         if not state.mature:
             if made := self._made(asset, partition):
                 return Status(State.DONE, inputs=made.inputs)
             why = f"for {describe_missing(self.model, state.missing)}"
             return Status(State.WAITING, why, missing=state.missing)
+        known_by = rows_known_by(self.model, windows)
+        if self._made(asset, partition) is None and known_by is not None and self.as_of < known_by:
+            return Status(State.WAITING, f"for rows that become known before {known_by.isoformat()}")
         changed = State.OUTDATED if horizon is None else State.DUE
         return self._settle(asset, partition, training_inputs(state.inputs), "its event partitions changed", changed)
 

@@ -41,6 +41,11 @@ class Windows:
         return None if self.cutoff is None else self.cutoff + log.known_delay
 
 
+def rows_known_by(model: Model, windows: Windows) -> datetime | None:
+    """The instant before which rows may still become known that training uses; None for evaluation data."""
+    return None if windows.cutoff is None else max(windows.cutoff + log.known_delay for log in model.logs)
+
+
 def training_windows(model: Model, index: int) -> Windows:
     """The windows of the training data of the partition at `index`."""
     cutoff = model.partitions.interval(index).end

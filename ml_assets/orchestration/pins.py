@@ -17,7 +17,7 @@ from ml_assets.domain.due import Made, metrics_inputs, model_inputs, training_in
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.maturity import ImmatureWindowError, Maturity, describe_missing, maturity
 from ml_assets.domain.spec import EventLog, Model
-from ml_assets.domain.windows import Windows, needed, windows_of
+from ml_assets.domain.windows import Windows, needed, rows_known_by, windows_of
 from ml_assets.notebooks.order import ExamplesOrder, LogOrder
 from ml_assets.orchestration.arrival import arrived_by_marker
 from ml_assets.orchestration.facts import asset_key
@@ -72,16 +72,17 @@ def pin(
     horizon: Duration | None,
     partition: str,
     *,
+    as_of: datetime,
     events_root: Path,
     store: ArtifactStore,
 ) -> Pins:
     """Find the inputs of a partition as they are now.
 
-    Raises: ImmatureWindowError when event partitions have not arrived, naming them; MissingInputError when an upstream
-    partition was not materialized.
+    Raises: ImmatureWindowError when event partitions have not arrived, naming them, or when rows that training counts
+    may still become known; MissingInputError when an upstream partition was not materialized.
     """
     if step in ("training_data", "evaluation_data"):
-        events = _pin_events(model, model.partitions.index_of(partition), horizon, partition, events_root)
+        events = _pin_events(model, horizon, partition, as_of, events_root)
         return Pins(training_inputs(events.maturity.inputs), {}, events)
     upstream = {}
     for name in _UPSTREAM[step]:
@@ -135,8 +136,8 @@ def examples_order(model: Model, events: EventPins, events_root: Path) -> Exampl
     )
 
 
-def _pin_events(model: Model, index: int, horizon: Duration | None, partition: str, root: Path) -> EventPins:
-    windows = windows_of(model, index, horizon)
+def _pin_events(model: Model, horizon: Duration | None, partition: str, as_of: datetime, root: Path) -> EventPins:
+    windows = windows_of(model, model.partitions.index_of(partition), horizon)
     state = maturity(model, windows, _arrived(model, windows, root))
     if not state.mature:
         edge = "outcomes within the horizon" if horizon else "rows of the training window"
@@ -144,6 +145,12 @@ def _pin_events(model: Model, index: int, horizon: Duration | None, partition: s
             f"{model.asset('evaluation_data' if horizon else 'training_data', horizon)} {partition} is immature: "
             f"{describe_missing(model, state.missing)} has not arrived. "
             f"Without it, {edge} that are still to come would count as negatives or be missing."
+        )
+    known_by = rows_known_by(model, windows)
+    if known_by is not None and as_of < known_by:
+        raise ImmatureWindowError(
+            f"{model.asset('training_data')} {partition} is immature: rows of its window may become known until "
+            f"{known_by.isoformat()} (known_delay), and it is {as_of.isoformat()}"
         )
     return EventPins(windows, state)
 

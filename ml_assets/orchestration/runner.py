@@ -87,7 +87,9 @@ class _Partition:
         events_root = context.resources.events.path(instance)
         store = ArtifactStore(context.resources.artifacts.path(instance))
         started, as_of = time.monotonic(), datetime.now(UTC)
-        pins = pin(instance, model, asset.step, asset.horizon, self.name, events_root=events_root, store=store)
+        pins = pin(
+            instance, model, asset.step, asset.horizon, self.name, as_of=as_of, events_root=events_root, store=store
+        )
         yield attempt(asset.name, self.name, pins.inputs, asset.code_version, context.run_id)
         folder = store.prepare(asset.name, self.name, context.run_id)
         order = self._order(pins, folder, events_root)

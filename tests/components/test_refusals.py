@@ -40,6 +40,7 @@ def load(tmp_path: Path, package: str, monkeypatch: pytest.MonkeyPatch, *documen
     """Load a project whose logs are in one file and whose models in others."""
     logs = [document for document in documents if document["type"].endswith("EventLog")]
     folders = {"logs": logs, **{f"model_{i}": [d] for i, d in enumerate(documents) if d not in logs}}
+    tmp_path.mkdir(exist_ok=True)
     (tmp_path / "pyproject.toml").write_text(
         f'[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "{package}"\n'
     )
@@ -146,3 +147,30 @@ def test_a_model_without_notebooks_gets_the_standard_four(tmp_path: Path, monkey
     load(tmp_path, "standard_team", monkeypatch, LOG, OUTCOMES, MODEL)
     tree = dg.ComponentTree.for_project(tmp_path)
     assert [component.notebooks for component in tree.get_all_components(EvaluatedModel)] == [{}]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "steps"),
+    [
+        ("training.attribution", "6d", {"training_data"}),
+        ("training.gap", "1d", {"training_data"}),
+        ("evaluation.window", "2d", {"evaluation_data_1d"}),
+        ("join", {"entity": ["user_id"]}, {"training_data", "evaluation_data_1d"}),
+        ("config", {"features": ["hour"]}, {"training_data", "model", "evaluation_data_1d", "metrics_1d"}),
+    ],
+)
+def test_a_changed_declaration_changes_the_code_version_of_what_it_touches(
+    path: str, value: object, steps: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = changed(MODEL, "evaluation.horizons", ["1d"])
+    names = [f"version_team_{path.replace('.', '_')}_{side}" for side in ("before", "after")]
+    before, after = (
+        code_version_by_step(load(tmp_path / name, name, monkeypatch, LOG, OUTCOMES, document))
+        for name, document in zip(names, (model, changed(model, path, value)), strict=True)
+    )
+    assert {step for step in before if before[step] != after[step]} == steps
+
+
+def code_version_by_step(definitions: dg.Definitions) -> dict[str, str | None]:
+    graph = definitions.resolve_asset_graph()
+    return {key.path[-1]: graph.get(key).code_version for key in graph.get_all_asset_keys() if len(key.path) == 3}

@@ -1,5 +1,8 @@
 """A tick on a real instance: arrivals are reported once, what is due is launched, and what waits is told in words."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import dagster as dg
 import pytest
 
@@ -144,3 +147,13 @@ def _train(service: Service, *partitions: str) -> None:
         make(service, TRAINING[0], partition, inputs=inputs)
         made = read_facts(service.instance, [service.model], code={}).made[TRAINING[0]][partition]
         make(service, TRAINING[1], partition, inputs=model_inputs(made))
+
+
+def test_training_waits_for_rows_that_may_still_become_known(service: Service) -> None:
+    logs = {log.key: replace(log, known_delay=timedelta(hours=13)) for log in service.model.logs}
+    service.model = replace(service.model, exposures=logs["shop/visits"], outcomes=logs["shop/orders"])
+    # It is noon of 10 May: rows of before the end of 9 May may become known until 13:00.
+    service.arrive(*range(1, 10))
+    tick = service.look()
+    assert [request.partitions[-1] for request in tick.launches] == ["2026-05-08"]
+    assert "2026-05-09 waiting (for rows that become known before 2026-05-10T13:00:00+00:00)" in tick.message
