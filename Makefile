@@ -34,12 +34,11 @@ test: setup ## Run all tests: fast ones first, then the slow real ones
 	$(BIN)/python -m pytest -m "not slow" -n $(JOBS)
 	$(BIN)/python -m pytest -m slow -n $(JOBS)
 
-check: setup ## Lint, types, import direction, notebooks in sync, definitions
+check: setup ## Lint, types, import direction, definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/jupytext --test --to ipynb notebooks/*/*.py
 	PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs
 
 bench: setup ## Measure
