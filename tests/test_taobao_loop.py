@@ -1,5 +1,6 @@
 """The whole loop on real clicks and purchases: the real daemon, sensors, notebooks; labels against brute force."""
 
+import itertools
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -189,3 +190,14 @@ def test_executed_notebooks_are_kept_per_partition_and_run(team: TeamProject) ->
     text = executed.read_text(encoding="utf-8")
     assert "examples are mature" in text
     assert "instance_ref" not in text
+
+
+def test_at_most_one_evaluation_of_a_model_runs_at_a_time(team: TeamProject) -> None:
+    records = team.project.instance.get_run_records()
+    evaluations = sorted(
+        (record.start_time, record.end_time)
+        for record in records
+        if any("evaluation_data" in key.path[-1] for key in record.dagster_run.asset_selection or ())
+    )
+    assert len(evaluations) > 1
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(evaluations))
