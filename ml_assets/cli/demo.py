@@ -80,7 +80,7 @@ def _write_logs(console: Console, project: Project, ads_days: Days, grocery_days
             progress.update(task, total=progress.tasks[task].completed)
             services.append("grocery")
     if reason is not None:
-        console.print(f"[yellow]The real data (grocery/revisit) is left out: {reason}[/yellow]")
+        console.print(f"[yellow]The real data (grocery/revisit) is left out: {reason}[/yellow]", soft_wrap=True)
     return services
 
 

@@ -13,12 +13,8 @@ from typing import Any
 import pandas as pd
 
 from ml_assets.data.content import hash_files, hash_frame
-from ml_assets.data.examples import LogFiles, read_examples
-from ml_assets.data.labels import Selection
 from ml_assets.data.store import load_artifact
-from ml_assets.domain.calendar import Interval
-from ml_assets.domain.spec import Columns
-from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, LogOrder, StepOrder, StepResult
+from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, StepOrder, StepResult
 
 TABLE = "data.parquet"
 
@@ -86,17 +82,12 @@ class Step:
         Returns: the exposure log's columns, `label` (0 or 1), `label_age` (seconds) and `mature`.
         Raises: StepError in a step that has no windows.
         """
-        order = self._order.examples
-        if order is None:
+        if self._order.examples is None:
             raise StepError(f"{self.asset} reads no event log; it has the inputs {sorted(self._order.inputs)}")
-        return read_examples(
-            _log_files(order.exposures),
-            _log_files(order.outcomes),
-            keys=order.keys,
-            by_id=order.by_id,
-            within=order.within,
-            observed_until=order.observed_until,
-        )
+        # Ibis and DuckDB load slowly; steps that read no event log do without.
+        from ml_assets.notebooks.reading import read
+
+        return read(self._order.examples)
 
     def read(self, step: str) -> pd.DataFrame:
         """The table that an upstream step saved, such as `step.read("training_data")`."""
@@ -150,9 +141,3 @@ class Step:
     def _finish(self, **changes: Any) -> None:
         self._result = self._result.model_copy(update=changes)
         self._result_file.write_text(self._result.model_dump_json(), encoding="utf-8")
-
-
-def _log_files(order: LogOrder) -> LogFiles:
-    columns = Columns(order.time, tuple(order.row_key), order.known)
-    selection = Selection(columns, Interval(order.start, order.end), order.known_before)
-    return LogFiles(order.key, tuple(order.files), order.schema_file, selection)
