@@ -1,4 +1,4 @@
-# Needs Python 3.11 or newer, make and git; everything else is set up by what needs it.
+# Needs Python 3.11 to 3.13, make and git; everything else is set up by what needs it.
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 VENV := .venv
@@ -9,7 +9,7 @@ JOBS ?= auto
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check bench lock format clean
+.PHONY: help setup demo dev test check bench lock format
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -17,9 +17,9 @@ help: ## Show this list
 setup: $(VENV)/.ready ## Install everything, by hash, into .venv
 
 $(VENV)/.ready: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "ml_assets needs Python 3.11 or newer; run: make PYTHON=/path/to/python3.11 ...")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "ml_assets needs Python 3.11, 3.12 or 3.13; run: make PYTHON=/path/to/python3.11 ...")'
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "on Debian: apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
@@ -47,10 +47,7 @@ bench: setup ## Measure
 format: setup ## Format the code, and write each notebook from its .py
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/jupytext --sync notebooks/*/*.py
+	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*/*.py
 
-lock: ## Resolve the newest versions that pyproject.toml allows into requirements.lock
+lock: setup ## Resolve the newest versions that pyproject.toml allows into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header --no-annotate pyproject.toml --output-file requirements.lock
-
-clean: ## Remove the environment and the demo's state
-	rm -rf $(VENV) $(HOME_FOLDER)

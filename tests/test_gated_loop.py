@@ -140,39 +140,23 @@ def test_corrected_outcomes_evaluate_again_exactly_what_they_touch_and_retrain_n
     assert "2026-03-08 outdated (its event partitions changed)" in tick.message
 
 
-def test_the_lineage_command_prints_the_chain_and_ends_with_one_when_the_model_was_remade(
-    evaluated: TeamProject, tmp_path: Path
-) -> None:
-    # The command line reads the project that it is installed in; here its module reads the team's.
-    def lineage() -> subprocess.CompletedProcess[str]:
-        code = (
-            "import json; from pathlib import Path; from ml_assets.cli.project import Project;"
-            "from ml_assets.orchestration.lineage import trace, as_json;"
-            f"p = Project(Path({str(evaluated.home)!r}), Path({str(evaluated.root)!r}));"
-            "found = trace(p.instance, p.store, 'shop/order/metrics_2d', '2026-03-03');"
-            "print(json.dumps(as_json(found))); raise SystemExit(1 if found.problems else 0)"
-        )
-        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-
-    before = lineage()
-    assert before.returncode == 0, before.stderr
-    assert '"shop/visits": {"2026-03-01"' in before.stdout
-    result = evaluated.command(
-        "dagster",
-        "asset",
-        "materialize",
-        *evaluated.location,
-        "--select",
-        "shop/order/model",
-        "--partition",
-        "2026-03-03",
-    )
-    assert result.returncode == 0, result.stderr
-    after = lineage()
-    assert after.returncode == 1
-    assert "shop/order/model 2026-03-03 has been remade since" in after.stdout
+def test_a_day_without_visits_is_evaluated_as_one(evaluated: TeamProject) -> None:
+    shop.arrive(evaluated, "orders", 9, 12)
+    shop.arrive(evaluated, "visits", 9, 9)
+    (evaluated.home / "events/shop/visits/date=2026-03-10").mkdir()
+    (evaluated.home / "events/shop/visits/date=2026-03-10/_SUCCESS").touch()
     evaluated.settle("shop")
-    assert lineage().returncode == 0
+    run_id = current_runs(evaluated.project.instance, EVALUATION[1])["2026-03-09"]
+    numbers = evaluated.project.store.load(EVALUATION[1], "2026-03-09", run_id).manifest["numbers"]
+    assert numbers["rows"] == 0
+    assert "log_loss" not in numbers
+    assert numbers["log_loss_note"] == "no examples"
+
+
+def test_the_kept_notebook_holds_no_configuration_of_the_instance(evaluated: TeamProject) -> None:
+    kept = list((evaluated.home / "notebooks").rglob("*.ipynb"))
+    assert kept
+    assert not [path for path in kept if "instance_ref" in path.read_text(encoding="utf-8")]
 
 
 LAUNCH = """

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -15,6 +16,8 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from ml_assets.orchestration.sensors import Tick
 
+#: A look costs a tenth of a second and more.
+_SECONDS_BETWEEN_LOOKS = 5
 _BEGUN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
@@ -37,12 +40,12 @@ class Daemon:
 
 @contextmanager
 def daemon(instance: dg.DagsterInstance, location: Sequence[str], *, project_root: Path) -> Iterator["Daemon"]:
-    """Run `dagster-daemon` in processes of its own, which end with this context; runs still going are canceled.
+    """Run `dagster-daemon` in processes of its own, which end with this context, and with them the runs that it began.
 
     Args: `location`: what names the code location on Dagster's command line, such as `["-m", "ml_assets.definitions"]`.
     Yields: the daemon; its `check` says whether it is still alive.
     """
-    home = Path(instance.root_directory)
+    home, started = Path(instance.root_directory), datetime.now(UTC)
     log = home / "daemon.log"
     command = [str(Path(sys.executable).with_name("dagster-daemon")), "run", *location]
     with log.open("w", encoding="utf-8") as output:
@@ -59,8 +62,9 @@ def daemon(instance: dg.DagsterInstance, location: Sequence[str], *, project_roo
             yield Daemon(process, log)
         finally:
             _end(process)
-            for run in instance.get_runs(filters=dg.RunsFilter(statuses=_BEGUN)):
-                instance.report_run_canceled(run, "the daemon that ran it was ended")
+            # Failed, not canceled: nobody decided that these should not run.
+            for run in instance.get_runs(filters=dg.RunsFilter(statuses=_BEGUN, created_after=started)):
+                instance.report_run_failed(run, "the daemon that ran it was ended")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -73,26 +77,31 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def is_settled(instance: dg.DagsterInstance, tick: Tick) -> bool:
+    """Whether nothing has arrived, is due or runs."""
+    running = instance.get_runs_count(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
+    return not running and not tick.arrivals and not tick.launches
+
+
 def wait_until_settled(
     instance: dg.DagsterInstance,
     look: Callable[[], Tick],
     *,
-    on_look: Callable[[], None],
+    on_look: Callable[[Tick], None],
     seconds: float,
 ) -> Tick:
     """Look at the facts until nothing arrives, is due or runs any more.
 
-    Args: `look`: asks what the sensors would do now, of which nothing is done here; `on_look`: called after each look.
+    Args: `look`: asks what the sensors would do now, of which nothing is done here; `on_look`: shown each answer.
     Raises: DaemonError when it takes longer than `seconds`.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        running = instance.get_runs_count(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
         tick = look()
-        on_look()
-        if not running and not tick.arrivals and not tick.launches:
+        on_look(tick)
+        if is_settled(instance, tick):
             return tick
-        time.sleep(2)
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
     raise DaemonError(
         f"not settled after {seconds:.0f} seconds; see daemon.log in the home folder, and the runs in the UI"
     )

@@ -3,7 +3,6 @@
 Nothing here launches a run: it writes logs, starts the daemon, and looks.
 """
 
-from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ml_assets.cli.daemon import daemon, wait_until_settled
+from ml_assets.cli.daemon import daemon, is_settled, wait_until_settled
 from ml_assets.cli.project import Project
 from ml_assets.cli.report import number, write_report
 from ml_assets.cli.results import Judgement, examples_of, judgements
@@ -46,22 +45,24 @@ def run_demo(home: Path, *, seconds: float, ads_days: Days = ADS_DAYS, grocery_d
         console.width = _WIDTH
     project = Project(home.absolute())
     services = _write_logs(console, project, ads_days, grocery_days)
-    models = [model for model in project.models.values() if model.service in services]
-    _settle(console, project, services, models, seconds)
+    tick = _settle(console, project, services, seconds)
+    models = [project.models[name] for name in sorted(tick.found)]
     results = [result for model in models for result in judgements(project, model)]
     console.print(_table(results))
     console.print(
         "Grey: the horizon is not the attribution, so the metric judges ranking, not calibration.\n", style="dim"
     )
     _compare_with_truth(console, project, results)
-    failed = _show_open(console, project, models)
+    _show(console, tick, models, State.WAITING, "Not mature yet, and why:")
+    unfinished = _show(console, tick, models, State.FAILED, "Failed:", style="bold red")
+    unfinished |= _show(console, tick, models, State.DUE, "Due, but killed too often or canceled:", style="bold red")
     console.print(f"\nReport with pictures: {write_report(project, project.home / 'report.html')}", soft_wrap=True)
     console.print("The same state in the Dagster UI: [bold]make dev[/bold]")
     if results:
         last = results[-1]
         asset = last.model.asset("metrics", last.horizon)
         console.print(f"Lineage of a metric: .venv/bin/ml-assets lineage {asset} {last.partition}", soft_wrap=True)
-    return 1 if failed else 0
+    return 1 if unfinished else 0
 
 
 def _write_logs(console: Console, project: Project, ads_days: Days, grocery_days: Days) -> list[str]:
@@ -84,49 +85,47 @@ def _write_logs(console: Console, project: Project, ads_days: Days, grocery_days
     return services
 
 
-def _settle(console: Console, project: Project, services: list[str], models: list[Model], seconds: float) -> None:
-    """Run the daemon until nothing is due or running."""
-    if _settled(project.look(services)):
+def _settle(console: Console, project: Project, services: list[str], seconds: float) -> Tick:
+    """Run the daemon until nothing is due or running. Returns: what the sensors see then."""
+    tick = project.look(services)
+    if is_settled(project.instance, tick):
         console.print("Everything that is mature has been evaluated already.")
-        return
+        return tick
     with _progress(console) as progress:
         task = progress.add_task("notebooks", total=None)
-
         with daemon(project.instance, ["-w", "workspace.yaml"], project_root=PROJECT_ROOT) as running:
 
-            def show() -> None:
+            def show(tick: Tick) -> None:
                 running.check()
-                counts = _counts(project, models)
-                progress.update(task, completed=counts[True], total=counts[True] + counts[False])
+                done, total = _count(tick)
+                progress.update(task, completed=done, total=total)
 
-            wait_until_settled(project.instance, lambda: project.look(services), on_look=show, seconds=seconds)
-
-
-def _settled(tick: Tick) -> bool:
-    return not tick.arrivals and not tick.launches
+            return wait_until_settled(project.instance, lambda: project.look(services), on_look=show, seconds=seconds)
 
 
-def _counts(project: Project, models: list[Model]) -> Counter[bool]:
-    """How many partitions that can be made are finished (True) and are not (False)."""
+def _count(tick: Tick) -> tuple[int, int]:
+    """How many partitions are finished, and how many can be: those that wait for no event partition."""
     ends = (State.DONE, State.OUTDATED, State.FAILED)
-    found = (status for model in models for asset in project.statuses(model).values() for status in asset.values())
-    return Counter(status.state in ends for status in found if not status.missing)
+    assets = [asset for assets in tick.found.values() for asset in assets.values()]
+    states = [status.state for asset in assets for status in asset.values() if not status.missing]
+    return sum(state in ends for state in states), len(states)
 
 
-def _show_open(console: Console, project: Project, models: list[Model]) -> bool:
-    """Say what waits and why, and what failed. Returns: whether anything failed."""
-    failed = False
-    console.print("Not mature yet, and why:")
-    for model in models:
-        found = project.statuses(model)
-        for asset, partitions in found.items():
-            waiting = {key: status for key, status in partitions.items() if status.state is State.WAITING}
-            broken = {key: status for key, status in partitions.items() if status.state is State.FAILED}
-            failed = failed or bool(broken)
-            for group, style in ((waiting, "dim"), (broken, "bold red")):
-                if group:
-                    console.print(f"  {describe(model, {asset: group})}", style=style, soft_wrap=True)
-    return failed
+def _show(  # noqa: PLR0917
+    console: Console, tick: Tick, models: list[Model], state: State, title: str, style: str = "dim"
+) -> bool:
+    """Print the partitions in a state. Returns: whether there are any."""
+    lines = [
+        f"  {describe(model, {asset: chosen})}"
+        for model in models
+        for asset, partitions in tick.found[model.name].items()
+        if (chosen := {key: status for key, status in partitions.items() if status.state is state})
+    ]
+    if lines:
+        console.print(title)
+    for line in lines:
+        console.print(line, style=style, soft_wrap=True)
+    return bool(lines)
 
 
 def _compare_with_truth(console: Console, project: Project, results: list[Judgement]) -> None:

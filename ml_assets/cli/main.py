@@ -1,21 +1,25 @@
 """`ml-assets`: the command line."""
 
 import json
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 DEFAULT_HOME = ".home"
 
-_home_option = click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=DEFAULT_HOME,
-    envvar="DAGSTER_HOME",
-    show_default=True,
-    help="The folder that holds Dagster's state, event logs and artifacts (DAGSTER_HOME).",
-)
+
+def _home_option(*, exists: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(
+        "--home",
+        type=click.Path(path_type=Path, file_okay=False, exists=exists),
+        default=DEFAULT_HOME,
+        envvar="DAGSTER_HOME",
+        show_default=True,
+        help="The folder that holds Dagster's state, event logs and artifacts (DAGSTER_HOME).",
+    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -24,17 +28,23 @@ def main() -> None:
 
 
 @main.command()
-@_home_option
+@_home_option(exists=False)
 @click.option("--minutes", type=click.FloatRange(min=0), default=45, show_default=True, help="Give up after so long.")
 def demo(home: Path, minutes: float) -> None:
     """Write the demo's event logs, let the sensors do the rest, and show the metrics."""
+    from ml_assets.cli.daemon import DaemonError
     from ml_assets.cli.demo import run_demo
 
-    sys.exit(run_demo(home, seconds=60 * minutes))
+    # A terminated demo must end its daemon, as an interrupted one does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(run_demo(home, seconds=60 * minutes))
+    except DaemonError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()
-@_home_option
+@_home_option(exists=True)
 @click.argument("asset")
 @click.argument("partition")
 @click.option("--json", "as_json_", is_flag=True, help="Print JSON.")
@@ -59,7 +69,7 @@ def lineage(home: Path, asset: str, partition: str, as_json_: bool) -> None:
 
 
 @main.command()
-@_home_option
+@_home_option(exists=True)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="[default: report.html in the home]")
 def report(home: Path, output: Path | None) -> None:
     """Write an HTML page with every metric over time."""
@@ -71,7 +81,7 @@ def report(home: Path, output: Path | None) -> None:
 
 
 @main.command()
-@_home_option
+@_home_option(exists=False)
 def home(home: Path) -> None:
     """Make the home folder with its dagster.yaml, and print its absolute path."""
     from ml_assets.cli.home import prepare_home

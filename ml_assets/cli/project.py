@@ -13,10 +13,8 @@ from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
 from ml_assets.data.store import ArtifactStore
 from ml_assets.definitions import PROJECT_ROOT
-from ml_assets.domain.due import Status, statuses
 from ml_assets.domain.spec import EventLog, Model
 from ml_assets.orchestration.assets import code_versions
-from ml_assets.orchestration.facts import assets_of, read_facts
 from ml_assets.orchestration.resources import default_resources
 from ml_assets.orchestration.sensors import Tick, look
 
@@ -47,7 +45,7 @@ class Project:
     @property
     def assets(self) -> list[str]:
         """The asset keys of all models."""
-        return [asset for model in self.models.values() for asset in assets_of(model)]
+        return [asset for model in self.models.values() for asset in model.assets]
 
     @cached_property
     def instance(self) -> dg.DagsterInstance:
@@ -63,11 +61,6 @@ class Project:
     def store(self) -> ArtifactStore:
         """Where artifacts lie."""
         return ArtifactStore(default_resources()["artifacts"].path(self.instance))
-
-    def statuses(self, model: Model) -> dict[str, dict[str, Status]]:
-        """The status of every expected partition of a model."""
-        facts = read_facts(self.instance, [model], code=code_versions(model, self.root))
-        return statuses(model, facts, as_of=datetime.now(UTC))
 
     def look(self, services: Iterable[str]) -> Tick:
         """What the sensors of some services would do now."""

@@ -34,7 +34,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Attempt:
-    """The latest attempt to make a partition that did not end in a materialization."""
+    """The latest attempt to make a partition, which failed, or was stopped by a person, in `run`."""
 
     inputs: str
     code: str
@@ -252,7 +252,9 @@ class _Judge:
         if made and made.inputs == wanted:
             outdated = made.code is not None and made.code != code
             return Status(
-                State.OUTDATED if outdated else State.DONE, "its notebook changed" if outdated else "", wanted
+                State.OUTDATED if outdated else State.DONE,
+                "its notebook or declaration changed" if outdated else "",
+                wanted,
             )
         if failed and failed.inputs == wanted and failed.code == code:
             return Status(State.FAILED, f"on its present inputs, in run {failed.run}", wanted)

@@ -15,7 +15,6 @@ from ml_assets.domain.errors import SpecError
 
 #: Columns that labelling adds to each exposure.
 LABEL_COLUMNS = ("label", "label_age", "mature")
-STEPS = ("training_data", "model", "evaluation_data", "metrics")
 _FINER: dict[Every, int] = {"hour": 0, "day": 1, "week": 2}
 
 
@@ -159,19 +158,35 @@ class Model:
         before_gap = self.partitions.shift(cutoff, self.training.gap, -1)
         return self.partitions.shift(before_gap, self.training.window, -1)
 
+    @property
+    def steps(self) -> list[tuple[str, Duration | None]]:
+        """The steps, upstream first: training data and model, then evaluation data and metrics of each horizon."""
+        evaluations = [(step, h) for h in self.evaluation.horizons for step in ("evaluation_data", "metrics")]
+        return [("training_data", None), ("model", None), *evaluations]
+
+    @property
+    def assets(self) -> list[str]:
+        """The asset keys of the steps."""
+        return [self.asset(step, horizon) for step, horizon in self.steps]
+
     def asset(self, step: str, horizon: Duration | None = None) -> str:
         """The asset key of a step, such as `ads/cvr/metrics_7d`."""
         return f"{self.name}/{step}" + (f"_{horizon}" if horizon else "")
 
-    def labelling(self, horizon: Duration | None) -> dict[str, object]:
-        """What decides which examples a step has and how they are labelled, as plain values.
-
-        Args: `horizon`: of evaluation data; None for training data.
-        """
-        windows = {"training": self.training} if horizon is None else {"window": self.evaluation.window, "h": horizon}
-        logs = {log.key: [log.location, log.columns, log.known_delay] for log in self.logs}
-        roles = [self.exposures.key, self.outcomes.key]
-        return {"join": str(self.join), "logs": str(logs), "roles": roles, "windows": str(windows)}
+    def declaration_of(self, step: str, horizon: Duration | None) -> dict[str, object]:
+        """What a step's result depends on besides its notebook, its configuration and its inputs, as plain values."""
+        attribution = str(self.training.attribution)
+        if step == "metrics":
+            return {"attribution": attribution, "horizon": str(horizon)}
+        if step == "model":
+            return {}
+        logs = [(log.key, log.location, log.columns.time, log.columns.key, log.columns.known) for log in self.logs]
+        common = {"join": (self.join.by_id, self.join.columns), "logs": logs, "exposures": self.exposures.key}
+        if horizon is not None:
+            return {**common, "window": str(self.evaluation.window), "horizon": str(horizon)}
+        delays = [str(log.known_delay) for log in self.logs]
+        windows = [str(self.training.window), str(self.training.gap), attribution]
+        return {**common, "windows": windows, "known_delays": delays}
 
     def _check_join(self) -> None:
         if self.join.by_id and self.exposures.key == self.outcomes.key:

@@ -10,11 +10,8 @@ from typing import Any
 
 import dagster as dg
 
-from ml_assets.domain.durations import Duration
 from ml_assets.domain.spec import EventLog, Model
-from ml_assets.domain.versions import digest
 from ml_assets.domain.windows import windows_of
-from ml_assets.notebooks.code import notebook_version
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.partitions import partitions_definition, window_mappings
 from ml_assets.orchestration.runner import StepAsset, materialize
@@ -51,24 +48,16 @@ def model_definitions(model: Model, project_root: Path) -> dg.Definitions:
 
 
 def step_assets(model: Model, project_root: Path) -> list[StepAsset]:
-    """The steps of a model, upstream first."""
-    result = []
-    for step, horizon in _steps(model):
-        notebook = project_root / getattr(model.notebooks, step)
-        cells = notebook_version(notebook, model.config, key=f"notebooks.{step}")
-        version = digest(cells, model.labelling(horizon)) if step in ("training_data", "evaluation_data") else cells
-        result.append(StepAsset(model, step, horizon, notebook, version, project_root))
-    return result
+    """The steps of a model, upstream first.
+
+    Raises: SpecError when a notebook is missing, lies elsewhere or has no parameters cell.
+    """
+    return [StepAsset.load(model, step, horizon, project_root) for step, horizon in model.steps]
 
 
 def code_versions(model: Model, project_root: Path) -> dict[str, str]:
     """The present code version of each asset of a model."""
     return {asset.name: asset.code_version for asset in step_assets(model, project_root)}
-
-
-def _steps(model: Model) -> list[tuple[str, Duration | None]]:
-    evaluations = [(step, h) for h in model.evaluation.horizons for step in ("evaluation_data", "metrics")]
-    return [("training_data", None), ("model", None), *evaluations]
 
 
 def _asset_definition(asset: StepAsset) -> dg.AssetsDefinition:

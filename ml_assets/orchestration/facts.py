@@ -1,12 +1,12 @@
 """Reads the facts that `due` judges from a Dagster instance.
 
-A run leaves an observation when it begins a partition, whose data version says of which inputs and by which code, and
-a materialization when it ends well, whose data version is the hash of the content. Dagster indexes data versions, so
-that each kind is one query for all partitions of an asset.
+A run leaves an observation when it begins a partition and another when the partition fails; their data version says of
+which inputs, by which code, in which run. It leaves a materialization when the partition ends well; its data version is
+the hash of the content. Dagster indexes data versions, so that each kind is one query for all partitions of an asset.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
@@ -21,8 +21,11 @@ from dagster._core.storage.tags import (
 from ml_assets.domain.due import Attempt, Facts, Made
 from ml_assets.domain.spec import EventLog, Model
 
+BEGUN = "begun"
+FAILED = "failed"
+_RUNNING = [status for status in NOT_FINISHED_STATUSES if status is not dg.DagsterRunStatus.NOT_STARTED]
 _MADE = DagsterEventType.ASSET_MATERIALIZATION
-_BEGUN = DagsterEventType.ASSET_OBSERVATION
+_TRIED = DagsterEventType.ASSET_OBSERVATION
 
 
 def asset_key(name: str) -> dg.AssetKey:
@@ -39,14 +42,16 @@ def materialization(
     )
 
 
-def attempt(asset: str, partition: str, inputs: str, code: str, run_id: str) -> dg.AssetObservation:
-    """The fact that a run begins a partition, from which inputs and by which code."""
+def attempt(  # noqa: PLR0917
+    asset: str, partition: str, inputs: str, code: str, run_id: str, verdict: str = BEGUN
+) -> dg.AssetObservation:
+    """The fact that a run begins a partition, or failed at it, from which inputs and by which code."""
     return dg.AssetObservation(
         asset_key(asset),
         partition=partition,
-        description="begun",
+        description=verdict,
         metadata={"run": dg.MetadataValue.dagster_run(run_id)},
-        tags={DATA_VERSION_TAG: f"{inputs}.{code}.{run_id}"},
+        tags={DATA_VERSION_TAG: f"{inputs}.{code}.{run_id}.{verdict}"},
     )
 
 
@@ -67,51 +72,71 @@ def read_facts(
     Args: `code`: the present code version of each asset; `arrived`: what has arrived, where that is known already.
     """
     models = list(models)
+    # First of all: a run that ends while the rest is read shows as running once more, not as failed.
+    running = _running(instance, models)
     logs = {log.key: log for model in models for log in model.logs}
     known = dict(arrived or {})
     known.update(read_arrived(instance, (log for key, log in logs.items() if key not in known)))
-    assets = [asset for model in models for asset in assets_of(model)]
     made: dict[str, dict[str, Made]] = {}
-    failed: dict[str, dict[str, Attempt]] = {}
-    for asset in assets:
-        made[asset], failed[asset] = _history(instance, asset_key(asset))
-    return Facts(known, made, failed, _running(instance, models), code)
-
-
-def assets_of(model: Model) -> list[str]:
-    """The asset keys of a model."""
-    evaluations = [model.asset(step, h) for h in model.evaluation.horizons for step in ("evaluation_data", "metrics")]
-    return [model.asset("training_data"), model.asset("model"), *evaluations]
+    tried: dict[str, dict[str, _Tried]] = {}
+    for asset in (asset for model in models for asset in model.assets):
+        made[asset], tried[asset] = _history(instance, asset_key(asset))
+    return Facts(known, made, _failed(instance, tried), running, code)
 
 
 def partitions_of_run(run: dg.DagsterRun, model: Model) -> list[str]:
-    """The partitions of a model that a run holds."""
-    if PARTITION_NAME_TAG in run.tags:
-        return [run.tags[PARTITION_NAME_TAG]]
-    if ASSET_PARTITION_RANGE_START_TAG not in run.tags:
-        return []
+    """The partitions of a model that a run holds; none when the run is partitioned otherwise."""
     calendar = model.partitions
-    first = calendar.index_of(run.tags[ASSET_PARTITION_RANGE_START_TAG])
-    last = calendar.index_of(run.tags[ASSET_PARTITION_RANGE_END_TAG])
-    return [calendar.key(index) for index in range(first, last + 1)]
+    single = run.tags.get(PARTITION_NAME_TAG)
+    first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG, single)
+    last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG, single)
+    if first is None or last is None:
+        return []
+    try:
+        indices = range(calendar.index_of(first), calendar.index_of(last) + 1)
+    except ValueError:
+        return []
+    return [calendar.key(index) for index in indices]
 
 
-def _history(instance: dg.DagsterInstance, key: dg.AssetKey) -> tuple[dict[str, Made], dict[str, Attempt]]:
+class _Tried(NamedTuple):
+    """The latest attempt at a partition, when no materialization came after it."""
+
+    inputs: str
+    code: str
+    run: str
+    verdict: str
+
+
+def _history(instance: dg.DagsterInstance, key: dg.AssetKey) -> tuple[dict[str, Made], dict[str, _Tried]]:
     storage = instance.event_log_storage
     made_ids = storage.get_latest_storage_id_by_partition(key, _MADE)
-    begun_ids = storage.get_latest_storage_id_by_partition(key, _BEGUN)
+    tried_ids = storage.get_latest_storage_id_by_partition(key, _TRIED)
     versions = _data_versions(instance, key, _MADE)
-    begun = {name: version.split(".") for name, version in _data_versions(instance, key, _BEGUN).items()}
-    made, failed = {}, {}
+    attempts = {name: _Tried(*version.split(".")) for name, version in _data_versions(instance, key, _TRIED).items()}
+    made = {}
     for partition, made_id in made_ids.items():
-        # A later attempt that failed hides from what the earlier materialization was made.
-        known = partition in begun and begun_ids[partition] < made_id
-        inputs, code = begun[partition][:2] if known else (None, None)
+        # A later attempt hides from what the earlier materialization was made.
+        known = attempts[partition] if tried_ids.get(partition, made_id) < made_id else None
+        inputs, code = (known.inputs, known.code) if known else (None, None)
         made[partition] = Made(made_id, versions.get(partition, ""), inputs, code)
-    for partition, begun_id in begun_ids.items():
-        if begun_id > made_ids.get(partition, -1):
-            failed[partition] = Attempt(*begun[partition])
-    return made, failed
+    open_attempts = {name: attempts[name] for name, tried_id in tried_ids.items() if tried_id > made_ids.get(name, -1)}
+    return made, open_attempts
+
+
+def _failed(instance: dg.DagsterInstance, tried: Mapping[str, Mapping[str, _Tried]]) -> dict[str, dict[str, Attempt]]:
+    """The attempts that failed, or that a person stopped; one that was killed has no verdict, and may be repeated."""
+    open_runs = {found.run for of in tried.values() for found in of.values() if found.verdict == BEGUN}
+    runs = instance.get_runs(filters=dg.RunsFilter(run_ids=list(open_runs))) if open_runs else []
+    stopped = {run.run_id for run in runs if run.status is dg.DagsterRunStatus.CANCELED}
+    return {
+        asset: {
+            partition: Attempt(found.inputs, found.code, found.run)
+            for partition, found in of.items()
+            if found.verdict == FAILED or found.run in stopped
+        }
+        for asset, of in tried.items()
+    }
 
 
 def _data_versions(instance: dg.DagsterInstance, key: dg.AssetKey, event: DagsterEventType) -> dict[str, str]:
@@ -121,10 +146,9 @@ def _data_versions(instance: dg.DagsterInstance, key: dg.AssetKey, event: Dagste
 
 def _running(instance: dg.DagsterInstance, models: list[Model]) -> dict[str, frozenset[str]]:
     running: dict[str, set[str]] = {}
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)):
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_RUNNING)):
         for model in models:
-            for asset in assets_of(model):
-                if run.asset_selection is not None and asset_key(asset) not in run.asset_selection:
-                    continue
-                running.setdefault(asset, set()).update(partitions_of_run(run, model))
+            for asset in model.assets:
+                if run.asset_selection is not None and asset_key(asset) in run.asset_selection:
+                    running.setdefault(asset, set()).update(partitions_of_run(run, model))
     return {asset: frozenset(partitions) for asset, partitions in running.items()}

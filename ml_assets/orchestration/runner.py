@@ -1,6 +1,7 @@
 """Materializes partitions of one step, each by a notebook of its own.
 
-One partition that fails costs that partition alone: the others are materialized, and the step fails at its end.
+One partition that fails does not stop the others: they are materialized, and the step fails at its end. Steps
+downstream in the same run are then left out; the sensor launches those that do not exist yet.
 """
 
 import time
@@ -16,16 +17,22 @@ from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandl
 
 from ml_assets.data.store import Artifact, ArtifactStore
 from ml_assets.domain.durations import Duration
+from ml_assets.domain.errors import SpecError
 from ml_assets.domain.spec import Model
+from ml_assets.domain.versions import digest
 from ml_assets.domain.windows import Windows
-from ml_assets.notebooks.code import git_commit
+from ml_assets.notebooks.code import git_commit, notebook_version
 from ml_assets.notebooks.order import StepOrder, StepResult
 from ml_assets.notebooks.run import run_notebook
-from ml_assets.orchestration.facts import attempt, materialization
+from ml_assets.orchestration.facts import FAILED, attempt, materialization
 from ml_assets.orchestration.pins import Pins, check_unchanged, examples_order, pin
 
 #: What a manifest repeats of the artifacts that it was made from, so that it tells the whole chain by itself.
 _LINEAGE = ("inputs", "events", "windows", "known_as_of", "notebook", "code_version", "git_commit")
+
+
+class NotebookChangedError(Exception):
+    """A notebook is not the one whose version would be recorded."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +46,31 @@ class StepAsset:
     code_version: str
     project_root: Path
 
+    @classmethod
+    def load(cls, model: Model, step: str, horizon: Duration | None, project_root: Path) -> "StepAsset":
+        """Read the notebook's version.
+
+        Raises: SpecError when the notebook is missing, lies elsewhere or has no parameters cell.
+        """
+        path = Path(getattr(model.notebooks, step))
+        if path.is_absolute() or ".." in path.parts:
+            raise SpecError(f"notebooks.{step}", str(path), "a path below the project's root")
+        cells = notebook_version(project_root / path, model.config, key=f"notebooks.{step}")
+        version = digest(cells, model.declaration_of(step, horizon))
+        return cls(model, step, horizon, project_root / path, version, project_root)
+
     @property
     def name(self) -> str:
         """The asset key."""
         return self.model.asset(self.step, self.horizon)
+
+    def check_loaded(self) -> None:
+        """Refuse a notebook that was edited after it was loaded: what runs is what is recorded.
+
+        Raises: NotebookChangedError.
+        """
+        if self.load(self.model, self.step, self.horizon, self.project_root).code_version != self.code_version:
+            raise NotebookChangedError(f"{self.notebook.name} changed after it was loaded; reload the code location")
 
 
 def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator[Any]:
@@ -90,14 +118,20 @@ class _Partition:
         pins = pin(
             instance, model, asset.step, asset.horizon, self.name, as_of=as_of, events_root=events_root, store=store
         )
-        yield attempt(asset.name, self.name, pins.inputs, asset.code_version, context.run_id)
+        asset.check_loaded()
         folder = store.prepare(asset.name, self.name, context.run_id)
-        order = self._order(pins, folder, events_root)
-        context.log.info(f"{asset.name} {self.name}: running {asset.notebook.name}")
-        result = run_notebook(context, notebook=asset.notebook, order=order, executed=self.executed)
-        if pins.events:
-            check_unchanged(model, pins.events, events_root)
-        artifact = store.publish(folder, self._manifest(pins, result, as_of))
+        tried = (asset.name, self.name, pins.inputs, asset.code_version, context.run_id)
+        yield attempt(*tried)
+        try:
+            order = self._order(pins, folder, events_root)
+            context.log.info(f"{asset.name} {self.name}: running {asset.notebook.name}")
+            result = run_notebook(context, notebook=asset.notebook, order=order, executed=self.executed)
+            if pins.events:
+                check_unchanged(model, pins.events, events_root)
+            artifact = store.publish(folder, self._manifest(pins, result, as_of))
+        except Exception:
+            yield attempt(*tried, verdict=FAILED)
+            raise
         metadata = self._metadata(pins, artifact, time.monotonic() - started)
         yield materialization(asset.name, self.name, artifact.data_version, metadata)
 
@@ -160,6 +194,13 @@ class _Partition:
             metadata[f"{step}_partition"] = self.name
             metadata[f"{step}_run"] = dg.MetadataValue.dagster_run(upstream.run_id)
             metadata[f"{step}_data_version"] = upstream.made.data_version
+            windows = upstream.artifact.manifest["windows"]
+            metadata.update({f"{step}_window_{name}": words for name, words in windows.items()})
+        unknown = [log.key for log in self.asset.model.logs if log.columns.known is None]
+        if self.asset.step == "training_data" and unknown:
+            metadata["known_time"] = (
+                f"{', '.join(unknown)}: no known time, so rows as of the cutoff cannot be guaranteed"
+            )
         return metadata
 
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
-    RUN_KEY_TAG,
 )
 
 from ml_assets.domain.due import Request, State, Status, requests, statuses
@@ -24,14 +24,29 @@ from ml_assets.orchestration.resources import Storage
 REPORTS_PER_TICK = 200
 RUNS_PER_TICK = 20
 SECONDS_BETWEEN_TICKS = 15
+#: A run that is killed is repeated; one that is killed each time is not repeated for ever.
+TRIES = 3
+REQUEST_TAG = "ml_assets/request"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A request, and how many runs for it were killed or never began."""
+
+    request: Request
+    tries: int
 
 
 @dataclass(frozen=True)
 class Tick:
-    """What a sensor found: arrivals to report (log, partition, fingerprint), runs to launch, words for a person."""
+    """What a sensor found: arrivals to report (log, partition, fingerprint), runs to launch, and words for a person.
+
+    `found`: the status of every partition, by model and asset.
+    """
 
     arrivals: Sequence[tuple[str, str, str]]
-    launches: Sequence[Request]
+    launches: Sequence[Launch]
+    found: Mapping[str, Mapping[str, Mapping[str, Status]]]
     message: str
 
 
@@ -53,7 +68,7 @@ def service_sensor(
         tick = look(context.instance, logs, models, code=code, events_root=root, as_of=datetime.now(UTC))
         context.log.info(tick.message)
         return dg.SensorResult(
-            run_requests=[run_request(request) for request in tick.launches],
+            run_requests=[run_request(launch) for launch in tick.launches],
             skip_reason=None if tick.launches else tick.message,
             asset_events=[materialization(*arrival) for arrival in tick.arrivals],
         )
@@ -75,32 +90,37 @@ def look(
     Raises: FileNotFoundError when a log has no folder: a source that is down is not a source without news.
     """
     logs = list(logs)
-    arrived = read_arrived(instance, logs)
-    arrivals = _arrivals(logs, arrived, events_root)
+    recorded = read_arrived(instance, logs)
+    source = {log.key: arrived_by_marker(events_root, log) for log in logs}
+    arrivals = _arrivals(recorded, source)
     for log, partition, fingerprint in arrivals:
-        arrived[log][partition] = fingerprint
+        recorded[log][partition] = fingerprint
+    # What the source has lost since is not there to be read.
+    arrived = {log: {name: recorded[log][name] for name in source[log] if name in recorded[log]} for log in source}
     facts = read_facts(instance, models, code=code, arrived=arrived)
-    wanted: list[Request] = []
+    found = {model.name: statuses(model, facts, as_of=as_of) for model in models}
+    wanted = [
+        request
+        for model in models
+        for request in requests(model, facts, found[model.name], partitions_per_run=PARTITIONS_PER_RUN)
+    ]
+    launches, refused = _not_tried_too_often(instance, sorted(wanted, key=lambda request: request.partitions[0]))
     lines = [f"{len(arrivals)} event partitions arrived or changed"] if arrivals else []
-    for model in models:
-        found = statuses(model, facts, as_of=as_of)
-        wanted += requests(model, facts, found, partitions_per_run=PARTITIONS_PER_RUN)
-        lines.append(describe(model, found))
-    launches, refused = _not_yet_tried(instance, wanted)
-    return Tick(
-        arrivals, launches[:RUNS_PER_TICK], "\n".join(lines + refused) or "no model is declared for this service"
-    )
+    lines += [describe(model, found[model.name]) for model in models] + refused
+    message = "\n".join(lines) or "no model is declared for this service"
+    return Tick(arrivals, launches[:RUNS_PER_TICK], found, message)
 
 
-def run_request(request: Request) -> dg.RunRequest:
+def run_request(launch: Launch) -> dg.RunRequest:
     """A run of some assets over contiguous partitions."""
+    request = launch.request
     return dg.RunRequest(
-        run_key=request.key,
+        run_key=f"{request.key}-{launch.tries}",
         asset_selection=[asset_key(asset) for asset in request.assets],
         tags={
             ASSET_PARTITION_RANGE_START_TAG: request.partitions[0],
             ASSET_PARTITION_RANGE_END_TAG: request.partitions[-1],
-            "ml_assets/model": request.model,
+            REQUEST_TAG: request.key,
         },
     )
 
@@ -127,28 +147,37 @@ def _describe_state(model: Model, state: State, names: Sequence[str], partitions
 
 
 def _arrivals(
-    logs: Iterable[EventLog], known: Mapping[str, Mapping[str, str]], root: Path
+    recorded: Mapping[str, Mapping[str, str]], source: Mapping[str, Mapping[str, str]]
 ) -> list[tuple[str, str, str]]:
     """The event partitions that are new or changed, as (log, partition, fingerprint), oldest first."""
     news = [
-        (log.key, partition, fingerprint)
-        for log in logs
-        for partition, fingerprint in arrived_by_marker(root, log).items()
-        if known[log.key].get(partition) != fingerprint
+        (log, partition, fingerprint)
+        for log, partitions in source.items()
+        for partition, fingerprint in partitions.items()
+        if recorded[log].get(partition) != fingerprint
     ]
     return sorted(news, key=lambda arrival: arrival[1])[:REPORTS_PER_TICK]
 
 
-def _not_yet_tried(instance: dg.DagsterInstance, wanted: list[Request]) -> tuple[list[Request], list[str]]:
-    """Leave out requests whose run ended before it began a partition: the same run would end the same way."""
+def _not_tried_too_often(instance: dg.DagsterInstance, wanted: list[Request]) -> tuple[list[Launch], list[str]]:
+    """Count the runs that were launched for the same request and ended without a verdict: killed, or never begun.
+
+    Returns: what to launch, and in words what is not launched any more.
+    """
     if not wanted:
         return [], []
-    filters = dg.RunsFilter(tags={RUN_KEY_TAG: [request.key for request in wanted]})
-    tried = {run.tags[RUN_KEY_TAG]: run for run in instance.get_runs(filters=filters)}
-    lines = [
-        f"{request.model}: run {tried[request.key].run_id} ended {tried[request.key].status.value} before it began "
-        f"{request.partitions[0]}..{request.partitions[-1]}; mend its cause and launch these by hand"
-        for request in wanted
-        if request.key in tried
-    ]
-    return [request for request in wanted if request.key not in tried], lines
+    filters = dg.RunsFilter(tags={REQUEST_TAG: [request.key for request in wanted]}, statuses=FINISHED_STATUSES)
+    tried: dict[str, list[dg.DagsterRun]] = {}
+    for run in instance.get_runs(filters=filters):
+        tried.setdefault(run.tags[REQUEST_TAG], []).append(run)
+    launches, lines = [], []
+    for request in wanted:
+        runs = tried.get(request.key, [])
+        stopped = any(run.status is dg.DagsterRunStatus.CANCELED for run in runs)
+        if len(runs) < TRIES and not stopped:
+            launches.append(Launch(request, len(runs)))
+        else:
+            ended = f"was canceled in run {runs[0].run_id}" if stopped else f"ended {len(runs)} times without a verdict"
+            span = f"{request.partitions[0]}..{request.partitions[-1]}"
+            lines.append(f"{', '.join(request.assets)} {span} {ended}; mend the cause and launch it by hand")
+    return launches, lines

@@ -29,4 +29,5 @@ step.save(examples)
 step.report(**describe_examples(examples))
 
 # %%
-examples["label"].value_counts().plot.bar(xlabel="label", ylabel="examples")
+if len(examples):
+    examples["label"].value_counts().plot.bar(xlabel="label", ylabel="examples")

@@ -42,7 +42,7 @@ step.report(**describe_metrics(metrics))
 # %%
 import pandas as pd
 
-tenths = pd.Series(predictions).rank(method="first", pct=True).mul(10).clip(upper=9.99).astype(int)
-pd.DataFrame({"predicted": predictions, "observed": examples["label"].to_numpy()}).groupby(tenths).mean().plot(
-    x="predicted", y="observed", marker="o"
-)
+if len(examples):
+    tenths = pd.Series(predictions).rank(method="first", pct=True).mul(10).clip(upper=9.99).astype(int)
+    judged = pd.DataFrame({"predicted": predictions, "observed": examples["label"].to_numpy()})
+    judged.groupby(tenths).mean().plot(x="predicted", y="observed", marker="o")

@@ -19,6 +19,7 @@ context = dagstermill.get_context()
 # %%
 from ml_assets.models.gbdt import GbdtConfig, train
 from ml_assets.notebooks.step import Step
+from ml_assets.notebooks.summary import describe_examples
 
 step = Step.of(context)
 examples = step.read("training_data")
@@ -30,7 +31,7 @@ model = train(mature, GbdtConfig.from_mapping(step.config))
 
 # %%
 step.save_files(model.save)
-step.report(rows=len(mature), positives=int(mature["label"].sum()), immature_rows=len(examples) - len(mature))
+step.report(**describe_examples(mature), immature_rows=len(examples) - len(mature))
 
 # %%
 model.importance().sort_values("gain").plot.barh(x="feature", y="gain", legend=False)

@@ -31,5 +31,6 @@ step.report(**describe_examples(examples))
 # The youngest examples look worse than they are: their outcomes are still to come.
 
 # %%
-days_before_cutoff = (examples["label_age"] // 86_400).astype(int)
-examples.groupby(days_before_cutoff)["label"].mean().plot(xlabel="days before the cutoff", ylabel="positive rate")
+if len(examples):
+    days_before_cutoff = (examples["label_age"] // 86_400).astype(int)
+    examples.groupby(days_before_cutoff)["label"].mean().plot(xlabel="days before the cutoff", ylabel="positive rate")

@@ -1,6 +1,7 @@
 """The demo on a few days, through the real daemon; and the commands on the state that it leaves."""
 
 import json
+import os
 import subprocess
 import sys
 from datetime import date
@@ -86,6 +87,16 @@ def test_a_second_demo_redoes_nothing(home: Path, shown: str, capsys: pytest.Cap
     assert Project(home).instance.get_runs_count() == before
 
 
+def test_without_the_package_the_real_data_is_left_out_and_the_rest_runs(
+    home: Path, shown: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grocery, "available", lambda: "the package is not installed")
+    assert run_demo(home, seconds=60, **DAYS) == 0
+    printed = capsys.readouterr().out
+    assert "The real data (grocery/revisit) is left out: the package is not installed" in printed
+    assert "ads/cvr" in printed
+
+
 def test_the_report_shows_each_model_that_has_metrics(home: Path, shown: str) -> None:
     page = (home / "report.html").read_text(encoding="utf-8")
     assert 'alt="Metrics of ads/cvr over its partitions"' in page
@@ -125,3 +136,28 @@ def test_lineage_of_an_unknown_asset_names_those_that_exist(home: Path, shown: s
     result = command(home, "lineage", "ads/cvr/metrics_30d", "2026-01-05")
     assert result.returncode == 2
     assert "ads/cvr/metrics_7d" in result.stderr
+
+
+def test_lineage_of_a_metric_whose_model_was_remade_ends_with_one_and_names_the_run(home: Path, shown: str) -> None:
+    result = subprocess.run(
+        [
+            *[str(Path(sys.executable).with_name("dagster")), "asset", "materialize", "-m", "ml_assets.definitions"],
+            *["--select", "ads/cvr/model", "--partition", "2026-01-01"],
+        ],
+        env={**os.environ, "DAGSTER_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    remade = current_runs(Project(home).instance, "ads/cvr/model")["2026-01-01"]
+    found = command(home, "lineage", "ads/cvr/metrics_1d", "2026-01-01")
+    assert found.returncode == 1
+    assert f"ads/cvr/model 2026-01-01 has been remade since, by run {remade}" in found.stderr
+
+
+def test_commands_that_read_refuse_a_home_that_is_not_there(tmp_path: Path) -> None:
+    result = command(tmp_path / "none", "lineage", "ads/cvr/metrics_1d", "2026-01-01")
+    assert result.returncode == 2
+    assert "does not exist" in result.stderr
+    assert not (tmp_path / "none").exists()

@@ -97,6 +97,7 @@ MODEL_REFUSALS = [
     ("evaluation.horizons", ["30d"], "raise that log's lookahead to at least 1d + 30d"),
     ("notebooks.modle", "notebooks/x.ipynb", "'training_data', 'model', 'evaluation_data' or 'metrics'"),
     ("notebooks.model", "notebooks/none.ipynb", "the path of a notebook, from the project's root"),
+    ("notebooks.model", "/notebooks/model.ipynb", "a path below the project's root"),
     ("variants", {"challenger": {}}, "Extra inputs are not permitted"),
 ]
 
@@ -152,7 +153,7 @@ def test_a_model_without_notebooks_gets_the_standard_four(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("path", "value", "steps"),
     [
-        ("training.attribution", "6d", {"training_data"}),
+        ("training.attribution", "6d", {"training_data", "metrics_1d"}),
         ("training.gap", "1d", {"training_data"}),
         ("evaluation.window", "2d", {"evaluation_data_1d"}),
         ("join", {"entity": ["user_id"]}, {"training_data", "evaluation_data_1d"}),

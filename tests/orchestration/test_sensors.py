@@ -6,23 +6,23 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from ml_assets.domain.due import Request, model_inputs, training_inputs
+from ml_assets.domain.due import model_inputs, training_inputs
 from ml_assets.domain.maturity import maturity
 from ml_assets.domain.windows import training_windows
 from ml_assets.orchestration import sensors
-from ml_assets.orchestration.facts import asset_key, attempt, materialization, read_arrived, read_facts
-from ml_assets.orchestration.sensors import run_request
+from ml_assets.orchestration.facts import FAILED, asset_key, attempt, materialization, read_arrived, read_facts
+from ml_assets.orchestration.sensors import Launch, run_request
 from tests.orchestration.conftest import Service
 
 TRAINING = ("shop/order/training_data", "shop/order/model")
 
 
-def launch(service: Service, request: Request, status: dg.DagsterRunStatus) -> dg.DagsterRun:
-    """A run as the daemon makes it of a request, without running it."""
-    asked = run_request(request)
+def launch(service: Service, launched: Launch, status: dg.DagsterRunStatus) -> dg.DagsterRun:
+    """A run as the daemon makes it of what a tick launches, without running it."""
+    asked = run_request(launched)
     run = dg.DagsterRun(
         job_name="__ASSET_JOB",
-        asset_selection=frozenset(asset_key(asset) for asset in request.assets),
+        asset_selection=frozenset(asset_key(asset) for asset in launched.request.assets),
         tags={**asked.tags, "dagster/run_key": str(asked.run_key)},
         status=status,
     )
@@ -74,48 +74,105 @@ def test_at_most_so_many_arrivals_are_reported_in_a_tick_and_the_rest_follow(
 
 def test_what_is_due_is_launched_as_one_run_over_contiguous_partitions(service: Service) -> None:
     service.arrive(1, 2, 3, 4)
-    (request,) = service.look().launches
-    assert request.assets == TRAINING
-    assert request.partitions == ("2026-05-02", "2026-05-03", "2026-05-04")
-    tags = run_request(request).tags
+    (launched,) = service.look().launches
+    assert launched.request.assets == TRAINING
+    assert launched.request.partitions == ("2026-05-02", "2026-05-03", "2026-05-04")
+    tags = run_request(launched).tags
     assert tags["dagster/asset_partition_range_start"] == "2026-05-02"
     assert tags["dagster/asset_partition_range_end"] == "2026-05-04"
 
 
 def test_a_hole_in_the_arrivals_splits_the_runs(service: Service) -> None:
     service.arrive(1, 2, 4, 5)
-    assert [request.partitions for request in service.look().launches] == [("2026-05-02",), ("2026-05-05",)]
+    assert [launch.request.partitions for launch in service.look().launches] == [("2026-05-02",), ("2026-05-05",)]
 
 
 def test_what_runs_is_not_launched_again(service: Service) -> None:
     service.arrive(1, 2)
-    (request,) = service.look().launches
-    launch(service, request, dg.DagsterRunStatus.STARTED)
+    (launched,) = service.look().launches
+    launch(service, launched, dg.DagsterRunStatus.STARTED)
     tick = service.look()
     assert tick.launches == []
     assert "shop/order/model: 2026-05-02 running" in tick.message
 
 
-def test_a_run_that_ended_before_it_began_a_partition_is_named_and_not_repeated(service: Service) -> None:
+def test_a_killed_run_is_launched_again_with_a_new_key_but_not_for_ever(service: Service) -> None:
     service.arrive(1, 2)
-    (request,) = service.look().launches
-    run = launch(service, request, dg.DagsterRunStatus.FAILURE)
+    keys = []
+    for _ in range(sensors.TRIES):
+        (launched,) = service.look().launches
+        keys.append(run_request(launched).run_key)
+        run = launch(service, launched, dg.DagsterRunStatus.FAILURE)
+        begun = attempt(TRAINING[0], "2026-05-02", _inputs(service), "code", run.run_id)
+        service.instance.report_runless_asset_event(begun)
+    assert len(set(keys)) == sensors.TRIES
     tick = service.look()
     assert tick.launches == []
-    assert f"run {run.run_id} ended FAILURE before it began 2026-05-02..2026-05-02" in tick.message
+    assert (
+        "2026-05-02..2026-05-02 ended 3 times without a verdict; mend the cause and launch it by hand" in tick.message
+    )
+
+
+def test_a_run_that_a_person_canceled_is_not_launched_again(service: Service) -> None:
+    service.arrive(1, 2)
+    (launched,) = service.look().launches
+    run = launch(service, launched, dg.DagsterRunStatus.CANCELED)
+    tick = service.look()
+    assert tick.launches == []
+    assert f"was canceled in run {run.run_id}" in tick.message
+
+
+def test_a_partition_that_a_person_stopped_counts_as_failed(service: Service) -> None:
+    service.arrive(1, 2, 3)
+    (launched,) = service.look().launches
+    run = launch(service, launched, dg.DagsterRunStatus.CANCELED)
+    service.instance.report_runless_asset_event(
+        attempt(TRAINING[0], "2026-05-02", _inputs(service), "code", run.run_id)
+    )
+    tick = service.look()
+    assert [launch.request.partitions for launch in tick.launches] == [("2026-05-03",)]
+    assert f"2026-05-02 failed (on its present inputs, in run {run.run_id})" in tick.message
+
+
+@pytest.mark.parametrize(
+    ("selection", "tags"),
+    [
+        (None, {"dagster/partition": "2026-05-02"}),
+        (frozenset({dg.AssetKey(["other", "asset"])}), {"dagster/partition": "2026-05-02"}),
+        (frozenset({asset_key(TRAINING[0])}), {"dagster/partition": "eu"}),
+        (
+            frozenset({asset_key(TRAINING[0])}),
+            {"dagster/asset_partition_range_start": "eu", "dagster/asset_partition_range_end": "us"},
+        ),
+    ],
+)
+def test_a_run_of_something_else_hinders_nothing(service: Service, selection: frozenset | None, tags: dict) -> None:
+    service.arrive(1, 2)
+    run = dg.DagsterRun(job_name="other", asset_selection=selection, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    service.instance.add_run(run)
+    assert [launch.request.partitions for launch in service.look().launches] == [("2026-05-02",)]
+
+
+def test_a_partition_that_the_source_lost_waits(service: Service) -> None:
+    service.arrive(1, 2)
+    service.look()
+    (service.root / "shop/orders/date=2026-05-02/_SUCCESS").unlink()
+    tick = service.look()
+    assert tick.launches == []
+    assert "2026-05-02 for shop/orders 2026-05-02" in tick.message
 
 
 def test_a_failed_partition_is_launched_again_when_its_inputs_change_and_not_before(service: Service) -> None:
     service.arrive(1, 2)
-    (request,) = service.look().launches
+    (launched,) = service.look().launches
     inputs = _inputs(service)
-    service.instance.report_runless_asset_event(attempt(TRAINING[0], "2026-05-02", inputs, "code", "run-7"))
-    launch(service, request, dg.DagsterRunStatus.FAILURE)
+    service.instance.report_runless_asset_event(attempt(TRAINING[0], "2026-05-02", inputs, "code", "run-7", FAILED))
+    launch(service, launched, dg.DagsterRunStatus.FAILURE)
     tick = service.look()
     assert tick.launches == []
     assert "2026-05-02 failed (on its present inputs, in run run-7)" in tick.message
     service.arrive(2, log="shop/visits", content=b"mended rows")
-    assert [request.partitions for request in service.look().launches] == [("2026-05-02",)]
+    assert [launch.request.partitions for launch in service.look().launches] == [("2026-05-02",)]
 
 
 def test_an_evaluation_is_launched_when_its_outcomes_and_its_model_are_there(service: Service) -> None:
@@ -126,9 +183,9 @@ def test_an_evaluation_is_launched_when_its_outcomes_and_its_model_are_there(ser
     assert tick.launches == []
     assert "metrics_1d: 2026-05-02..2026-05-09 waiting (2026-05-02 for shop/orders 2026-05-04)" in tick.message
     service.arrive(4, log="shop/orders")
-    (request,) = service.look().launches
-    assert request.assets == ("shop/order/evaluation_data_1d", "shop/order/metrics_1d")
-    assert request.partitions == ("2026-05-02",)
+    (launched,) = service.look().launches
+    assert launched.request.assets == ("shop/order/evaluation_data_1d", "shop/order/metrics_1d")
+    assert launched.request.partitions == ("2026-05-02",)
 
 
 def _inputs(service: Service) -> str:
@@ -155,5 +212,5 @@ def test_training_waits_for_rows_that_may_still_become_known(service: Service) -
     # It is noon of 10 May: rows of before the end of 9 May may become known until 13:00.
     service.arrive(*range(1, 10))
     tick = service.look()
-    assert [request.partitions[-1] for request in tick.launches] == ["2026-05-08"]
+    assert [launch.request.partitions[-1] for launch in tick.launches] == ["2026-05-08"]
     assert "2026-05-09 waiting (for rows that become known before 2026-05-10T13:00:00+00:00)" in tick.message

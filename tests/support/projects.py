@@ -98,7 +98,7 @@ class TeamProject:
         """Wait until nothing is due or running; the daemon must be running."""
         project = self.project
         return wait_until_settled(
-            project.instance, lambda: project.look([service]), on_look=lambda: None, seconds=seconds
+            project.instance, lambda: project.look([service]), on_look=lambda _: None, seconds=seconds
         )
 
     def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
