@@ -1,0 +1,111 @@
+"""What a run pins at its start, and what it refuses."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from ml_assets.data.store import ArtifactStore
+from ml_assets.domain.due import metrics_inputs, model_inputs, training_inputs
+from ml_assets.domain.maturity import ImmatureWindowError
+from ml_assets.orchestration.facts import materialization, read_facts
+from ml_assets.orchestration.pins import (
+    ChangedWhileReadError,
+    MissingInputError,
+    Pins,
+    check_unchanged,
+    examples_order,
+    pin,
+)
+from tests.orchestration.conftest import AS_OF, Service
+
+TRAINING, MODEL, EVALUATION, METRICS = ("training_data", "model", "evaluation_data", "metrics")
+
+
+def pinned(service: Service, step: str, partition: str, run_id: str = "run") -> Pins:
+    horizon = service.model.evaluation.horizons[0] if step in (EVALUATION, METRICS) else None
+    store = ArtifactStore(service.root.parent / "artifacts")
+    return pin(
+        service.instance, service.model, step, horizon, partition, as_of=AS_OF, events_root=service.root, store=store
+    )
+
+
+def make(service: Service, asset: str, partition: str, data_version: str = "v1") -> None:
+    """A materialization with its artifact. Reported from outside of a run, it belongs to the run without a name."""
+    store = ArtifactStore(service.root.parent / "artifacts")
+    service.instance.report_runless_asset_event(materialization(asset, partition, data_version))
+    store.publish(store.prepare(asset, partition, ""), {"data_version": data_version})
+
+
+def test_the_event_partitions_of_the_windows_are_pinned_with_their_fingerprints(service: Service) -> None:
+    service.arrive(1, 2, 3)
+    pins = pinned(service, TRAINING, "2026-05-02")
+    assert pins.events is not None
+    assert {log: sorted(of) for log, of in pins.events.maturity.fingerprints.items()} == {
+        "shop/visits": ["2026-05-01", "2026-05-02"],
+        "shop/orders": ["2026-05-01", "2026-05-02"],
+    }
+    assert pins.inputs == training_inputs(pins.events.maturity.inputs)
+
+
+def test_an_immature_window_is_refused_and_names_what_is_missing(service: Service) -> None:
+    service.arrive(1, 2, 3)
+    with pytest.raises(ImmatureWindowError, match=r"evaluation_data_1d 2026-05-02 is immature: shop/orders 2026-05-04"):
+        pinned(service, EVALUATION, "2026-05-02")
+
+
+def test_training_is_refused_while_rows_may_still_become_known(service: Service) -> None:
+    logs = [replace(log, known_delay=timedelta(hours=13)) for log in service.model.logs]
+    service.model = replace(service.model, exposures=logs[0], outcomes=logs[1])
+    service.arrive(*range(1, 10))
+    pinned(service, TRAINING, "2026-05-08")
+    with pytest.raises(ImmatureWindowError, match=r"may become known until 2026-05-10T13:00:00\+00:00 \(known_delay\)"):
+        pinned(service, TRAINING, "2026-05-09")
+
+
+def test_what_changes_between_the_start_and_the_end_is_named(service: Service) -> None:
+    service.arrive(1, 2)
+    events = pinned(service, TRAINING, "2026-05-02").events
+    assert events is not None
+    check_unchanged(service.model, events, service.root)
+    service.arrive(2, log="shop/orders", content=b"rows that came during the run")
+    with pytest.raises(ChangedWhileReadError, match=r"shop/orders 2026-05-02 changed while it was read"):
+        check_unchanged(service.model, events, service.root)
+
+
+def test_a_step_without_its_upstream_partition_is_refused(service: Service) -> None:
+    with pytest.raises(MissingInputError, match=r"shop/order/training_data 2026-05-02 does not exist"):
+        pinned(service, MODEL, "2026-05-02")
+
+
+def test_upstream_versions_are_pinned_as_due_digests_them(service: Service) -> None:
+    for asset in service.model.assets[:3]:
+        make(service, asset, "2026-05-02")
+    made = read_facts(service.instance, [service.model], code={}).made
+    training, model, evaluation = (made[asset]["2026-05-02"] for asset in service.model.assets[:3])
+    assert pinned(service, MODEL, "2026-05-02").inputs == model_inputs(training)
+    assert pinned(service, METRICS, "2026-05-02").inputs == metrics_inputs(evaluation, model)
+
+
+def test_an_order_names_the_files_of_the_windows_alone(service: Service) -> None:
+    service.arrive(1, 2, 3)
+    events = pinned(service, TRAINING, "2026-05-02").events
+    assert events is not None
+    order = examples_order(service.model, events, service.root)
+    assert [path.parent.name for path in order.exposures.files] == ["date=2026-05-01", "date=2026-05-02"]
+    assert order.exposures.end == order.observed_until
+
+
+def test_a_window_of_empty_partitions_still_knows_its_columns(service: Service) -> None:
+    service.arrive(1)
+    for log in service.model.logs:
+        folder = service.root / log.location / "date=2026-05-02"
+        folder.mkdir()
+        (folder / "_SUCCESS").touch()
+    service.arrive(3)
+    evaluation = pinned(service, EVALUATION, "2026-05-01").events
+    assert evaluation is not None
+    order = examples_order(service.model, evaluation, service.root)
+    assert order.exposures.files == []
+    assert order.exposures.schema_file is not None
+    assert order.exposures.schema_file.parent.name == "date=2026-05-03"
