@@ -125,6 +125,14 @@ class Calendar:
             raise ValueError(f"{key!r} is no partition of a calendar with one each {self.every} {span}")
         return index
 
+    def holds(self, key: str) -> bool:
+        """Whether a key is one of this calendar's partitions."""
+        try:
+            self.index_of(key)
+        except ValueError:
+            return False
+        return True
+
     def indices(self, interval: Interval) -> range:
         """The partitions that share at least one instant with `interval`, also before the start or after the end."""
         if interval.end <= interval.start:

@@ -13,7 +13,9 @@ def arrived_by_marker(root: Path, log: EventLog, partitions: Iterable[str] | Non
     Raises: FileNotFoundError when the log has no folder.
     """
     if partitions is None:
-        folders = partition_folders(root, log)
+        found = partition_folders(root, log)
+        # A log may reach further back than its declared start; what is no partition does not concern us.
+        folders = {partition: folder for partition, folder in found.items() if log.partitions.holds(partition)}
     else:
         folders = {partition: partition_folder(root, log, partition) for partition in partitions}
     return {

@@ -138,6 +138,12 @@ def _chain(error: BaseException | None) -> list[str]:
     return [str(error), *_chain(error.__cause__ or error.__context__)] if error else []
 
 
+def test_a_service_may_have_logs_before_it_has_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    definitions = load(tmp_path, "logs_only_team", monkeypatch, LOG)
+    (sensor,) = definitions.get_repository_def().sensor_defs
+    assert sensor.name == "ads_sensor"
+
+
 def test_two_models_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     twin = changed(MODEL, "training.window", "21d")
     with pytest.raises(Exception, match="ads/cvr|ads.*cvr"):

@@ -24,3 +24,12 @@ def test_a_log_without_a_folder_is_an_error_not_an_empty_log(service: Service) -
     (service.root / "shop/visits").rmdir()
     with pytest.raises(FileNotFoundError, match="shop/visits"):
         arrived_by_marker(service.root, service.model.exposures)
+
+
+def test_folders_that_are_no_partition_of_the_log_are_left_alone(service: Service) -> None:
+    service.arrive(1)
+    for name in ("2026-04-30", "2026-05-20", "backup", "__HIVE_DEFAULT_PARTITION__"):
+        folder = service.root / f"shop/visits/date={name}"
+        folder.mkdir()
+        (folder / "_SUCCESS").touch()
+    assert list(arrived_by_marker(service.root, service.model.exposures)) == ["2026-05-01"]
