@@ -1,27 +1,27 @@
 """The `EvaluatedModel` component: reads the declaration of a model and finds its event logs."""
 
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from ml_assets.components.event_log import EventLog
-from ml_assets.components.reading import DurationText, refusing
+from ml_assets.components.reading import DurationText, Group, read_group, refusing
 from ml_assets.domain import spec
 from ml_assets.domain.durations import parse_duration
 from ml_assets.domain.errors import SpecError
 from ml_assets.orchestration.assets import model_definitions
 
 
-class JoinModel(dg.Model, dg.Resolvable):
+class Join(Group):
     """How an outcome finds its exposures: either by an exposure `id`, or by `entity` keys."""
 
     id: list[str] | None = None
     entity: list[str] | None = None
 
 
-class TrainingModel(dg.Model, dg.Resolvable):
+class Training(Group):
     """The training window, the gap between its end and the cutoff, and how long an outcome counts."""
 
     window: DurationText
@@ -29,7 +29,16 @@ class TrainingModel(dg.Model, dg.Resolvable):
     gap: DurationText = "0d"
 
 
-class EvaluationModel(dg.Model, dg.Resolvable):
+class Notebooks(Group):
+    """The notebook of each step, from the project's root; the standard ones where none is named."""
+
+    training_data: str = spec.Notebooks.training_data
+    model: str = spec.Notebooks.model
+    evaluation_data: str = spec.Notebooks.evaluation_data
+    metrics: str = spec.Notebooks.metrics
+
+
+class Evaluation(Group):
     """The evaluation window, and the horizons at which its outcomes are counted."""
 
     window: DurationText
@@ -42,10 +51,10 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
     name: str
     exposures: str
     outcomes: str
-    join: JoinModel
-    training: TrainingModel
-    evaluation: EvaluationModel
-    notebooks: dict[Literal["training_data", "model", "evaluation_data", "metrics"], str] = Field(default_factory=dict)
+    join: dict[str, Any]
+    training: dict[str, Any]
+    evaluation: dict[str, Any]
+    notebooks: dict[str, Any] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
 
     def to_spec(self, logs: dict[str, spec.EventLog]) -> spec.Model:
@@ -54,21 +63,23 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
         Args: `logs`: every event log of the project, by key.
         Raises: SpecError that names the key, the value and what would be right.
         """
+        training = read_group(Training, self.training, key="training")
+        evaluation = read_group(Evaluation, self.evaluation, key="evaluation")
         return spec.Model(
             name=self.name,
             exposures=_find(logs, self.exposures, key="exposures"),
             outcomes=_find(logs, self.outcomes, key="outcomes"),
-            join=_join(self.join),
+            join=_join(read_group(Join, self.join, key="join")),
             training=spec.Training(
-                window=parse_duration(self.training.window, key="training.window"),
-                gap=parse_duration(self.training.gap, key="training.gap", zero=True),
-                attribution=parse_duration(self.training.attribution, key="training.attribution"),
+                window=parse_duration(training.window, key="training.window"),
+                gap=parse_duration(training.gap, key="training.gap", zero=True),
+                attribution=parse_duration(training.attribution, key="training.attribution"),
             ),
             evaluation=spec.Evaluation(
-                window=parse_duration(self.evaluation.window, key="evaluation.window"),
-                horizons=tuple(parse_duration(h, key="evaluation.horizons") for h in self.evaluation.horizons),
+                window=parse_duration(evaluation.window, key="evaluation.window"),
+                horizons=tuple(parse_duration(h, key="evaluation.horizons") for h in evaluation.horizons),
             ),
-            notebooks=spec.Notebooks(**self.notebooks),
+            notebooks=spec.Notebooks(**read_group(Notebooks, self.notebooks, key="notebooks").model_dump()),
             config=self.config,
         )
 
@@ -91,7 +102,7 @@ def _find(logs: dict[str, spec.EventLog], name: str, *, key: str) -> spec.EventL
     return logs[name]
 
 
-def _join(join: JoinModel) -> spec.Join:
+def _join(join: Join) -> spec.Join:
     if (join.id is None) == (join.entity is None):
         given = {name: columns for name, columns in join.model_dump().items() if columns is not None}
         raise SpecError("join", given, "either {id: [columns]} or {entity: [columns]}")

@@ -3,15 +3,16 @@
 from typing import Any, Literal, Self
 
 import dagster as dg
+from pydantic import Field
 
-from ml_assets.components.reading import DurationText, date_of, refusing
+from ml_assets.components.reading import DurationText, Group, date_of, read_group, refusing
 from ml_assets.domain import spec
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import parse_duration
 from ml_assets.orchestration.assets import event_log_definitions
 
 
-class PartitionsModel(dg.Model, dg.Resolvable):
+class Partitions(Group):
     """Partitions by event time: how long each is, from which local date on, until which, in which time zone."""
 
     every: Literal["hour", "day", "week"]
@@ -20,7 +21,7 @@ class PartitionsModel(dg.Model, dg.Resolvable):
     end: str | None = None
 
 
-class ColumnsModel(dg.Model, dg.Resolvable):
+class Columns(Group):
     """Names of columns: event time, what identifies a row, and when the row could have been known."""
 
     time: str
@@ -28,7 +29,7 @@ class ColumnsModel(dg.Model, dg.Resolvable):
     known: str | None = None
 
 
-class ArrivalModel(dg.Model, dg.Resolvable):
+class Arrival(Group):
     """How it is known that an event partition is complete: a marker file beside its data."""
 
     marker: str = "_SUCCESS"
@@ -39,11 +40,11 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
 
     key: str
     location: str
-    partitions: PartitionsModel
+    partitions: dict[str, Any]
     lookahead: DurationText
-    columns: ColumnsModel
+    columns: dict[str, Any]
     known_delay: DurationText = "0h"
-    arrival: ArrivalModel = ArrivalModel()
+    arrival: dict[str, Any] = Field(default_factory=dict)
 
     @classmethod
     def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> Self:
@@ -58,18 +59,20 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
 
         Raises: SpecError that names the key, the value and what would be right.
         """
+        partitions = read_group(Partitions, self.partitions, key="partitions")
+        columns = read_group(Columns, self.columns, key="columns")
         return spec.EventLog(
             key=self.key,
             location=self.location,
             partitions=Calendar(
-                every=self.partitions.every,
-                start=date_of(self.partitions.start, key="partitions.start"),
-                timezone=self.partitions.timezone,
-                end=date_of(self.partitions.end, key="partitions.end") if self.partitions.end else None,
+                every=partitions.every,
+                start=date_of(partitions.start, key="partitions.start"),
+                timezone=partitions.timezone,
+                end=date_of(partitions.end, key="partitions.end") if partitions.end else None,
             ),
             lookahead=parse_duration(self.lookahead, key="lookahead"),
-            columns=spec.Columns(self.columns.time, tuple(self.columns.key), self.columns.known),
-            marker=self.arrival.marker,
+            columns=spec.Columns(columns.time, tuple(columns.key), columns.known),
+            marker=read_group(Arrival, self.arrival, key="arrival").marker,
             known_delay=parse_duration(self.known_delay, key="known_delay", zero=True).elapsed,
         )
 

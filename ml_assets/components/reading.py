@@ -1,15 +1,31 @@
-"""What both components need to read YAML: the place of an error, and dates."""
+"""What both components need to read YAML: groups of keys, dates, and the place of an error.
 
-from collections.abc import Iterator
+A group, such as `training: {window: 28d}`, reaches a component as it is and is read here: Dagster's own message for a
+wrong key inside a group names neither the key nor those that would be right.
+"""
+
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from difflib import get_close_matches
+from typing import Any, TypeVar
 
 import dagster as dg
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ml_assets.domain.errors import SpecError
 
 #: A duration as YAML gives it: a number without a unit arrives as a number, and is refused as a duration.
 DurationText = str | int
+
+
+GroupT = TypeVar("GroupT", bound="Group")
+
+
+class Group(BaseModel):
+    """A group of keys in a YAML file; a key that it does not have is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class DefsFileError(Exception):
@@ -34,3 +50,25 @@ def date_of(text: str, *, key: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise SpecError(key, text, 'write a local date such as "2026-01-01"') from None
+
+
+def read_group(group: type[GroupT], values: Mapping[str, Any], *, key: str) -> GroupT:
+    """Read a group of keys.
+
+    Args: `key` names the group for the error.
+    Raises: SpecError for a key that is unknown or missing, or a value of the wrong type.
+    """
+    try:
+        return group.model_validate(values)
+    except ValidationError as error:
+        # A misspelt key is also a missing one; what was written says more.
+        first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+        names = list(group.model_fields)
+        path = ".".join([key, *map(str, first["loc"])])
+        if first["type"] == "extra_forbidden":
+            close = get_close_matches(str(first["loc"][0]), names, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise SpecError(path, first["input"], f"there is no such key; {hint}There are {', '.join(names)}") from None
+        if first["type"] == "missing":
+            raise SpecError(path, None, f"the key is required; there are {', '.join(names)}") from None
+        raise SpecError(path, first["input"], first["msg"]) from None
