@@ -167,7 +167,7 @@ def test_metrics_follow_only_where_the_rows_changed(world: World, says: int, met
 def test_another_notebook_makes_a_partition_outdated_and_never_due(world: World, asset: str) -> None:
     _make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS)
     world.code[asset] = "another"
-    assert _status(world, asset) == (State.OUTDATED, "its notebook changed")
+    assert _status(world, asset) == (State.OUTDATED, "its notebook or declaration changed")
     assert _requested(world) == []
 
 
