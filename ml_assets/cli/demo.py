@@ -57,11 +57,15 @@ def run_demo(home: Path, *, seconds: float, ads_days: Days = ADS_DAYS, grocery_d
     unfinished = _show(console, tick, models, State.FAILED, "Failed:", style="bold red")
     unfinished |= _show(console, tick, models, State.DUE, "Due, but killed too often or canceled:", style="bold red")
     console.print(f"\nReport with pictures: {write_report(project, project.home / 'report.html')}", soft_wrap=True)
-    console.print("The same state in the Dagster UI: [bold]make dev[/bold]")
+    elsewhere = project.home != Path(".home").absolute()
+    at_home = f" HOME_FOLDER={project.home}" if elsewhere else ""
+    console.print(f"The same state in the Dagster UI: [bold]make dev{at_home}[/bold]", soft_wrap=True)
     if results:
         last = results[-1]
         asset = last.model.asset("metrics", last.horizon)
-        console.print(f"Lineage of a metric: .venv/bin/ml-assets lineage {asset} {last.partition}", soft_wrap=True)
+        option = f" --home {project.home}" if elsewhere else ""
+        command = f".venv/bin/ml-assets lineage {asset} {last.partition}{option}"
+        console.print(f"Lineage of a metric: {command}", soft_wrap=True)
     return 1 if unfinished else 0
 
 

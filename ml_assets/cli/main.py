@@ -60,7 +60,7 @@ def lineage(home: Path, asset: str, partition: str, as_json_: bool) -> None:
     project = Project(home)
     known = project.assets
     if asset not in known:
-        raise click.UsageError(f"{asset!r} is no asset of this project; it has {', '.join(known)}")
+        raise click.UsageError(f"{asset!r} is no asset of a model; there are {', '.join(known)}")
     found = trace(project.instance, project.store, asset, partition)
     click.echo(json.dumps(as_json(found), indent=2) if as_json_ else render(found))
     for problem in found.problems:

@@ -38,7 +38,7 @@ def refusing(context: dg.ComponentLoadContext) -> Iterator[None]:
     try:
         yield
     except SpecError as error:
-        raise DefsFileError(f"{context.path / 'defs.yaml'}: attributes.{error}") from error
+        raise DefsFileError(f"{context.path / 'defs.yaml'}: attributes.{error}") from None
 
 
 def date_of(text: str, *, key: str) -> date:
