@@ -22,7 +22,25 @@ def _home_option(*, exists: bool) -> Callable[[Callable[..., None]], Callable[..
     )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class Commands(click.Group):
+    """Commands that answer a wrong defs.yaml with its error alone, not with a stack of the tools between."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            from ml_assets.components.reading import DefsFileError
+
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, DefsFileError):
+                cause = cause.__cause__
+            if cause is None:
+                raise
+            raise click.ClickException(str(cause)) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def main() -> None:
     """Automatic offline evaluation of machine-learning models on Dagster."""
 

@@ -39,6 +39,8 @@ class Project:
     @cached_property
     def models(self) -> dict[str, Model]:
         """The models by name."""
+        # Building the definitions refuses a wrong declaration by the path of its file.
+        self.tree.build_defs()
         specs = [component.to_spec(self.logs) for component in self.tree.get_all_components(EvaluatedModel)]
         return {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name)}
 

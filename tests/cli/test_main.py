@@ -1,0 +1,37 @@
+"""How commands answer what is wrong."""
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from ml_assets.cli.main import Commands
+from ml_assets.components.reading import DefsFileError
+
+
+@click.group(cls=Commands)
+def commands() -> None:
+    pass
+
+
+@commands.command()
+def load() -> None:
+    try:
+        raise DefsFileError("defs.yaml: attributes.training.window: 3 is not accepted")
+    except DefsFileError as error:
+        raise RuntimeError("a long story") from error
+
+
+@commands.command()
+def break_down() -> None:
+    raise RuntimeError("a defect")
+
+
+def test_a_wrong_file_is_answered_with_its_error_alone() -> None:
+    result = CliRunner().invoke(commands, ["load"])
+    assert result.exit_code == 1
+    assert result.output == "Error: defs.yaml: attributes.training.window: 3 is not accepted\n"
+
+
+def test_a_defect_keeps_its_stack() -> None:
+    with pytest.raises(RuntimeError, match="a defect"):
+        CliRunner().invoke(commands, ["break-down"], catch_exceptions=False)
