@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ml_assets.cli.daemon import daemon, is_settled, wait_until_settled
+from ml_assets.cli.main import DEFAULT_HOME
 from ml_assets.cli.project import Project
 from ml_assets.cli.report import number, write_report
 from ml_assets.cli.results import Judgement, examples_of, judgements
@@ -57,7 +58,7 @@ def run_demo(home: Path, *, seconds: float, ads_days: Days = ADS_DAYS, grocery_d
     unfinished = _show(console, tick, models, State.FAILED, "Failed:", style="bold red")
     unfinished |= _show(console, tick, models, State.DUE, "Due, but killed too often or canceled:", style="bold red")
     console.print(f"\nReport with pictures: {write_report(project, project.home / 'report.html')}", soft_wrap=True)
-    elsewhere = project.home != Path(".home").absolute()
+    elsewhere = project.home != Path(DEFAULT_HOME).absolute()
     at_home = f" HOME_FOLDER={project.home}" if elsewhere else ""
     console.print(f"The same state in the Dagster UI: [bold]make dev{at_home}[/bold]", soft_wrap=True)
     if results:

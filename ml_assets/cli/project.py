@@ -68,6 +68,6 @@ class Project:
         """What the sensors of some services would do now."""
         services = set(services)
         models = [model for model in self.models.values() if model.service in services]
-        code = {asset: version for model in models for asset, version in code_versions(model, self.root).items()}
+        code = code_versions(models, self.root)
         logs = [log for log in self.logs.values() if log.service in services]
         return look(self.instance, logs, models, code=code, events_root=self.events_root, as_of=datetime.now(UTC))

@@ -81,10 +81,9 @@ class Status:
 class Request:
     """A run to launch: some assets of one model, over contiguous partitions."""
 
-    model: str
     assets: tuple[str, ...]
     partitions: tuple[str, ...]
-    #: Differs whenever the inputs, the code or what exists differ: the same request is never launched twice.
+    #: Equal for equal inputs, code and materializations, and for nothing else.
     key: str
 
 
@@ -115,15 +114,13 @@ def statuses(model: Model, facts: Facts, *, as_of: datetime) -> dict[str, dict[s
     return _Judge(model, facts, as_of).all()
 
 
-def due(model: Model, facts: Facts, *, as_of: datetime, partitions_per_run: int) -> list[Request]:
-    """The runs to launch now, oldest partitions first."""
-    return requests(model, facts, statuses(model, facts, as_of=as_of), partitions_per_run=partitions_per_run)
-
-
-def requests(
+def due(
     model: Model, facts: Facts, found: Mapping[str, Mapping[str, Status]], *, partitions_per_run: int
 ) -> list[Request]:
-    """Group what is due into runs of contiguous partitions that need the same assets."""
+    """The runs to launch now, oldest partitions first: what is due, by contiguous partitions that need the same assets.
+
+    Args: `found`: the model's statuses on these facts.
+    """
     result = []
     for chain in _chains(model):
         by_assets: dict[tuple[str, ...], list[int]] = defaultdict(list)
@@ -136,7 +133,7 @@ def requests(
                 for start in range(run.start, run.stop, partitions_per_run):
                     part = range(start, min(start + partitions_per_run, run.stop))
                     partitions = tuple(model.partitions.key(index) for index in part)
-                    result.append(Request(model.name, assets, partitions, _key(assets, partitions, facts, found)))
+                    result.append(Request(assets, partitions, _key(assets, partitions, facts, found)))
     return sorted(result, key=lambda request: request.partitions[0])
 
 

@@ -4,7 +4,7 @@ An event log is an external asset: this project never writes it, it reports what
 an asset around a notebook.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +55,9 @@ def step_assets(model: Model, project_root: Path) -> list[StepAsset]:
     return [StepAsset.load(model, step, horizon, project_root) for step, horizon in model.steps]
 
 
-def code_versions(model: Model, project_root: Path) -> dict[str, str]:
-    """The present code version of each asset of a model."""
-    return {asset.name: asset.code_version for asset in step_assets(model, project_root)}
+def code_versions(models: Iterable[Model], project_root: Path) -> dict[str, str]:
+    """The present code version of each asset of some models."""
+    return {asset.name: asset.code_version for model in models for asset in step_assets(model, project_root)}
 
 
 def _asset_definition(asset: StepAsset) -> dg.AssetsDefinition:

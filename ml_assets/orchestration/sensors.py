@@ -12,7 +12,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from ml_assets.domain.due import Request, State, Status, requests, statuses
+from ml_assets.domain.due import Request, State, Status, due, statuses
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.spec import EventLog, Model
 from ml_assets.orchestration.arrival import arrived_by_marker
@@ -54,7 +54,7 @@ def service_sensor(
     service: str, logs: Sequence[EventLog], models: Sequence[Model], project_root: Path
 ) -> dg.SensorDefinition:
     """The sensor that drives the logs and models of one service."""
-    code = {asset: version for model in models for asset, version in code_versions(model, project_root).items()}
+    code = code_versions(models, project_root)
 
     @dg.sensor(
         name=f"{service}_sensor",
@@ -102,7 +102,7 @@ def look(
     wanted = [
         request
         for model in models
-        for request in requests(model, facts, found[model.name], partitions_per_run=PARTITIONS_PER_RUN)
+        for request in due(model, facts, found[model.name], partitions_per_run=PARTITIONS_PER_RUN)
     ]
     launches, refused = _not_tried_too_often(instance, sorted(wanted, key=lambda request: request.partitions[0]))
     lines = [f"{len(arrivals)} event partitions arrived or changed"] if arrivals else []

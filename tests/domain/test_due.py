@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from ml_assets.domain.due import Facts, Made, State, Status, due, metrics_inputs, model_inputs, statuses
+from ml_assets.domain.due import Facts, Made, Request, State, Status, due, metrics_inputs, model_inputs, statuses
 from ml_assets.domain.spec import Model
 from tests.domain.world import DAY_0, Step, World
 
@@ -264,16 +264,15 @@ def _key(world: World) -> str:
 def test_evaluating_the_same_inputs_again_has_another_key_because_something_exists(model: Model, world: World) -> None:
     _make(world, TRAINING_DATA, MODEL)
     facts, as_of = world.facts(), DAY_0 + timedelta(days=2)
-    absent = due(model, facts, as_of=as_of, partitions_per_run=1)
-    made = {**facts.made, EVALUATION_DATA: {"2026-01-02": Made(1, "v", None, None)}}
-    present = due(model, replace(facts, made=made), as_of=as_of, partitions_per_run=1)
+
+    def asked(known: Facts) -> list[Request]:
+        return due(model, known, statuses(model, known, as_of=as_of), partitions_per_run=1)
+
+    def with_evaluation_data(made_id: int) -> Facts:
+        return replace(facts, made={**facts.made, EVALUATION_DATA: {"2026-01-02": Made(made_id, "v", None, None)}})
+
+    absent, present, again = asked(facts), asked(with_evaluation_data(1)), asked(with_evaluation_data(2))
     assert [request.assets for request in (*absent, *present)] == [(EVALUATION_DATA, METRICS), (EVALUATION_DATA,)]
-    again = due(
-        model,
-        replace(facts, made={**made, EVALUATION_DATA: {"2026-01-02": Made(2, "v", None, None)}}),
-        as_of=as_of,
-        partitions_per_run=1,
-    )
     assert len({request.key for request in (*absent, *present, *again)}) == 3
 
 

@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ml_assets.domain.due import Attempt, Facts, Made, Request, due, metrics_inputs, model_inputs, training_inputs
+from ml_assets.domain.due import (
+    Attempt,
+    Facts,
+    Made,
+    Request,
+    due,
+    metrics_inputs,
+    model_inputs,
+    statuses,
+    training_inputs,
+)
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.maturity import maturity
 from ml_assets.domain.spec import Model
@@ -129,7 +139,9 @@ class World:
     def requests(self) -> list[Request]:
         """What is due now."""
         as_of = DAY_0 + timedelta(days=self.days_over)
-        return due(self.model, self.facts(), as_of=as_of, partitions_per_run=self.partitions_per_run)
+        facts = self.facts()
+        found = statuses(self.model, facts, as_of=as_of)
+        return due(self.model, facts, found, partitions_per_run=self.partitions_per_run)
 
     def key(self, day: int) -> str:
         """The partition key of a day."""
