@@ -14,6 +14,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
+from ml_assets.domain.due import State
 from ml_assets.orchestration.sensors import Tick
 
 #: A look costs a tenth of a second and more.
@@ -77,10 +78,16 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def is_settled(instance: dg.DagsterInstance, tick: Tick) -> bool:
-    """Whether nothing has arrived, is due or runs."""
+def look_whether_settled(instance: dg.DagsterInstance, look: Callable[[], Tick]) -> tuple[Tick, bool]:
+    """Look at the facts once.
+
+    Returns: what was seen, and whether nothing has arrived, is due or runs.
+    """
+    # Before the look: a run that ends after the look may have left something due that the look did not see.
     running = instance.get_runs_count(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
-    return not running and not tick.arrivals and not tick.launches
+    tick = look()
+    states = {status.state for assets in tick.found.values() for found in assets.values() for status in found.values()}
+    return tick, not running and not tick.arrivals and not tick.launches and State.RUNNING not in states
 
 
 def wait_until_settled(
@@ -97,9 +104,9 @@ def wait_until_settled(
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        tick = look()
+        tick, settled = look_whether_settled(instance, look)
         on_look(tick)
-        if is_settled(instance, tick):
+        if settled:
             return tick
         time.sleep(_SECONDS_BETWEEN_LOOKS)
     raise DaemonError(

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ml_assets.cli.daemon import daemon, is_settled, wait_until_settled
+from ml_assets.cli.daemon import daemon, look_whether_settled, wait_until_settled
 from ml_assets.cli.main import DEFAULT_HOME
 from ml_assets.cli.project import Project
 from ml_assets.cli.report import number, write_report
@@ -92,8 +92,8 @@ def _write_logs(console: Console, project: Project, ads_days: Days, grocery_days
 
 def _settle(console: Console, project: Project, services: list[str], seconds: float) -> Tick:
     """Run the daemon until nothing is due or running. Returns: what the sensors see then."""
-    tick = project.look(services)
-    if is_settled(project.instance, tick):
+    tick, settled = look_whether_settled(project.instance, lambda: project.look(services))
+    if settled:
         console.print("Everything that is mature has been evaluated already.")
         return tick
     with _progress(console) as progress:

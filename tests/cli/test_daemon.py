@@ -6,8 +6,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ml_assets.cli.daemon import DaemonError, daemon
+from ml_assets.cli.daemon import DaemonError, daemon, look_whether_settled, wait_until_settled
 from ml_assets.cli.home import open_instance
+from ml_assets.domain.due import State, Status
+from ml_assets.orchestration.sensors import Tick
 
 ENDS_AT_ONCE = ["--no-such-option"]
 
@@ -50,3 +52,26 @@ def test_an_interrupted_daemon_leaves_no_process(instance: dg.DagsterInstance, t
     with pytest.raises(KeyboardInterrupt), daemon(instance, ENDS_AT_ONCE, project_root=tmp_path) as running:
         raise KeyboardInterrupt
     assert running.process.poll() is not None
+
+
+def test_a_run_that_ends_during_the_look_is_no_reason_to_call_it_settled(instance: dg.DagsterInstance) -> None:
+    run_id = begin_run(instance)
+    seen = []
+
+    def look() -> Tick:
+        if not seen:
+            # What the run leaves due is not in the facts that were read before it ended.
+            run = instance.get_run_by_id(run_id)
+            assert run is not None
+            instance.report_run_failed(run)
+        seen.append(Tick([], [], {}, f"look {len(seen) + 1}"))
+        return seen[-1]
+
+    tick = wait_until_settled(instance, look, on_look=lambda _: None, seconds=60)
+    assert tick.message == "look 2"
+
+
+def test_a_partition_that_runs_is_not_settled(instance: dg.DagsterInstance) -> None:
+    running = {"shop/order": {"shop/order/model": {"2026-03-01": Status(State.RUNNING)}}}
+    assert not look_whether_settled(instance, lambda: Tick([], [], running, ""))[1]
+    assert look_whether_settled(instance, lambda: Tick([], [], {}, ""))[1]
