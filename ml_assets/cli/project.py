@@ -13,7 +13,8 @@ from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
 from ml_assets.data.store import ArtifactStore
 from ml_assets.definitions import PROJECT_ROOT
-from ml_assets.domain.spec import EventLog, Model
+from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.spec import Model
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.resources import default_resources
 from ml_assets.orchestration.sensors import Tick, look

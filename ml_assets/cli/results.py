@@ -8,7 +8,7 @@ from ml_assets.cli.project import Project
 from ml_assets.data.store import Artifact
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.spec import Model
-from ml_assets.notebooks.step import TABLE
+from ml_assets.notebooks.order import TABLE
 from ml_assets.orchestration.lineage import current_runs
 
 

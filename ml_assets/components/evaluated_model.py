@@ -1,16 +1,19 @@
 """The `EvaluatedModel` component: reads the declaration of a model and finds its event logs."""
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field
 
 from ml_assets.components.event_log import EventLog
-from ml_assets.components.reading import DurationText, Group, read_group, refusing
-from ml_assets.domain import spec
+from ml_assets.components.reading import DurationText, Group, date_of, read_group, refusing
+from ml_assets.domain import event_log, spec
+from ml_assets.domain import history as domain_history
+from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import parse_duration
 from ml_assets.domain.errors import SpecError
+from ml_assets.domain.history import parse_feature
 from ml_assets.orchestration.assets import model_definitions
 
 
@@ -45,6 +48,24 @@ class Evaluation(Group):
     horizons: list[DurationText]
 
 
+class History(Group):
+    """Features of an exposure from the rows of a log that share `by` with it, of `window` before it."""
+
+    log: str
+    window: DurationText
+    by: list[str]
+    features: dict[str, str]
+
+
+class Partitions(Group):
+    """The model's own partitions, coarser than those of its logs; the exposure log's where a key is left out."""
+
+    every: Literal["hour", "day", "week"]
+    start: str | None = None
+    timezone: str | None = None
+    end: str | None = None
+
+
 class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
     """A model that is trained on each partition and judged at each horizon, when its outcomes are in."""
 
@@ -56,8 +77,10 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
     evaluation: dict[str, Any]
     notebooks: dict[str, Any] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
+    history: list[dict[str, Any]] = Field(default_factory=list)
+    partitions: dict[str, Any] | None = None
 
-    def to_spec(self, logs: dict[str, spec.EventLog]) -> spec.Model:
+    def to_spec(self, logs: dict[str, event_log.EventLog]) -> spec.Model:
         """The declaration as a value of the domain.
 
         Args: `logs`: every event log of the project, by key.
@@ -65,9 +88,10 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
         """
         training = read_group(Training, self.training, key="training")
         evaluation = read_group(Evaluation, self.evaluation, key="evaluation")
+        exposures = _find(logs, self.exposures, key="exposures")
         return spec.Model(
             name=self.name,
-            exposures=_find(logs, self.exposures, key="exposures"),
+            exposures=exposures,
             outcomes=_find(logs, self.outcomes, key="outcomes"),
             join=_join(read_group(Join, self.join, key="join")),
             training=spec.Training(
@@ -81,6 +105,8 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
             ),
             notebooks=spec.Notebooks(**read_group(Notebooks, self.notebooks, key="notebooks").model_dump()),
             config=self.config,
+            history=tuple(_history(read_group(History, one, key="history"), logs) for one in self.history),
+            calendar=_calendar(self.partitions, exposures.partitions),
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
@@ -89,12 +115,12 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
             return model_definitions(self.to_spec(event_logs(context.component_tree)), context.project_root)
 
 
-def event_logs(tree: dg.ComponentTree) -> dict[str, spec.EventLog]:
+def event_logs(tree: dg.ComponentTree) -> dict[str, event_log.EventLog]:
     """Every event log that the project declares, by key."""
     return {log.key: log for log in (component.to_spec() for component in tree.get_all_components(EventLog))}
 
 
-def _find(logs: dict[str, spec.EventLog], name: str, *, key: str) -> spec.EventLog:
+def _find(logs: dict[str, event_log.EventLog], name: str, *, key: str) -> event_log.EventLog:
     if name not in logs:
         close = get_close_matches(name, logs, n=1)
         hint = f"did you mean {close[0]}?" if close else f"the project declares {sorted(logs) or 'none'}"
@@ -110,4 +136,26 @@ def _join(join: Join) -> spec.Join:
         spec.Join(tuple(join.id), by_id=True)
         if join.id is not None
         else spec.Join(tuple(join.entity or ()), by_id=False)
+    )
+
+
+def _history(history: History, logs: dict[str, event_log.EventLog]) -> domain_history.History:
+    features = {name: parse_feature(text, key=f"history.features.{name}") for name, text in history.features.items()}
+    return domain_history.History(
+        log=_find(logs, history.log, key="history.log"),
+        window=parse_duration(history.window, key="history.window"),
+        by=tuple(history.by),
+        features=features,
+    )
+
+
+def _calendar(declared: dict[str, Any] | None, of_log: Calendar) -> Calendar | None:
+    if declared is None:
+        return None
+    partitions = read_group(Partitions, declared, key="partitions")
+    return Calendar(
+        every=partitions.every,
+        start=date_of(partitions.start, key="partitions.start") if partitions.start else of_log.start,
+        timezone=partitions.timezone or of_log.timezone,
+        end=date_of(partitions.end, key="partitions.end") if partitions.end else of_log.end,
     )

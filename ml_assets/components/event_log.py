@@ -6,9 +6,10 @@ import dagster as dg
 from pydantic import Field
 
 from ml_assets.components.reading import DurationText, Group, date_of, read_group, refusing
-from ml_assets.domain import spec
+from ml_assets.domain import event_log
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import parse_duration
+from ml_assets.domain.errors import SpecError
 from ml_assets.orchestration.assets import event_log_definitions
 
 
@@ -22,17 +23,26 @@ class Partitions(Group):
 
 
 class Columns(Group):
-    """Names of columns: event time, what identifies a row, and when the row could have been known."""
+    """Names of columns: event time, what identifies a row, when it could have been known, what marks a retraction."""
 
     time: str
     key: list[str]
     known: str | None = None
+    deleted: str | None = None
+
+
+class Watermark(Group):
+    """A SQL query that gives the instant up to which the log is complete, and the variable that holds its database."""
+
+    query: str
+    url_variable: str
 
 
 class Arrival(Group):
-    """How it is known that an event partition is complete: a marker file beside its data."""
+    """How it is known that an event partition is complete: a marker file beside its data, or a watermark."""
 
-    marker: str = "_SUCCESS"
+    marker: str | None = None
+    watermark: dict[str, Any] | None = None
 
 
 class EventLog(dg.Component, dg.Model, dg.Resolvable):
@@ -44,6 +54,7 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
     lookahead: DurationText
     columns: dict[str, Any]
     known_delay: DurationText = "0h"
+    restatement: DurationText | None = None
     arrival: dict[str, Any] = Field(default_factory=dict)
 
     @classmethod
@@ -54,14 +65,14 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
             component.to_spec()
         return component
 
-    def to_spec(self) -> spec.EventLog:
+    def to_spec(self) -> event_log.EventLog:
         """The declaration as a value of the domain.
 
         Raises: SpecError that names the key, the value and what would be right.
         """
         partitions = read_group(Partitions, self.partitions, key="partitions")
         columns = read_group(Columns, self.columns, key="columns")
-        return spec.EventLog(
+        return event_log.EventLog(
             key=self.key,
             location=self.location,
             partitions=Calendar(
@@ -71,11 +82,23 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
                 end=date_of(partitions.end, key="partitions.end") if partitions.end else None,
             ),
             lookahead=parse_duration(self.lookahead, key="lookahead"),
-            columns=spec.Columns(columns.time, tuple(columns.key), columns.known),
-            marker=read_group(Arrival, self.arrival, key="arrival").marker,
+            columns=event_log.Columns(columns.time, tuple(columns.key), columns.known, columns.deleted),
+            arrival=_arrival(read_group(Arrival, self.arrival, key="arrival")),
             known_delay=parse_duration(self.known_delay, key="known_delay", zero=True).elapsed,
+            restatement=(
+                None if self.restatement is None else parse_duration(self.restatement, key="restatement", zero=True)
+            ),
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  (the interface has it)
         """The asset of this log."""
         return event_log_definitions(self.to_spec())
+
+
+def _arrival(arrival: Arrival) -> event_log.Marker | event_log.Watermark:
+    if arrival.watermark is None:
+        return event_log.Marker() if arrival.marker is None else event_log.Marker(arrival.marker)
+    if arrival.marker is not None:
+        raise SpecError("arrival", arrival.model_dump(), "either marker or watermark")
+    watermark = read_group(Watermark, arrival.watermark, key="arrival.watermark")
+    return event_log.Watermark(watermark.query, watermark.url_variable)

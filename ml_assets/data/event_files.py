@@ -5,15 +5,21 @@ Hive-partitioned Parquet: `<root>/<location>/date=2026-01-01/*.parquet`. Light: 
 
 import hashlib
 from pathlib import Path
+from urllib.parse import quote, unquote
 
-from ml_assets.domain.spec import EventLog
+from ml_assets.domain.event_log import EventLog
 
 _COLUMN = {"hour": "hour", "day": "date", "week": "week"}
 
 
 def partition_folder(root: Path, log: EventLog, partition: str) -> Path:
-    """The folder that holds the files of one event partition."""
-    return root / log.location / f"{_COLUMN[log.partitions.every]}={partition}"
+    """The folder that holds the files of one event partition.
+
+    Hours hold a colon, which Hive and Spark write as `%3A`; either is found.
+    """
+    name = f"{_COLUMN[log.partitions.every]}={partition}"
+    escaped = root / log.location / quote(name, safe="=+")
+    return escaped if escaped.is_dir() else root / log.location / name
 
 
 def partition_folders(root: Path, log: EventLog) -> dict[str, Path]:
@@ -25,7 +31,9 @@ def partition_folders(root: Path, log: EventLog) -> dict[str, Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f"event log {log.key}: there is no folder {folder}; write its partitions below it")
     prefix = f"{_COLUMN[log.partitions.every]}="
-    return {path.name.removeprefix(prefix): path for path in sorted(folder.glob(f"{prefix}*")) if path.is_dir()}
+    return {
+        unquote(path.name).removeprefix(prefix): path for path in sorted(folder.glob(f"{prefix}*")) if path.is_dir()
+    }
 
 
 def data_files(folder: Path) -> list[Path]:
@@ -33,12 +41,12 @@ def data_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith(("_", ".")))
 
 
-def fingerprint(folder: Path, marker: str) -> str:
+def fingerprint(folder: Path, *others: str) -> str:
     """Sixteen hexadecimal digits that change whenever a file of the partition is written.
 
-    Made of the names, sizes and modification times of the Parquet files and of the marker, so that no content is read.
-    Raises: FileNotFoundError when the marker is missing.
+    Made of the names, sizes and modification times of the Parquet files and of `others`, so that no content is read.
+    Raises: FileNotFoundError when one of `others` is missing.
     """
-    files = [*data_files(folder), folder / marker]
+    files = [*data_files(folder), *(folder / name for name in others)]
     facts = [(path.name, (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]
     return hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()

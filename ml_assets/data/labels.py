@@ -12,9 +12,11 @@ import ibis
 from ibis import ir
 
 from ml_assets.domain.calendar import Interval
-from ml_assets.domain.spec import LABEL_COLUMNS, Columns
+from ml_assets.domain.event_log import Columns
+from ml_assets.domain.spec import LABEL_COLUMNS
 
-_TIMES = "_outcome_times"
+_EVENTS = "_outcome_events"
+_INSTANT = "timestamp('UTC', 6)"
 
 
 @dataclass(frozen=True)
@@ -26,19 +28,28 @@ class Selection:
     known_before: datetime | None
 
 
+def known_rows(log: ir.Table, selection: Selection) -> ir.Table:
+    """The rows of a log that were known in time, whatever came of them since."""
+    known = selection.columns.known
+    if known is None or selection.known_before is None:
+        return log
+    return log.filter(log[known] < ibis.literal(selection.known_before))
+
+
 def select_events(log: ir.Table, selection: Selection) -> ir.Table:
     """The rows of a log that count, as of an instant.
 
-    Where the log has a known time, the newest row known of each key wins: a correction is an appended row. Of rows
-    that became known at once, the greatest wins, compared by event time and then by the other columns.
+    Where the log has a known time, the newest row known of each key wins: a correction is an appended row. A key whose
+    newest row is marked deleted has no row. Of rows that became known at once, a row wins over a retraction, and of
+    rows the greatest, compared by event time and then by the other columns.
     """
     columns = selection.columns
+    log = known_rows(log, selection)
     if columns.known is not None:
-        if selection.known_before is not None:
-            log = log.filter(log[columns.known] < ibis.literal(selection.known_before))
-        order = dict.fromkeys((columns.known, columns.time, *sorted(log.columns)))
-        newest = ibis.window(group_by=list(columns.key), order_by=[ibis.desc(name) for name in order])
+        newest = ibis.window(group_by=list(columns.key), order_by=[ibis.desc(one) for one in newest_last(log, columns)])
         log = log.filter(ibis.row_number().over(newest) == 0)
+    if columns.deleted is not None:
+        log = log.filter(~is_deleted(log, columns))
     time = log[columns.time]
     return log.filter(
         time >= ibis.literal(selection.interval.start),
@@ -46,35 +57,58 @@ def select_events(log: ir.Table, selection: Selection) -> ir.Table:
     )
 
 
+def newest_last(log: ir.Table, columns: Columns) -> list[ir.Value]:
+    """By what rows of one key are ordered, so that the last one is the newest known."""
+    names = dict.fromkeys((columns.known, columns.time, *sorted(log.columns)))
+    order = [log[name] for name in names if name is not None]
+    if columns.deleted is not None:
+        order.insert(1, ~is_deleted(log, columns))
+    return order
+
+
+def is_deleted(log: ir.Table, columns: Columns) -> ir.BooleanValue:
+    """Whether a row is a retraction; null is no."""
+    return ibis.coalesce(log[columns.deleted], False)
+
+
 def label_examples(
     exposures: ir.Table,
     outcomes: ir.Table,
     *,
     exposure_time: str,
-    outcome_time: str,
+    outcome_columns: Columns,
     keys: Sequence[str],
     by_id: bool,
     within: timedelta,
     observed_until: datetime,
 ) -> ir.Table:
-    """The exposures, each with `label`, `label_age` and `mature`.
+    """The exposures, each with `label`, `label_age`, `mature`, `outcome_time` and `outcome_known`.
 
     `label` (int8) is 1 when an outcome with the same keys came within `within` of the exposure at time t: in
     [t, t + within) joined by an exposure id, in (t, t + within) joined by entity keys. One outcome may count for
     several exposures. `label_age` (float64, seconds) is `observed_until` less t; `mature` says whether the whole
-    of `within` had passed by then. Rows: those of `exposures`, each once.
+    of `within` had passed by then. `outcome_time` is the event time of the first outcome that counts, `outcome_known`
+    when it could be known (its event time, where the log has no known time); null where there is none.
+    Rows: those of `exposures`, each once.
     Raises: ValueError when a log has a column of one of these names.
     """
     # Engines tell no case apart in names.
-    taken = [name for name in exposures.columns if name.lower() in (*LABEL_COLUMNS, _TIMES)]
+    taken = [name for name in exposures.columns if name.lower() in (*LABEL_COLUMNS, _EVENTS)]
     if taken:
         raise ValueError(f"the exposure log has columns {taken}, which labelling adds; rename them in the log")
+    event = ibis.struct(
+        {
+            "time": outcomes[outcome_columns.time],
+            "known": outcomes[outcome_columns.known or outcome_columns.time],
+        }
+    )
     # One row per key, so that the join keeps each exposure once and reads each log once.
-    times = outcomes.group_by(list(keys)).agg(**{_TIMES: outcomes[outcome_time].collect()})
-    joined = exposures.left_join(times, list(keys), rname="_outcome_{name}")
+    events = outcomes.group_by(list(keys)).agg(**{_EVENTS: event.collect()})
+    joined = exposures.left_join(events, list(keys), rname="_outcome_{name}")
     start = joined[exposure_time]
     end = start + ibis.interval(seconds=int(within.total_seconds()))
-    hits = joined[_TIMES].filter(lambda t: ((t >= start) if by_id else (t > start)) & (t < end))
+    hits = joined[_EVENTS].filter(lambda one: ((one.time >= start) if by_id else (one.time > start)) & (one.time < end))
+    first = hits.sort()[0]
     label = ibis.coalesce(hits.length(), 0) > 0
     age = ibis.literal(observed_until).delta(start, unit="microsecond") / 1_000_000
     return joined.select(
@@ -82,4 +116,6 @@ def label_examples(
         label=label.cast("int8"),
         label_age=age,
         mature=end <= ibis.literal(observed_until),
+        outcome_time=first.time.cast(_INSTANT),
+        outcome_known=first.known.cast(_INSTANT),
     )

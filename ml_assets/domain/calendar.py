@@ -16,6 +16,7 @@ from ml_assets.domain.errors import SpecError
 
 Every = Literal["hour", "day", "week"]
 _HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
 _DAYS = {"day": 1, "week": 7}
 KEY_FORMATS: dict[str, str] = {"hour": "%Y-%m-%d-%H:%M%z", "day": "%Y-%m-%d", "week": "%Y-%m-%d"}
 
@@ -93,9 +94,11 @@ class Calendar:
         """The index of the partition that holds `instant`."""
         if self.every == "hour":
             return (instant - self.origin) // _HOUR
-        days = (instant.astimezone(self.zone).date() - self.start).days
-        index = days // _DAYS[self.every]
-        # A clock that goes back across midnight shows the earlier date again.
+        known = self._positions.get(instant)
+        if known is not None:
+            return known
+        # Right but for clock changes, which the edges tell.
+        index = (instant - self.origin) // (_DAYS[self.every] * _DAY)
         while instant >= self._edge(index + 1):
             index += 1
         while instant < self._edge(index):
@@ -137,7 +140,8 @@ class Calendar:
         """The partitions that share at least one instant with `interval`, also before the start or after the end."""
         if interval.end <= interval.start:
             return range(0)
-        return range(self.index(interval.start), self.index(interval.end - timedelta(microseconds=1)) + 1)
+        last = self.index(interval.end)
+        return range(self.index(interval.start), last if self._edge(last) == interval.end else last + 1)
 
     def complete_before(self, instant: datetime) -> range:
         """The partitions that have ended at `instant`."""
@@ -151,10 +155,12 @@ class Calendar:
         """
         if window.unit in ("m", "h") or window.count == 0:
             return instant + sign * window.elapsed
-        local = instant.astimezone(self.zone)
-        if self.every != "hour" and instant == self._midnight(local.date()):
-            return self._midnight(local.date() + sign * window.elapsed)
-        moved = local.replace(tzinfo=None) + sign * window.elapsed
+        if self.every != "hour":
+            index = self.index(instant)
+            periods, rest = divmod(window.elapsed, _DAYS[self.every] * _DAY)
+            if not rest and instant == self._edge(index):
+                return self._edge(index + sign * periods)
+        moved = instant.astimezone(self.zone).replace(tzinfo=None) + sign * window.elapsed
         return moved.replace(tzinfo=self.zone).astimezone(UTC)
 
     def _has_whole_hours(self) -> bool:
@@ -165,7 +171,20 @@ class Calendar:
     def _edge(self, index: int) -> datetime:
         if self.every == "hour":
             return self.origin + index * _HOUR
-        return self._midnight(self.start + timedelta(days=index * _DAYS[self.every]))
+        # Asked for again and again by each window.
+        edge = self._edges.get(index)
+        if edge is None:
+            edge = self._edges[index] = self._midnight(self.start + index * _DAYS[self.every] * _DAY)
+            self._positions[edge] = index
+        return edge
+
+    @cached_property
+    def _edges(self) -> dict[int, datetime]:
+        return {}
+
+    @cached_property
+    def _positions(self) -> dict[datetime, int]:
+        return {}
 
     def _midnight(self, day: date) -> datetime:
         return datetime.combine(day, time(), self.zone).astimezone(UTC)

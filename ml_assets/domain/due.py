@@ -5,20 +5,21 @@ forget or repeat anything, because the next call sees the facts as they are then
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 from ml_assets.domain.calendar import contiguous
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.maturity import Arrived, describe_missing, maturity
+from ml_assets.domain.maturity import Arrivals, Arrived, describe_missing
 from ml_assets.domain.spec import Model
 from ml_assets.domain.versions import digest
-from ml_assets.domain.windows import rows_known_by, windows_of
+from ml_assets.domain.windows import last_index, needed, rows_known_by, windows_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Made:
     """The current materialization of a partition.
 
@@ -43,13 +44,17 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is recorded. Everything but `arrived` is by asset key, then by partition key."""
+    """What is recorded, by asset or log key, then by partition key.
+
+    `arrived`: the versions of event partitions that count. `late`: those that changed after their restatement window.
+    """
 
     arrived: Arrived
     made: Mapping[str, Mapping[str, Made]] = field(default_factory=dict)
     failed: Mapping[str, Mapping[str, Attempt]] = field(default_factory=dict)
     running: Mapping[str, frozenset[str]] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
+    late: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 class State(StrEnum):
@@ -63,7 +68,11 @@ class State(StrEnum):
     OUTDATED = "outdated"
 
 
-@dataclass(frozen=True)
+def _nothing(nothing: Mapping[str, tuple[int, ...]] = MappingProxyType({})) -> Mapping[str, tuple[int, ...]]:
+    return nothing
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """A state and its cause in words.
 
@@ -74,7 +83,7 @@ class Status:
     state: State
     why: str = ""
     inputs: str | None = None
-    missing: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    missing: Mapping[str, tuple[int, ...]] = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True)
@@ -87,14 +96,9 @@ class Request:
     key: str
 
 
-def training_inputs(event_inputs: str) -> str:
-    """The inputs of training or evaluation data: the event partitions read."""
-    return digest("events", event_inputs)
-
-
 def model_inputs(training_data: Made) -> str:
     """The inputs of a model: one materialization of its training data."""
-    return digest("training_data", training_data.id)
+    return str(training_data.id)
 
 
 def metrics_inputs(evaluation_data: Made, model: Made) -> str:
@@ -102,13 +106,14 @@ def metrics_inputs(evaluation_data: Made, model: Made) -> str:
 
     Evaluation data that was made again with equal rows changes nothing; a remade model is judged anew.
     """
-    return digest("metrics", evaluation_data.data_version, model.id)
+    return f"{evaluation_data.data_version}-{model.id}"
 
 
 def statuses(model: Model, facts: Facts, *, as_of: datetime) -> dict[str, dict[str, Status]]:
     """The status of every expected partition of every asset of a model.
 
-    Expected are the partitions whose cutoff is not after `as_of`, from the model's first on.
+    Expected are the partitions whose cutoff is not after `as_of`, from the model's first to the last whose windows end
+    with the logs.
     Returns: by asset key, then by partition key.
     """
     return _Judge(model, facts, as_of).all()
@@ -164,75 +169,34 @@ def _id(facts: Facts, asset: str, partition: str) -> int | None:
     return made.id if made else None
 
 
-class _Judge:
-    """Judges the partitions of one model, upstream assets first."""
+class _Asset:
+    """What is recorded of one asset."""
 
-    def __init__(self, model: Model, facts: Facts, as_of: datetime) -> None:
-        self.model = model
-        self.facts = facts
-        self.as_of = as_of
+    def __init__(self, name: str, facts: Facts) -> None:
+        self.made = facts.made.get(name, {})
+        self.failed = facts.failed.get(name, {})
+        self.running = facts.running.get(name, frozenset())
+        self.code = facts.code.get(name)
+        self.found: dict[str, Status] = {}
 
-    def all(self) -> dict[str, dict[str, Status]]:
-        model, found = self.model, defaultdict[str, dict[str, Status]](dict)
-        for index in model.partitions.complete_before(self.as_of)[model.first_index :]:
-            partition = model.partitions.key(index)
-            training = found[model.asset("training_data")][partition] = self._data(index, partition, None)
-            trained = found[model.asset("model")][partition] = self._model(partition, training)
-            for horizon in model.evaluation.horizons:
-                data = self._evaluation_data(index, partition, horizon, trained)
-                found[model.asset("evaluation_data", horizon)][partition] = data
-                found[model.asset("metrics", horizon)][partition] = self._metrics(partition, horizon, data, trained)
-        for asset in (asset for chain in _chains(model) for asset in chain):
-            found.setdefault(asset, {})
-        return dict(found)
+    def settle(self, partition: str, wanted: str, cause: str, changed: State) -> Status:
+        """The status of a partition whose inputs are there: `wanted` is their digest."""
+        if partition in self.running:
+            return Status(State.RUNNING, inputs=wanted)
+        made, failed = self.made.get(partition), self.failed.get(partition)
+        if made and made.inputs == wanted:
+            if made.code is None or made.code == self.code:
+                return Status(State.DONE, "", wanted)
+            return Status(State.OUTDATED, "its notebook or declaration changed", wanted)
+        if failed and failed.inputs == wanted and failed.code == self.code:
+            return Status(State.FAILED, f"on its present inputs, in run {failed.run}", wanted)
+        if made:
+            return Status(changed, cause, wanted)
+        return Status(State.DUE, inputs=wanted)
 
-    def _data(self, index: int, partition: str, horizon: Duration | None) -> Status:
-        step = "training_data" if horizon is None else "evaluation_data"
-        asset = self.model.asset(step, horizon)
-        windows = windows_of(self.model, index, horizon)
-        state = maturity(self.model, windows, self.facts.arrived)
-        if not state.mature:
-            if made := self._made(asset, partition):
-                return Status(State.DONE, inputs=made.inputs)
-            why = f"for {describe_missing(self.model, state.missing)}"
-            return Status(State.WAITING, why, missing=state.missing)
-        known_by = rows_known_by(self.model, windows)
-        if self._made(asset, partition) is None and known_by is not None and self.as_of < known_by:
-            return Status(State.WAITING, f"for rows that become known before {known_by.isoformat()}")
-        changed = State.OUTDATED if horizon is None else State.DUE
-        return self._settle(asset, partition, training_inputs(state.inputs), "its event partitions changed", changed)
-
-    def _model(self, partition: str, training: Status) -> Status:
-        training_data = self._made(self.model.asset("training_data"), partition)
-        asset = self.model.asset("model")
-        if training_data is None:
-            return self._follow(asset, partition, training, "training data")
-        wanted = model_inputs(training_data)
-        return self._settle(asset, partition, wanted, "its training data was made again", State.OUTDATED)
-
-    def _evaluation_data(self, index: int, partition: str, horizon: Duration, trained: Status) -> Status:
-        status = self._data(index, partition, horizon)
-        if status.state is State.DUE and self._made(self.model.asset("model"), partition) is None:
-            return Status(State.WAITING, f"for the model of {partition} ({trained.state})")
-        return status
-
-    def _metrics(self, partition: str, horizon: Duration, data: Status, trained: Status) -> Status:
-        asset = self.model.asset("metrics", horizon)
-        evaluation_data = self._made(self.model.asset("evaluation_data", horizon), partition)
-        model = self._made(self.model.asset("model"), partition)
-        if evaluation_data is None:
-            return self._follow(asset, partition, data, "evaluation data")
-        if model is None:
-            # Evaluation data that was launched by hand.
-            return self._follow(asset, partition, trained, "model", behind=State.WAITING)
-        if data.state is not State.DONE and data.state is not State.OUTDATED:
-            # Whether the rows change is known only when the evaluation data has been made again.
-            return self._follow(asset, partition, data, "evaluation data", behind=State.WAITING)
-        return self._settle(asset, partition, metrics_inputs(evaluation_data, model), "its inputs changed", State.DUE)
-
-    def _follow(self, asset: str, partition: str, upstream: Status, name: str, *, behind: State = State.DUE) -> Status:
-        """The status of an asset whose upstream partition is not there yet."""
-        if partition in self.facts.running.get(asset, ()):
+    def follow(self, partition: str, upstream: Status, name: str, *, behind: State = State.DUE) -> Status:
+        """The status of a partition whose upstream partition is not there yet."""
+        if partition in self.running:
             return Status(State.RUNNING)
         if upstream.state is State.DUE:
             return Status(behind, f"after its {name}")
@@ -240,24 +204,73 @@ class _Judge:
             return upstream
         return Status(State.WAITING, f"for its {name} ({upstream.state})")
 
-    def _settle(self, asset: str, partition: str, wanted: str, cause: str, changed: State) -> Status:
-        """The status of an asset whose inputs are there: `wanted` is their digest."""
-        made, failed = self._made(asset, partition), self.facts.failed.get(asset, {}).get(partition)
-        code = self.facts.code.get(asset)
-        if partition in self.facts.running.get(asset, ()):
-            return Status(State.RUNNING, inputs=wanted)
-        if made and made.inputs == wanted:
-            outdated = made.code is not None and made.code != code
-            return Status(
-                State.OUTDATED if outdated else State.DONE,
-                "its notebook or declaration changed" if outdated else "",
-                wanted,
-            )
-        if failed and failed.inputs == wanted and failed.code == code:
-            return Status(State.FAILED, f"on its present inputs, in run {failed.run}", wanted)
-        if made:
-            return Status(changed, cause, wanted)
-        return Status(State.DUE, inputs=wanted)
 
-    def _made(self, asset: str, partition: str) -> Made | None:
-        return self.facts.made.get(asset, {}).get(partition)
+class _Judge:
+    """Judges the partitions of one model, upstream assets first."""
+
+    def __init__(self, model: Model, facts: Facts, as_of: datetime) -> None:
+        self.model = model
+        self.as_of = as_of
+        self.arrivals = Arrivals(model.logs, facts.arrived)
+        self.assets = {name: _Asset(name, facts) for name in model.assets}
+        complete = model.partitions.complete_before(as_of)[model.first_index :]
+        self.complete = [(index, model.partitions.key(index)) for index in complete]
+
+    def all(self) -> dict[str, dict[str, Status]]:
+        model = self.model
+        training, trained = self.assets[model.asset("training_data")], self.assets[model.asset("model")]
+        for index, partition in self._expected(None):
+            training.found[partition] = self._data(training, index, partition, None)
+            trained.found[partition] = self._model(trained, training, partition)
+        for horizon in model.evaluation.horizons:
+            data = self.assets[model.asset("evaluation_data", horizon)]
+            metrics = self.assets[model.asset("metrics", horizon)]
+            for index, partition in self._expected(horizon):
+                status = self._data(data, index, partition, horizon)
+                if status.state is State.DUE and partition not in trained.made:
+                    why = f"for the model of {partition} ({trained.found[partition].state})"
+                    status = Status(State.WAITING, why)
+                data.found[partition] = status
+                metrics.found[partition] = self._metrics(metrics, data, trained, partition)
+        return {name: asset.found for name, asset in self.assets.items()}
+
+    def _expected(self, horizon: Duration | None) -> Sequence[tuple[int, str]]:
+        last = last_index(self.model, horizon)
+        return self.complete if last is None else [one for one in self.complete if one[0] <= last]
+
+    def _data(self, data: _Asset, index: int, partition: str, horizon: Duration | None) -> Status:
+        windows = windows_of(self.model, index, horizon)
+        parts = needed(self.model, windows)
+        made = data.made.get(partition)
+        if not self.arrivals.mature(parts):
+            if made:
+                return Status(State.DONE, inputs=made.inputs)
+            missing = self.arrivals.missing(parts)
+            return Status(State.WAITING, f"for {describe_missing(self.model, missing)}", missing=missing)
+        if made is None and windows.trains:
+            known_by = rows_known_by(self.model, windows)
+            if self.as_of < known_by:
+                return Status(State.WAITING, f"for rows that become known before {known_by.isoformat()}")
+        changed = State.DUE if horizon else State.OUTDATED
+        return data.settle(partition, self.arrivals.inputs(parts), "its event partitions changed", changed)
+
+    def _model(self, trained: _Asset, training: _Asset, partition: str) -> Status:
+        training_data = training.made.get(partition)
+        if training_data is None:
+            return trained.follow(partition, training.found[partition], "training data")
+        why = "its training data was made again"
+        return trained.settle(partition, model_inputs(training_data), why, State.OUTDATED)
+
+    def _metrics(self, metrics: _Asset, data: _Asset, trained: _Asset, partition: str) -> Status:
+        evaluation_data, model = data.made.get(partition), trained.made.get(partition)
+        upstream = data.found[partition]
+        if evaluation_data is None:
+            return metrics.follow(partition, upstream, "evaluation data")
+        if model is None:
+            # Evaluation data that was launched by hand.
+            return metrics.follow(partition, trained.found[partition], "model", behind=State.WAITING)
+        if upstream.state is not State.DONE and upstream.state is not State.OUTDATED:
+            # Whether the rows change is known only when the evaluation data has been made again.
+            return metrics.follow(partition, upstream, "evaluation data", behind=State.WAITING)
+        wanted = metrics_inputs(evaluation_data, model)
+        return metrics.settle(partition, wanted, "its inputs changed", State.DUE)

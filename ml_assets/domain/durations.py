@@ -7,6 +7,7 @@ A *window* is a calendar period: one day of it has 23 to 25 hours where clocks c
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 from ml_assets.domain.errors import SpecError
 
@@ -21,7 +22,7 @@ class Duration:
     count: int
     unit: str
 
-    @property
+    @cached_property
     def elapsed(self) -> timedelta:
         """The length as elapsed time: a day is 24 hours."""
         return self.count * _UNITS[self.unit]

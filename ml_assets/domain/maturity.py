@@ -1,53 +1,89 @@
 """Whether every event partition that a window needs has arrived, and in what state."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 
 from ml_assets.domain.calendar import Calendar, contiguous
+from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.spec import Model
-from ml_assets.domain.versions import digest
-from ml_assets.domain.windows import Windows, needed
 
-#: By log key: the fingerprint of each event partition that has arrived.
+#: By log key: the version of each event partition that has arrived.
 Arrived = Mapping[str, Mapping[str, str]]
+#: By log key: event partitions as indices of the log's calendar, as `windows.needed` gives them.
+Needed = Mapping[str, range]
 
 
 class ImmatureWindowError(Exception):
     """A window was asked for although event partitions that it needs have not arrived."""
 
 
-@dataclass(frozen=True)
-class Maturity:
-    """The event partitions of a window: those that have arrived, with their fingerprints, and those missing.
+class Arrivals:
+    """What has arrived of some logs, laid out so that many windows can be asked about."""
 
-    `missing` holds indices of each log's calendar.
-    """
+    def __init__(self, logs: Iterable[EventLog], arrived: Arrived) -> None:
+        self._logs = {log.key: _LogArrivals(log, arrived.get(log.key, {})) for log in logs}
 
-    fingerprints: Mapping[str, Mapping[str, str]]
-    missing: Mapping[str, tuple[int, ...]]
-
-    @property
-    def mature(self) -> bool:
+    def mature(self, needed: Needed) -> bool:
         """Whether nothing is missing."""
-        return not any(self.missing.values())
+        return all(self._logs[key].complete(indices) for key, indices in needed.items())
 
-    @property
-    def inputs(self) -> str:
-        """A digest of the event partitions as they are."""
-        return digest(self.fingerprints)
+    def missing(self, needed: Needed) -> dict[str, tuple[int, ...]]:
+        """The event partitions that have not arrived, by log, as indices of its calendar."""
+        found = {key: self._logs[key].missing(indices) for key, indices in needed.items()}
+        return {key: indices for key, indices in found.items() if indices}
+
+    def versions(self, needed: Needed) -> dict[str, dict[str, str]]:
+        """The versions of the event partitions that have arrived, by log and partition key."""
+        return {key: self._logs[key].versions(indices) for key, indices in needed.items()}
+
+    def inputs(self, needed: Needed) -> str:
+        """A digest of the event partitions, which have all arrived, as they are."""
+        result = hashlib.blake2b(digest_size=8)
+        for key, indices in sorted(needed.items()):
+            result.update(key.encode())
+            result.update(self._logs[key].content(indices))
+        return result.hexdigest()
 
 
-def maturity(model: Model, windows: Windows, arrived: Arrived) -> Maturity:
-    """Compare the partitions that the windows need with those that have arrived."""
-    fingerprints: dict[str, dict[str, str]] = {}
-    missing: dict[str, tuple[int, ...]] = {}
-    logs = {log.key: log for log in model.logs}
-    for key, indices in needed(model, windows).items():
-        partitions = {index: logs[key].partitions.key(index) for index in indices}
-        here = arrived.get(key, {})
-        fingerprints[key] = {partition: here[partition] for partition in partitions.values() if partition in here}
-        missing[key] = tuple(index for index, partition in partitions.items() if partition not in here)
-    return Maturity(fingerprints, missing)
+class _LogArrivals:
+    def __init__(self, log: EventLog, arrived: Mapping[str, str]) -> None:
+        self._calendar = log.partitions
+        self._arrived = {log.partitions.index_of(key): (key, version) for key, version in arrived.items()}
+
+    def complete(self, indices: range) -> bool:
+        """Whether all of these have arrived."""
+        if not len(indices):
+            return True
+        if indices.start < 0 or indices.stop >= len(self._count):
+            return False
+        return self._count[indices.stop] - self._count[indices.start] == len(indices)
+
+    def missing(self, indices: range) -> tuple[int, ...]:
+        if self.complete(indices):
+            return ()
+        return tuple(index for index in indices if index not in self._arrived)
+
+    def versions(self, indices: range) -> dict[str, str]:
+        return dict(self._arrived[index] for index in indices if index in self._arrived)
+
+    def content(self, indices: range) -> bytes:
+        return b"".join(self._encoded[indices.start : indices.stop])
+
+    @cached_property
+    def _stop(self) -> int:
+        return max(self._arrived, default=-1) + 1
+
+    @cached_property
+    def _count(self) -> list[int]:
+        """How many of the first n partitions have arrived, by n."""
+        return list(accumulate((index in self._arrived for index in range(self._stop)), initial=0))
+
+    @cached_property
+    def _encoded(self) -> list[bytes]:
+        blank = ("", "")
+        return [" ".join((*self._arrived.get(index, blank), "")).encode() for index in range(self._stop)]
 
 
 def describe_spans(calendar: Calendar, indices: Iterable[int]) -> str:
@@ -61,6 +97,4 @@ def describe_spans(calendar: Calendar, indices: Iterable[int]) -> str:
 def describe_missing(model: Model, missing: Mapping[str, Iterable[int]]) -> str:
     """Name missing event partitions in words: `ads/conversions 2026-01-14..2026-01-20`."""
     logs = {log.key: log for log in model.logs}
-    return ", ".join(
-        f"{key} {describe_spans(logs[key].partitions, indices)}" for key, indices in missing.items() if indices
-    )
+    return ", ".join(f"{key} {describe_spans(logs[key].partitions, indices)}" for key, indices in missing.items())

@@ -1,73 +1,27 @@
-"""What a team declares: event logs and models, as plain values that are valid once they exist.
+"""What a team declares of a model, as plain values that are valid once they exist.
 
 Belongs here: fields and the rules between them. Does not belong here: YAML, files, Dagster.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import astuple, dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from ml_assets.domain.calendar import Calendar, Every
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
+from ml_assets.domain.event_log import EventLog, check_key
+from ml_assets.domain.history import History
 
 #: Columns that labelling adds to each exposure.
-LABEL_COLUMNS = ("label", "label_age", "mature")
-_FINER: dict[Every, int] = {"hour": 0, "day": 1, "week": 2}
-
-
-def check_key(key: str, value: str) -> None:
-    """Refuse a name that is not `<service>/<name>`, in letters, digits and underscores."""
-    parts = value.split("/")
-    if len(parts) != 2 or not all(part.isidentifier() and part.isascii() for part in parts):
-        raise SpecError(key, value, "write <service>/<name> in letters, digits and underscores, such as ads/cvr")
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Names of an event log's columns: event time, what identifies a row, and when it could have been known."""
-
-    time: str
-    key: tuple[str, ...]
-    known: str | None = None
-
-
-@dataclass(frozen=True)
-class EventLog:
-    """A time-partitioned table of exposures or of outcomes.
-
-    `location` is a folder below the root of event logs; `lookahead` says how far ahead partitions are listed;
-    `known_delay` how long after an instant a training may still wait for rows of before it.
-    """
-
-    key: str
-    location: str
-    partitions: Calendar
-    lookahead: Duration
-    columns: Columns
-    marker: str = "_SUCCESS"
-    known_delay: timedelta = timedelta(0)
-
-    def __post_init__(self) -> None:
-        check_key("key", self.key)
-        if self.location.startswith("/") or ".." in self.location.split("/"):
-            raise SpecError("location", self.location, "a folder below the root of event logs, such as ads/impressions")
-        if not self.columns.key:
-            raise SpecError("columns.key", list(self.columns.key), "at least one column that identifies a row")
-
-    @property
-    def service(self) -> str:
-        """The first part of the key."""
-        return self.key.split("/")[0]
-
-    @property
-    def partitions_ahead(self) -> int:
-        """How many partitions beyond the present are listed."""
-        unit = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
-        # One more than the quotient: where clocks change, elapsed time reaches one partition further.
-        return -(-self.lookahead.elapsed // unit[self.partitions.every]) + 1
+LABEL_COLUMNS = ("label", "label_age", "mature", "outcome_time", "outcome_known")
+#: When the newest row that a history feature was made of had happened and was known.
+FEATURE_TIME = "feature_time"
+ADDED_COLUMNS = (*LABEL_COLUMNS, FEATURE_TIME)
+#: Partitions of which the later are unions of the earlier, where their edges meet.
+_COARSENESS: dict[Every, int] = {"hour": 0, "day": 1, "week": 2}
 
 
 @dataclass(frozen=True)
@@ -121,10 +75,14 @@ class Model:
     evaluation: Evaluation
     notebooks: Notebooks = field(default_factory=Notebooks)
     config: Mapping[str, Any] = field(default_factory=dict)
+    history: tuple[History, ...] = ()
+    #: None: that of the exposure log.
+    calendar: Calendar | None = None
 
     def __post_init__(self) -> None:
         check_key("name", self.name)
         self._check_join()
+        self._check_history()
         self._check_calendars()
         self._check_windows()
 
@@ -135,25 +93,31 @@ class Model:
 
     @property
     def partitions(self) -> Calendar:
-        """The model's partitions: those of its exposure log."""
-        return self.exposures.partitions
+        """The model's partitions: its own, or those of its exposure log."""
+        return self.calendar or self.exposures.partitions
 
     @property
     def logs(self) -> tuple[EventLog, ...]:
         """The event logs that the model reads, each once."""
-        return (self.exposures,) if self.exposures == self.outcomes else (self.exposures, self.outcomes)
+        logs = (self.exposures, self.outcomes, *(history.log for history in self.history))
+        return tuple({log.key: log for log in logs}.values())
 
     @cached_property
     def first_index(self) -> int:
-        """The first partition whose training window lies wholly inside the logs."""
-        calendar = self.partitions
-        begin = max(log.partitions.origin for log in self.logs)
+        """The first partition whose training window, with the history of its exposures, lies wholly inside the logs."""
         index = 0
-        while self.training_start(calendar.interval(index).end) < begin:
+        while not self._reaches_back(self.training_start(self.partitions.interval(index).end)):
             index += 1
         return index
 
-    def training_start(self, cutoff: Any) -> Any:
+    def _reaches_back(self, start: datetime) -> bool:
+        """Whether the logs hold all that exposures from `start` on need."""
+        begins = [log.partitions.origin for log in (self.exposures, self.outcomes)]
+        return start >= max(begins) and all(
+            start - history.window.elapsed >= history.log.partitions.origin for history in self.history
+        )
+
+    def training_start(self, cutoff: datetime) -> datetime:
         """The first instant of the training window that belongs to a cutoff."""
         before_gap = self.partitions.shift(cutoff, self.training.gap, -1)
         return self.partitions.shift(before_gap, self.training.window, -1)
@@ -180,11 +144,13 @@ class Model:
             return {"attribution": attribution, "horizon": str(horizon)}
         if step == "model":
             return {}
-        logs = [(log.key, log.location, log.columns.time, log.columns.key, log.columns.known) for log in self.logs]
-        common = {"join": (self.join.by_id, self.join.columns), "logs": logs, "exposures": self.exposures.key}
+        logs = [(log.key, log.location, *astuple(log.columns)) for log in self.logs]
+        history = [(one.log.key, str(one.window), one.by, dict(one.features)) for one in self.history]
+        join = (self.join.by_id, self.join.columns)
+        common = {"join": join, "logs": logs, "exposures": self.exposures.key, "history": history}
         if horizon is not None:
             return {**common, "window": str(self.evaluation.window), "horizon": str(horizon)}
-        delays = [str(log.known_delay) for log in self.logs]
+        delays = [str(log.known_delay) for log in (self.exposures, self.outcomes)]
         windows = [str(self.training.window), str(self.training.gap), attribution]
         return {**common, "windows": windows, "known_delays": delays}
 
@@ -196,21 +162,35 @@ class Model:
                 "a log joined with itself by id matches every row with itself; join it by entity",
             )
 
+    def _check_history(self) -> None:
+        names = [name for history in self.history for name in history.features]
+        taken = sorted({name for name in names if names.count(name) > 1 or name.lower() in ADDED_COLUMNS})
+        if taken:
+            raise SpecError("history.features", taken, f"names that differ from one another and from {ADDED_COLUMNS}")
+
     def _check_calendars(self) -> None:
-        ours, theirs = self.exposures.partitions, self.outcomes.partitions
-        if ours.timezone != theirs.timezone:
-            raise SpecError("outcomes", self.outcomes.key, f"a log in the time zone of the exposures, {ours.timezone}")
-        if _FINER[theirs.every] > _FINER[ours.every]:
-            raise SpecError("outcomes", self.outcomes.key, f"a log with one partition each {ours.every}, or finer")
-        if theirs.every == "week" and (theirs.start - ours.start).days % 7:
-            raise SpecError("outcomes", self.outcomes.key, f"a log whose weeks begin on the weekday of {ours.start}")
+        ours = self.partitions
+        places = [("exposures", self.exposures), ("outcomes", self.outcomes)]
+        for key, log in places + [("history", history.log) for history in self.history]:
+            theirs = log.partitions
+            if theirs.timezone != ours.timezone:
+                raise SpecError(key, log.key, f"a log in the time zone of the model, {ours.timezone}")
+            if _COARSENESS[theirs.every] > _COARSENESS[ours.every]:
+                raise SpecError(key, log.key, f"a log with one partition each {ours.every}, as the model has, or finer")
+            if theirs.every == "week" and (theirs.start - ours.start).days % 7:
+                raise SpecError(key, log.key, f"a log whose weeks begin on the weekday of {ours.start}")
 
     def _check_windows(self) -> None:
         every = self.partitions.every
         windows = {"training.window": self.training.window, "evaluation.window": self.evaluation.window}
         for key, window in {**windows, "training.gap": self.training.gap}.items():
             if not _is_multiple(window, every):
-                raise SpecError(key, str(window), f"a whole number of partitions: the log has one each {every}")
+                raise SpecError(
+                    key,
+                    str(window),
+                    f"a whole number of partitions, which are one each {every}: a window that ends within a partition "
+                    "would wait for all of it and read a part of it",
+                )
         reach = self.training.window.elapsed + self.training.gap.elapsed
         if reach <= self.training.attribution.elapsed:
             raise SpecError(
@@ -225,7 +205,8 @@ class Model:
             raise SpecError("evaluation.horizons", [str(h) for h in horizons], "horizons of different length")
         longest = max(horizons, key=lambda h: h.elapsed)
         window = self.evaluation.window
-        self._check_lookahead("window", self.exposures, window.elapsed, str(window))
+        for log in (self.exposures, *(history.log for history in self.history)):
+            self._check_lookahead("window", log, window.elapsed, str(window))
         self._check_lookahead("horizons", self.outcomes, window.elapsed + longest.elapsed, f"{window} + {longest}")
 
     def _check_lookahead(self, key: str, log: EventLog, needed: timedelta, words: str) -> None:

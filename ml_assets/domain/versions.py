@@ -6,5 +6,7 @@ import json
 
 def digest(*parts: object) -> str:
     """Sixteen hexadecimal digits that depend on the parts' JSON form, and on nothing else."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(_ENCODE(parts).encode(), digest_size=8).hexdigest()
+
+
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode

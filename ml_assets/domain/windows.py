@@ -1,6 +1,6 @@
 """Which instants a step reads, and which event partitions hold them.
 
-One function (`needed`) computes the partitions, for the sensor, the runner and lineage alike.
+One function (`needed`) computes the partitions, for the sensor, the runner, lineage and the evaluation debt alike.
 
 | rows | event time in | known time |
 |---|---|---|
@@ -8,28 +8,33 @@ One function (`needed`) computes the partitions, for the sensor, the runner and 
 | training outcomes | [cutoff - gap - window, cutoff) | before cutoff + known delay |
 | evaluation exposures | [cutoff, cutoff + evaluation window) | newest knowledge |
 | evaluation outcomes, horizon h | [cutoff, cutoff + evaluation window + h) | newest knowledge |
+| history of an exposure at t | [t - history window, t) | before t |
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.spec import EventLog, Model
+from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.spec import Model
 
 
 @dataclass(frozen=True)
 class Windows:
     """What one table of labelled examples reads.
 
-    `within`: how long after its exposure an outcome counts. `cutoff`: of training data, None for evaluation data,
-    which takes the newest knowledge.
+    `cutoff`: the end of the partition. `within`: how long after its exposure an outcome counts. `trains`: whether rows
+    count as known at the cutoff; else by the newest knowledge. `history`: where that of the exposures lies, by log.
     """
 
+    cutoff: datetime
     exposures: Interval
     outcomes: Interval
     within: timedelta
-    cutoff: datetime | None
+    trains: bool
+    history: Mapping[str, Interval]
 
     @property
     def observed_until(self) -> datetime:
@@ -37,37 +42,35 @@ class Windows:
         return self.outcomes.end
 
     def known_before(self, log: EventLog) -> datetime | None:
-        """Rows of `log` known at or after this instant are not used; None: the newest knowledge."""
-        return None if self.cutoff is None else self.cutoff + log.known_delay
+        """Exposures and outcomes of `log` known at or after this instant are not used; None: the newest knowledge."""
+        return self.cutoff + log.known_delay if self.trains else None
 
 
-def rows_known_by(model: Model, windows: Windows) -> datetime | None:
-    """The instant before which rows may still become known that training uses; None for evaluation data."""
-    return None if windows.cutoff is None else max(windows.cutoff + log.known_delay for log in model.logs)
+def rows_known_by(model: Model, windows: Windows) -> datetime:
+    """The instant before which rows that training counts may still become known."""
+    return windows.cutoff + max(log.known_delay for log in (model.exposures, model.outcomes))
 
 
 def training_windows(model: Model, index: int) -> Windows:
     """The windows of the training data of the partition at `index`."""
     cutoff = model.partitions.interval(index).end
     start = model.training_start(cutoff)
-    return Windows(
-        exposures=Interval(start, model.partitions.shift(cutoff, model.training.gap, -1)),
-        outcomes=Interval(start, cutoff),
-        within=model.training.attribution.elapsed,
-        cutoff=cutoff,
-    )
+    exposures = Interval(start, model.partitions.shift(cutoff, model.training.gap, -1))
+    within = model.training.attribution.elapsed
+    return Windows(cutoff, exposures, Interval(start, cutoff), within, trains=True, history=_history(model, exposures))
 
 
 def evaluation_windows(model: Model, index: int, horizon: Duration) -> Windows:
     """The windows of the evaluation data of the partition at `index` for one horizon."""
     cutoff = model.partitions.interval(index).end
-    end = model.partitions.shift(cutoff, model.evaluation.window, +1)
-    return Windows(
-        exposures=Interval(cutoff, end),
-        outcomes=Interval(cutoff, end + horizon.elapsed),
-        within=horizon.elapsed,
-        cutoff=None,
-    )
+    exposures = Interval(cutoff, model.partitions.shift(cutoff, model.evaluation.window, +1))
+    outcomes = Interval(cutoff, exposures.end + horizon.elapsed)
+    return Windows(cutoff, exposures, outcomes, horizon.elapsed, trains=False, history=_history(model, exposures))
+
+
+def matures_at(model: Model, index: int, horizon: Duration) -> datetime:
+    """The end of the outcomes of an evaluation: with the events of before it, the metric can be computed."""
+    return model.partitions.shift(model.partitions.interval(index).end, model.evaluation.window, +1) + horizon.elapsed
 
 
 def windows_of(model: Model, index: int, horizon: Duration | None) -> Windows:
@@ -77,8 +80,46 @@ def windows_of(model: Model, index: int, horizon: Duration | None) -> Windows:
 
 def needed(model: Model, windows: Windows) -> dict[str, range]:
     """The event partitions, by log key and as indices of the log's calendar, that the windows read."""
-    exposures = model.exposures.partitions.indices(windows.exposures)
-    outcomes = model.outcomes.partitions.indices(windows.outcomes)
-    if model.exposures.key == model.outcomes.key:
-        return {model.exposures.key: range(min(exposures.start, outcomes.start), max(exposures.stop, outcomes.stop))}
-    return {model.exposures.key: exposures, model.outcomes.key: outcomes}
+    found = {model.exposures.key: model.exposures.partitions.indices(windows.exposures)}
+    _extend(found, model.outcomes, windows.outcomes)
+    for history in model.history:
+        _extend(found, history.log, windows.history[history.log.key])
+    return found
+
+
+def last_index(model: Model, horizon: Duration | None) -> int | None:
+    """The last partition whose windows end where the logs do, or before; None where no log ends.
+
+    Later ones would wait for ever: nobody expects them.
+    """
+    finishes = [log.partitions.finish for log in model.logs if log.partitions.finish]
+    calendar = model.partitions
+    if not finishes and calendar.length is None:
+        return None
+    index = (calendar.index(min(finishes)) if finishes else calendar.length) or 0
+    if calendar.length is not None:
+        index = min(index, calendar.length - 1)
+    while index >= 0 and not _inside(model, windows_of(model, index, horizon)):
+        index -= 1
+    return index
+
+
+def _inside(model: Model, windows: Windows) -> bool:
+    calendars = {log.key: log.partitions for log in model.logs}
+    return all(
+        (length := calendars[key].length) is None or indices.stop <= length
+        for key, indices in needed(model, windows).items()
+    )
+
+
+def _history(model: Model, exposures: Interval) -> dict[str, Interval]:
+    longest: dict[str, timedelta] = {}
+    for history in model.history:
+        longest[history.log.key] = max(history.window.elapsed, longest.get(history.log.key, timedelta(0)))
+    return {key: Interval(exposures.start - window, exposures.end) for key, window in longest.items()}
+
+
+def _extend(found: dict[str, range], log: EventLog, interval: Interval) -> None:
+    """Add the partitions of an interval to those of the same log; the two meet or overlap."""
+    indices, known = log.partitions.indices(interval), found.get(log.key)
+    found[log.key] = indices if known is None else range(min(known.start, indices.start), max(known.stop, indices.stop))

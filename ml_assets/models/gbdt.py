@@ -20,17 +20,22 @@ from ml_assets.models.parameters import DEFAULTS, contract, resolve, suggestion
 # LightGBM writes feature names into a line of its text format, and itself refuses or rewrites these.
 _UNWRITABLE = set('",:[]{} ')
 _LARGEST = 2**31 - 1  # LightGBM's integers are 32-bit
+_EXAMPLES = ("mature", "all")
 
 
 @dataclass(frozen=True)
 class GbdtConfig:
-    """What to train; ValueError names a key whose value is wrong. Parameters are kept under LightGBM's main names."""
+    """What to train; ValueError names a key whose value is wrong. Parameters are kept under LightGBM's main names.
+
+    `examples` says which are trained on: mature, or all with the weights of `models.delayed_feedback`, which reads it.
+    """
 
     features: list[str]
     categorical: list[str] = field(default_factory=list)
     parameters: dict[str, Any] = field(default_factory=dict)
     rounds: int = 100
     seed: int = 0
+    examples: str = "mature"
 
     def __post_init__(self) -> None:
         _require_names("features", self.features)
@@ -46,6 +51,9 @@ class GbdtConfig:
         _require_mapping("config key 'parameters'", self.parameters)
         _require_integer("rounds", self.rounds, at_least=1)
         _require_integer("seed", self.seed, at_least=0)
+        if self.examples not in _EXAMPLES:
+            expected = " or ".join(map(repr, _EXAMPLES))
+            raise ValueError(f"config key 'examples' is {self.examples!r}: expected {expected}")
         object.__setattr__(self, "features", list(self.features))
         # In the order of the features, so that configs that mean the same make the same bytes.
         object.__setattr__(self, "categorical", [name for name in self.features if name in self.categorical])
@@ -104,16 +112,25 @@ class GbdtModel:
         return lgb.Booster(model_str=self.text)
 
 
-def train(examples: pd.DataFrame, config: GbdtConfig, label: str = "label") -> GbdtModel:
-    """Train on the rows of `examples`, whose order does not matter; ValueError where nothing can be learned."""
+def train(
+    examples: pd.DataFrame, config: GbdtConfig, label: str = "label", weight: np.ndarray | None = None
+) -> GbdtModel:
+    """Train on the rows of `examples`, whose order does not matter; ValueError where nothing can be learned.
+
+    `weight`, shape (n,): how much each row counts, None for all alike. A row of weight 0 is as if it were not there.
+    """
     if label in config.features:
         raise ValueError(f"{label!r} is both the label and a feature: the model would read the answer")
+    if weight is not None:
+        _require_weights(weight, len(examples))
+        examples, weight = examples[weight > 0], weight[weight > 0]
     labels = _labels(examples, label)
     encoder = Encoder.fit(examples, config.features, config.categorical)
     matrix = encoder.transform(examples).to_numpy()
     # A canonical order: sums of floats and sampled rows depend on the order LightGBM sees.
-    order = np.lexsort((labels, *matrix.T))
-    booster = _boosted(matrix[order], labels[order], encoder, config)
+    order = np.lexsort((labels, *matrix.T) if weight is None else (weight, labels, *matrix.T))
+    weight = None if weight is None else weight[order]
+    booster = _boosted(matrix[order], labels[order], weight, encoder, config)
     return GbdtModel(booster.model_to_string(), encoder, config, label, len(labels), int(labels.sum()))
 
 
@@ -149,10 +166,20 @@ def _labels(examples: pd.DataFrame, label: str) -> np.ndarray:
     return labels
 
 
-def _boosted(matrix: np.ndarray, labels: np.ndarray, encoder: Encoder, config: GbdtConfig) -> lgb.Booster:
+def _require_weights(weight: np.ndarray, rows: int) -> None:
+    if weight.shape != (rows,):
+        raise ValueError(f"weight has the shape {weight.shape}: expected ({rows},), one for each row")
+    wrong = weight[~(np.isfinite(weight) & (weight >= 0))]
+    if wrong.size:
+        raise ValueError(f"weight holds {wrong[:5].tolist()}: expected finite numbers that are not negative")
+
+
+def _boosted(
+    matrix: np.ndarray, labels: np.ndarray, weight: np.ndarray | None, encoder: Encoder, config: GbdtConfig
+) -> lgb.Booster:
     parameters = {**DEFAULTS, **config.parameters, **contract(config.seed)}
     categorical = [position for position, feature in enumerate(encoder.features) if feature.categories is not None]
-    data = lgb.Dataset(matrix, labels, feature_name=config.features, categorical_feature=categorical)
+    data = lgb.Dataset(matrix, labels, weight=weight, feature_name=config.features, categorical_feature=categorical)
     try:
         return lgb.train(parameters, data, num_boost_round=config.rounds)
     except lgb.basic.LightGBMError as error:

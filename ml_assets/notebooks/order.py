@@ -11,26 +11,54 @@ from pydantic import BaseModel
 
 #: Tag of the run that a notebook sees: the path of the file that holds its order.
 ORDER_TAG = "ml_assets/order"
+#: Name of the file in an artifact that holds a saved table.
+TABLE = "data.parquet"
 #: Name of the file, beside the order, in which a notebook leaves its result.
 RESULT_FILE = "result.json"
+
+
+class PartitionOrder(BaseModel):
+    """The files of an event partition, which holds the instants in [start, end)."""
+
+    key: str
+    start: datetime
+    end: datetime
+    files: list[Path]
 
 
 class LogOrder(BaseModel):
     """The rows of an event log to read: event time in [start, end), known before `known_before` where given."""
 
     key: str
-    files: list[Path]
+    partitions: list[PartitionOrder]
     schema_file: Path | None
     time: str
     row_key: list[str]
     known: str | None
+    deleted: str | None
     start: datetime
     end: datetime
     known_before: datetime | None
 
 
+class FeatureOrder(BaseModel):
+    """A function of the rows of before an exposure."""
+
+    function: str
+    column: str | None
+
+
+class HistoryOrder(BaseModel):
+    """Features of an exposure from the rows of a log with the same `by`, of `within` before it."""
+
+    log: LogOrder
+    by: list[str]
+    within: timedelta
+    features: dict[str, FeatureOrder]
+
+
 class ExamplesOrder(BaseModel):
-    """The labelled examples to make of two event logs."""
+    """The labelled examples to make of two event logs, and their history."""
 
     exposures: LogOrder
     outcomes: LogOrder
@@ -38,17 +66,20 @@ class ExamplesOrder(BaseModel):
     by_id: bool
     within: timedelta
     observed_until: datetime
+    history: list[HistoryOrder]
 
 
 class StepOrder(BaseModel):
     """One partition of one step: where its artifact goes, and what it may read.
 
-    `inputs`: folder of each upstream artifact by step name. `examples`: for training and evaluation data only.
+    `cutoff`: the end of the partition. `inputs`: folder of each upstream artifact by step name. `examples`: of training
+    and evaluation data.
     """
 
     asset: str
     step: str
     partition: str
+    cutoff: datetime
     run_id: str
     attribution: timedelta
     horizon: timedelta | None
@@ -58,8 +89,20 @@ class StepOrder(BaseModel):
     examples: ExamplesOrder | None
 
 
+class ReadRecord(BaseModel):
+    """What was read of a log; see `data.examples.Read`."""
+
+    log: str
+    role: str
+    partitions: list[str]
+    rows: int
+    latest_event: datetime | None
+    latest_known: datetime | None
+
+
 class StepResult(BaseModel):
-    """What a notebook left behind: the version of the content that it saved, and the numbers that it reported."""
+    """What a notebook left behind: the version of what it saved, the numbers it reported, and what it read of logs."""
 
     data_version: str | None = None
     numbers: dict[str, int | float | str] = {}
+    reads: list[ReadRecord] = []

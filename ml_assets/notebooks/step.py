@@ -5,18 +5,20 @@ A notebook reads event logs and artifacts through its step alone, never by a pat
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cached_property
 from logging import Logger
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ml_assets.data.content import hash_files, hash_frame
 from ml_assets.data.store import load_artifact
-from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, StepOrder, StepResult
+from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, TABLE, ExamplesOrder, StepOrder, StepResult
 
-TABLE = "data.parquet"
+if TYPE_CHECKING:
+    from ml_assets.notebooks.reading import OrderReader
 
 
 class StepError(Exception):
@@ -26,8 +28,9 @@ class StepError(Exception):
 class Step:
     """One partition of one step, as its notebook sees it.
 
-    Attributes: `asset`, `partition` (keys), `config` (of the model's specification), `attribution` and `horizon`
-    (timedelta; the horizon of evaluation data and metrics, else None), `log` (a logger that Dagster shows).
+    Attributes: `asset`, `partition` (keys), `cutoff` (the partition's end), `config` (of the model's specification),
+    `attribution` and `horizon` (timedelta; the horizon of evaluation data and metrics, else None), `log` (a logger that
+    Dagster shows).
     """
 
     def __init__(self, order: StepOrder, result_file: Path, log: Logger) -> None:
@@ -62,6 +65,11 @@ class Step:
         return self._order.partition
 
     @property
+    def cutoff(self) -> datetime:
+        """The end of the partition, in UTC: the model knows no event at or after it."""
+        return self._order.cutoff
+
+    @property
     def config(self) -> Mapping[str, Any]:
         """The `config` of the model's specification."""
         return self._order.config
@@ -79,15 +87,27 @@ class Step:
     def examples(self) -> pd.DataFrame:
         """The labelled examples of this step's windows, ordered by event time.
 
-        Returns: the exposure log's columns, `label` (0 or 1), `label_age` (seconds) and `mature`.
+        Returns: the exposure log's columns, `label` (0 or 1), `label_age` (seconds), `mature`, `outcome_time` and
+        `outcome_known`. Keep the exposure's key and times, and those of the outcome: the check `no_leak` verifies them.
         Raises: StepError in a step that has no windows.
         """
-        if self._order.examples is None:
-            raise StepError(f"{self.asset} reads no event log; it has the inputs {sorted(self._order.inputs)}")
-        # Ibis and DuckDB load slowly; steps that read no event log do without.
-        from ml_assets.notebooks.reading import read
+        examples = self._reader.examples()
+        self._finish(reads=self._reader.reads)
+        return examples
 
-        return read(self._order.examples)
+    def history(self, examples: pd.DataFrame) -> pd.DataFrame:
+        """The examples with the history features that the specification declares, and `feature_time`.
+
+        Each feature is made of rows that happened before the exposure and were known before it, no others. Without
+        declared history the examples come back as they are.
+        Args: `examples`: with the exposure's event time and the columns that the history is `by`.
+        Raises: StepError in a step that has no windows; ValueError for a column that is missing, or there already.
+        """
+        if not self._examples_order.history:
+            return examples
+        examples = self._reader.history(examples)
+        self._finish(reads=self._reader.reads)
+        return examples
 
     def read(self, step: str) -> pd.DataFrame:
         """The table that an upstream step saved, such as `step.read("training_data")`."""
@@ -133,6 +153,19 @@ class Step:
                 raise ValueError(f"{name} is {value}: leave out what is not known, and report the reason in words")
             values[name] = value
         self._finish(numbers={**self._result.numbers, **values})
+
+    @property
+    def _examples_order(self) -> ExamplesOrder:
+        if self._order.examples is None:
+            raise StepError(f"{self.asset} reads no event log; it has the inputs {sorted(self._order.inputs)}")
+        return self._order.examples
+
+    @cached_property
+    def _reader(self) -> "OrderReader":
+        # Ibis and DuckDB load slowly; steps that read no event log do without.
+        from ml_assets.notebooks.reading import OrderReader
+
+        return OrderReader(self._examples_order)
 
     def _refuse_second_save(self) -> None:
         if self._result.data_version is not None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import dagster as dg
 
-from ml_assets.domain.spec import EventLog, Model
-from ml_assets.domain.windows import windows_of
+from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.spec import Model
+from ml_assets.domain.windows import last_index, windows_of
+from ml_assets.orchestration.checks import CHECKED, no_leak_spec
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.partitions import partitions_definition, window_mappings
 from ml_assets.orchestration.runner import StepAsset, materialize
@@ -62,13 +64,15 @@ def code_versions(models: Iterable[Model], project_root: Path) -> dict[str, str]
 
 def _asset_definition(asset: StepAsset) -> dg.AssetsDefinition:
     model, evaluates = asset.model, asset.horizon is not None
+    last = last_index(model, asset.horizon)
+    partitions = partitions_definition(model.partitions, first_index=model.first_index, last_index=last)
 
     @dg.asset(
         key=asset_key(asset.name),
         description=_description(asset),
         group_name=model.service,
         kinds={"jupyter"},
-        partitions_def=partitions_definition(model.partitions, first_index=model.first_index),
+        partitions_def=partitions,
         deps=_deps(asset),
         code_version=asset.code_version,
         backfill_policy=dg.BackfillPolicy.multi_run(PARTITIONS_PER_RUN),
@@ -77,6 +81,7 @@ def _asset_definition(asset: StepAsset) -> dg.AssetsDefinition:
         metadata={"notebook": getattr(model.notebooks, asset.step)},
         required_resource_keys={"events", "artifacts", "executed_notebooks"},
         output_required=False,
+        check_specs=[no_leak_spec(asset.name, partitions)] if asset.step in CHECKED else None,
     )
     def run(context: dg.AssetExecutionContext) -> Iterator[Any]:
         yield from materialize(context, asset)

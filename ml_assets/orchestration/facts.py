@@ -19,7 +19,9 @@ from dagster._core.storage.tags import (
 )
 
 from ml_assets.domain.due import Attempt, Facts, Made
-from ml_assets.domain.spec import EventLog, Model
+from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.restatement import EventVersion
+from ml_assets.domain.spec import Model
 
 BEGUN = "begun"
 FAILED = "failed"
@@ -55,9 +57,17 @@ def attempt(  # noqa: PLR0917
     )
 
 
-def read_arrived(instance: dg.DagsterInstance, logs: Iterable[EventLog]) -> dict[str, dict[str, str]]:
-    """The fingerprints of the event partitions reported so far, by log."""
-    return {log.key: _data_versions(instance, asset_key(log.key), _MADE) for log in logs}
+def read_arrived(instance: dg.DagsterInstance, logs: Iterable[EventLog]) -> dict[str, dict[str, EventVersion]]:
+    """The versions of the event partitions reported so far, by log."""
+    return {
+        log.key: {
+            partition: EventVersion.parse(version)
+            for partition, version in _data_versions(instance, asset_key(log.key), _MADE).items()
+            # A log that begins later now leaves those of before behind.
+            if log.partitions.holds(partition)
+        }
+        for log in logs
+    }
 
 
 def read_facts(
@@ -65,7 +75,7 @@ def read_facts(
     models: Iterable[Model],
     *,
     code: Mapping[str, str],
-    arrived: Mapping[str, Mapping[str, str]] | None = None,
+    arrived: Mapping[str, Mapping[str, EventVersion]] | None = None,
 ) -> Facts:
     """Everything recorded about some models.
 
@@ -81,7 +91,14 @@ def read_facts(
     tried: dict[str, dict[str, _Tried]] = {}
     for asset in (asset for model in models for asset in model.assets):
         made[asset], tried[asset] = _history(instance, asset_key(asset))
-    return Facts(known, made, _failed(instance, tried), running, code)
+    return Facts(
+        arrived={log: {name: version.accepted for name, version in of.items()} for log, of in known.items()},
+        late={log: frozenset(name for name, version in of.items() if version.late) for log, of in known.items()},
+        made=made,
+        failed=_failed(instance, tried),
+        running=running,
+        code=code,
+    )
 
 
 def partitions_of_run(run: dg.DagsterRun, model: Model) -> list[str]:

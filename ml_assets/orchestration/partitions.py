@@ -12,11 +12,12 @@ _CRON = {"hour": "0 * * * *", "day": "0 0 * * *"}
 
 
 def partitions_definition(
-    calendar: Calendar, *, first_index: int = 0, partitions_ahead: int = 0
+    calendar: Calendar, *, first_index: int = 0, last_index: int | None = None, partitions_ahead: int = 0
 ) -> dg.TimeWindowPartitionsDefinition:
-    """Dagster's partitions of a calendar, from the one at `first_index` on, listed that far beyond the present."""
+    """Dagster's partitions of a calendar, from `first_index` to `last_index`, listed that far beyond the present."""
     start = calendar.interval(first_index).start.astimezone(calendar.zone)
-    end = calendar.finish.astimezone(calendar.zone).replace(tzinfo=None) if calendar.finish else None
+    finish = calendar.finish if last_index is None else calendar.interval(max(first_index, last_index)).end
+    end = finish.astimezone(calendar.zone).replace(tzinfo=None) if finish else None
     cron = _CRON.get(calendar.every) or f"0 0 * * {start.isoweekday() % 7}"
     return dg.TimeWindowPartitionsDefinition(
         start=start.replace(tzinfo=None),
@@ -37,6 +38,8 @@ def window_mappings(model: Model, windows: Windows, index: int) -> dict[str, dg.
     calendar = model.partitions
     intervals = {model.exposures.key: [windows.exposures]}
     intervals.setdefault(model.outcomes.key, []).append(windows.outcomes)
+    for key, interval in windows.history.items():
+        intervals.setdefault(key, []).append(interval)
     return {
         key: _mapping([offset for interval in parts for offset in calendar.indices(interval)], index)
         for key, parts in intervals.items()

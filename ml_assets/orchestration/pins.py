@@ -13,14 +13,23 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from ml_assets.data.event_files import data_files, partition_folder, partition_folders
 from ml_assets.data.store import Artifact, ArtifactStore
-from ml_assets.domain.due import Made, metrics_inputs, model_inputs, training_inputs
+from ml_assets.domain.calendar import Interval
+from ml_assets.domain.due import Made, metrics_inputs, model_inputs
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.maturity import ImmatureWindowError, Maturity, describe_missing, maturity
-from ml_assets.domain.spec import EventLog, Model
+from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.maturity import Arrivals, ImmatureWindowError, describe_missing
+from ml_assets.domain.restatement import version_of
+from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import Windows, needed, rows_known_by, windows_of
-from ml_assets.notebooks.order import ExamplesOrder, LogOrder
-from ml_assets.orchestration.arrival import arrived_by_marker
-from ml_assets.orchestration.facts import asset_key
+from ml_assets.notebooks.order import (
+    ExamplesOrder,
+    FeatureOrder,
+    HistoryOrder,
+    LogOrder,
+    PartitionOrder,
+)
+from ml_assets.orchestration.arrival import arrival_of
+from ml_assets.orchestration.facts import asset_key, read_arrived
 
 _UPSTREAM = {
     "training_data": (),
@@ -50,10 +59,14 @@ class UpstreamPin:
 
 @dataclass(frozen=True)
 class EventPins:
-    """The event partitions of a step's windows, as they were at the start."""
+    """The event partitions of a step's windows, as they were at the start: their fingerprints by log.
+
+    `inputs`: the digest of their versions that count.
+    """
 
     windows: Windows
-    maturity: Maturity
+    fingerprints: Mapping[str, Mapping[str, str]]
+    inputs: str
 
 
 @dataclass(frozen=True)
@@ -82,8 +95,8 @@ def pin(
     may still become known; MissingInputError when an upstream partition was not materialized.
     """
     if step in ("training_data", "evaluation_data"):
-        events = _pin_events(model, horizon, partition, as_of, events_root)
-        return Pins(training_inputs(events.maturity.inputs), {}, events)
+        events = _pin_events(instance, model, horizon, partition, as_of, events_root)
+        return Pins(events.inputs, {}, events)
     upstream = {}
     for name in _UPSTREAM[step]:
         asset = model.asset(name, horizon if name == "evaluation_data" else None)
@@ -93,13 +106,26 @@ def pin(
     return Pins(metrics_inputs(upstream["evaluation_data"].made, upstream["model"].made), upstream, None)
 
 
+def current(instance: dg.DagsterInstance, store: ArtifactStore, asset: str, partition: str) -> UpstreamPin | None:
+    """The current version of a partition, or None when it does not exist."""
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=asset_key(asset), asset_partitions=[partition]), limit=1
+    ).records
+    if not records:
+        return None
+    event = records[0].asset_materialization
+    version = (event.tags or {}).get(DATA_VERSION_TAG, "") if event else ""
+    made = Made(records[0].storage_id, version, None, None)
+    return UpstreamPin(asset, made, records[0].run_id, store.load(asset, partition, records[0].run_id))
+
+
 def check_unchanged(model: Model, events: EventPins, events_root: Path) -> None:
     """Refuse what was read while it changed.
 
     Raises: ChangedWhileReadError that names the event partitions; running again reads them anew.
     """
-    now = _arrived(model, events.windows, events_root)
-    for log, before in events.maturity.fingerprints.items():
+    now = _arrived(model, needed(model, events.windows), events_root)
+    for log, before in events.fingerprints.items():
         changed = sorted(partition for partition in before if now[log].get(partition) != before[partition])
         if changed:
             raise ChangedWhileReadError(
@@ -111,68 +137,110 @@ def examples_order(model: Model, events: EventPins, events_root: Path) -> Exampl
     """The files and bounds that a notebook reads its examples from."""
     windows = events.windows
 
-    def log_order(log: EventLog, start: datetime, end: datetime) -> LogOrder:
-        partitions = events.maturity.fingerprints[log.key]
-        files = [path for partition in partitions for path in data_files(partition_folder(events_root, log, partition))]
+    def log_order(log: EventLog, interval: Interval, known_before: datetime | None) -> LogOrder:
+        partitions = [
+            _partition_order(log, partition, events_root)
+            for partition in events.fingerprints[log.key]
+            if log.partitions.index_of(partition) in log.partitions.indices(interval)
+        ]
+        files = [path for partition in partitions for path in partition.files]
         return LogOrder(
             key=log.key,
-            files=files,
+            partitions=partitions,
             schema_file=files[0] if files else _any_file(events_root, log),
             time=log.columns.time,
             row_key=list(log.columns.key),
             known=log.columns.known,
-            start=start,
-            end=end,
-            known_before=windows.known_before(log),
+            deleted=log.columns.deleted,
+            start=interval.start,
+            end=interval.end,
+            known_before=known_before,
         )
 
     return ExamplesOrder(
-        exposures=log_order(model.exposures, windows.exposures.start, windows.exposures.end),
-        outcomes=log_order(model.outcomes, windows.outcomes.start, windows.outcomes.end),
+        exposures=log_order(model.exposures, windows.exposures, windows.known_before(model.exposures)),
+        outcomes=log_order(model.outcomes, windows.outcomes, windows.known_before(model.outcomes)),
         keys=list(model.join.columns),
         by_id=model.join.by_id,
         within=windows.within,
         observed_until=windows.observed_until,
+        history=[
+            HistoryOrder(
+                # What was known of each row is a matter of each exposure's own time.
+                log=log_order(history.log, windows.history[history.log.key], None),
+                by=list(history.by),
+                within=history.window.elapsed,
+                features={
+                    name: FeatureOrder(function=feature.function, column=feature.column)
+                    for name, feature in history.features.items()
+                },
+            )
+            for history in model.history
+        ],
     )
 
 
-def _pin_events(model: Model, horizon: Duration | None, partition: str, as_of: datetime, root: Path) -> EventPins:
+def _partition_order(log: EventLog, partition: str, events_root: Path) -> PartitionOrder:
+    interval = log.partitions.interval(log.partitions.index_of(partition))
+    files = data_files(partition_folder(events_root, log, partition))
+    return PartitionOrder(key=partition, start=interval.start, end=interval.end, files=files)
+
+
+def _pin_events(  # noqa: PLR0917
+    instance: dg.DagsterInstance,
+    model: Model,
+    horizon: Duration | None,
+    partition: str,
+    as_of: datetime,
+    root: Path,
+) -> EventPins:
     windows = windows_of(model, model.partitions.index_of(partition), horizon)
-    state = maturity(model, windows, _arrived(model, windows, root))
-    if not state.mature:
+    parts = needed(model, windows)
+    present = _arrived(model, parts, root)
+    recorded = read_arrived(instance, model.logs)
+    versions = {
+        log.key: {
+            name: version_of(log, name, recorded[log.key].get(name), found, as_of=as_of).accepted
+            for name, found in present[log.key].items()
+        }
+        for log in model.logs
+    }
+    arrivals = Arrivals(model.logs, versions)
+    if not arrivals.mature(parts):
         edge = "outcomes within the horizon" if horizon else "rows of the training window"
         raise ImmatureWindowError(
             f"{model.asset('evaluation_data' if horizon else 'training_data', horizon)} {partition} is immature: "
-            f"{describe_missing(model, state.missing)} has not arrived. "
+            f"{describe_missing(model, arrivals.missing(parts))} has not arrived. "
             f"Without it, {edge} that are still to come would count as negatives or be missing."
         )
-    known_by = rows_known_by(model, windows)
-    if known_by is not None and as_of < known_by:
+    if windows.trains and as_of < (known_by := rows_known_by(model, windows)):
         raise ImmatureWindowError(
             f"{model.asset('training_data')} {partition} is immature: rows of its window may become known until "
             f"{known_by.isoformat()} (known_delay), and it is {as_of.isoformat()}"
         )
-    return EventPins(windows, state)
+    return EventPins(windows, present, arrivals.inputs(parts))
 
 
-def _arrived(model: Model, windows: Windows, root: Path) -> dict[str, dict[str, str]]:
+def _arrived(model: Model, parts: Mapping[str, range], root: Path) -> dict[str, dict[str, str]]:
     logs = {log.key: log for log in model.logs}
     return {
-        key: arrived_by_marker(root, logs[key], [logs[key].partitions.key(index) for index in indices])
-        for key, indices in needed(model, windows).items()
+        key: dict(arrival_of(log).arrived(root, log, _keys(log, indices)))
+        for key, indices in parts.items()
+        if (log := logs[key])
     }
 
 
+def _keys(log: EventLog, indices: range) -> list[str]:
+    """The partitions at some indices; there is none before the log's start or after its end."""
+    keys = (log.partitions.key(index) for index in indices if index >= 0)
+    return [key for key in keys if log.partitions.holds(key)]
+
+
 def _pin_upstream(instance: dg.DagsterInstance, store: ArtifactStore, asset: str, partition: str) -> UpstreamPin:
-    records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=asset_key(asset), asset_partitions=[partition]), limit=1
-    ).records
-    if not records:
+    found = current(instance, store, asset, partition)
+    if found is None:
         raise MissingInputError(f"{asset} {partition} does not exist; materialize it first")
-    event = records[0].asset_materialization
-    version = (event.tags or {}).get(DATA_VERSION_TAG, "") if event else ""
-    made = Made(records[0].storage_id, version, None, None)
-    return UpstreamPin(asset, made, records[0].run_id, store.load(asset, partition, records[0].run_id))
+    return found
 
 
 def _any_file(root: Path, log: EventLog) -> Path | None:

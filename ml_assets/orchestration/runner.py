@@ -24,6 +24,7 @@ from ml_assets.domain.windows import Windows
 from ml_assets.notebooks.code import git_commit, notebook_version
 from ml_assets.notebooks.order import StepOrder, StepResult
 from ml_assets.notebooks.run import run_notebook
+from ml_assets.orchestration.checks import no_leak_evaluation, verify_no_leak
 from ml_assets.orchestration.facts import FAILED, attempt, materialization
 from ml_assets.orchestration.pins import Pins, check_unchanged, examples_order, pin
 
@@ -128,6 +129,8 @@ class _Partition:
             result = run_notebook(context, notebook=asset.notebook, order=order, executed=self.executed)
             if pins.events:
                 check_unchanged(model, pins.events, events_root)
+            if pins.events:
+                yield from self._check(store, folder, result)
             artifact = store.publish(folder, self._manifest(pins, result, as_of))
         except Exception:
             yield attempt(*tried, verdict=FAILED)
@@ -135,12 +138,34 @@ class _Partition:
         metadata = self._metadata(pins, artifact, time.monotonic() - started)
         yield materialization(asset.name, self.name, artifact.data_version, metadata)
 
+    @property
+    def cutoff(self) -> datetime:
+        """The end of the partition, as Dagster has it."""
+        definition = self.context.assets_def.partitions_def
+        if not isinstance(definition, dg.TimeWindowPartitionsDefinition):
+            raise TypeError(f"{self.asset.name} is partitioned by {definition}, not by time")
+        return definition.time_window_for_partition_key(self.name).end.astimezone(UTC)
+
+    def _check(self, store: ArtifactStore, folder: Path, result: StepResult) -> Iterator[Any]:
+        """Verify what was stored. Raises: LeakError."""
+        from ml_assets.data.no_leak import LeakError
+
+        asset = self.asset
+        instance, reads = self.context.instance, result.reads
+        verdict = verify_no_leak(
+            instance, store, asset.model, asset.horizon, self.name, cutoff=self.cutoff, folder=folder, reads=reads
+        )
+        yield no_leak_evaluation(asset.name, self.name, verdict)
+        if not verdict.passed:
+            raise LeakError(f"{asset.name} {self.name} leaks: {verdict}")
+
     def _order(self, pins: Pins, folder: Path, events_root: Path) -> StepOrder:
         asset = self.asset
         return StepOrder(
             asset=asset.name,
             step=asset.step,
             partition=self.name,
+            cutoff=self.cutoff,
             run_id=self.context.run_id,
             attribution=asset.model.training.attribution.elapsed,
             horizon=asset.horizon.elapsed if asset.horizon else None,
@@ -163,7 +188,8 @@ class _Partition:
             "numbers": result.numbers,
             "windows": _windows(pins.events.windows, asset.model) if pins.events else {},
             "known_as_of": as_of.isoformat(),
-            "events": pins.events.maturity.fingerprints if pins.events else {},
+            "events": pins.events.fingerprints if pins.events else {},
+            "reads": [read.model_dump(mode="json") for read in result.reads],
             "inputs": {
                 upstream.asset: {
                     "partition": self.name,
@@ -189,6 +215,9 @@ class _Partition:
             "artifact": dg.MetadataValue.path(str(artifact.folder)),
             "lineage": dg.MetadataValue.json({key: manifest[key] for key in _LINEAGE}),
         }
+        if pins.events:
+            metadata["reads"] = dg.MetadataValue.json(manifest["reads"])
+            metadata["known_as_of"] = dg.MetadataValue.timestamp(datetime.fromisoformat(manifest["known_as_of"]))
         metadata.update({f"window_{name}": words for name, words in manifest["windows"].items()})
         for step, upstream in pins.upstream.items():
             metadata[f"{step}_partition"] = self.name

@@ -13,9 +13,11 @@ from dagster._core.storage.tags import (
 )
 
 from ml_assets.domain.due import Request, State, Status, due, statuses
+from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.maturity import describe_spans
-from ml_assets.domain.spec import EventLog, Model
-from ml_assets.orchestration.arrival import arrived_by_marker
+from ml_assets.domain.restatement import EventVersion, version_of
+from ml_assets.domain.spec import Model
+from ml_assets.orchestration.arrival import arrival_of
 from ml_assets.orchestration.assets import PARTITIONS_PER_RUN, code_versions
 from ml_assets.orchestration.facts import asset_key, materialization, read_arrived, read_facts
 from ml_assets.orchestration.resources import Storage
@@ -39,7 +41,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Tick:
-    """What a sensor found: arrivals to report (log, partition, fingerprint), runs to launch, and words for a person.
+    """What a sensor found: arrivals to report (log, partition, version), runs to launch, and words for a person.
 
     `found`: the status of every partition, by model and asset.
     """
@@ -87,17 +89,13 @@ def look(
 ) -> Tick:
     """Compare the source with what is recorded, and decide.
 
-    Raises: FileNotFoundError when a log has no folder: a source that is down is not a source without news.
+    Raises: FileNotFoundError or SourceError when a log cannot be asked: a source that is down is not one without news.
     """
     logs = list(logs)
     recorded = read_arrived(instance, logs)
-    source = {log.key: arrived_by_marker(events_root, log) for log in logs}
-    arrivals = _arrivals(recorded, source)
-    for log, partition, fingerprint in arrivals:
-        recorded[log][partition] = fingerprint
-    # What the source has lost since is not there to be read.
-    arrived = {log: {name: recorded[log][name] for name in source[log] if name in recorded[log]} for log in source}
-    facts = read_facts(instance, models, code=code, arrived=arrived)
+    present = {log.key: _present(log, recorded[log.key], events_root, as_of) for log in logs}
+    arrivals = _arrivals(recorded, present)
+    facts = read_facts(instance, models, code=code, arrived=present)
     found = {model.name: statuses(model, facts, as_of=as_of) for model in models}
     wanted = [
         request
@@ -106,6 +104,7 @@ def look(
     ]
     launches, refused = _not_tried_too_often(instance, sorted(wanted, key=lambda request: request.partitions[0]))
     lines = [f"{len(arrivals)} event partitions arrived or changed"] if arrivals else []
+    lines += [describe_late(log, facts.late[log.key]) for log in logs if facts.late[log.key]]
     lines += [describe(model, found[model.name]) for model in models] + refused
     message = "\n".join(lines) or "no model is declared for this service"
     return Tick(arrivals, launches[:RUNS_PER_TICK], found, message)
@@ -137,6 +136,12 @@ def describe(model: Model, found: Mapping[str, Mapping[str, Status]]) -> str:
     return "\n".join(lines)
 
 
+def describe_late(log: EventLog, late: Iterable[str]) -> str:
+    """The event partitions that changed too late, in words."""
+    spans = describe_spans(log.partitions, [log.partitions.index_of(name) for name in late])
+    return f"{log.key}: {spans} changed after the restatement window of {log.restatement}; nothing is made again of it"
+
+
 def _describe_state(model: Model, state: State, names: Sequence[str], partitions: Mapping[str, Status]) -> str:
     """Such as `2026-01-06..2026-01-13 waiting (2026-01-06 for ads/conversions 2026-01-14)`: the first one's cause."""
     calendar = model.partitions
@@ -146,15 +151,23 @@ def _describe_state(model: Model, state: State, names: Sequence[str], partitions
     return f"{words} ({first}{why})" if why and state is not State.DONE else words
 
 
+def _present(
+    log: EventLog, recorded: Mapping[str, EventVersion], events_root: Path, as_of: datetime
+) -> dict[str, EventVersion]:
+    """The versions of what the source has. What it has lost since is not there to be read."""
+    source = arrival_of(log).arrived(events_root, log)
+    return {name: version_of(log, name, recorded.get(name), found, as_of=as_of) for name, found in source.items()}
+
+
 def _arrivals(
-    recorded: Mapping[str, Mapping[str, str]], source: Mapping[str, Mapping[str, str]]
+    recorded: Mapping[str, Mapping[str, EventVersion]], present: Mapping[str, Mapping[str, EventVersion]]
 ) -> list[tuple[str, str, str]]:
-    """The event partitions that are new or changed, as (log, partition, fingerprint), oldest first."""
+    """The event partitions that are new or changed, as (log, partition, version), oldest first."""
     news = [
-        (log, partition, fingerprint)
-        for log, partitions in source.items()
-        for partition, fingerprint in partitions.items()
-        if recorded[log].get(partition) != fingerprint
+        (log, partition, str(version))
+        for log, partitions in present.items()
+        for partition, version in partitions.items()
+        if recorded[log].get(partition) != version
     ]
     return sorted(news, key=lambda arrival: arrival[1])[:REPORTS_PER_TICK]
 

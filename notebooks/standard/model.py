@@ -8,8 +8,9 @@
 
 # %% [markdown]
 # # Model
-# Gradient-boosted trees on the mature examples alone. Dropping only the immature examples without an outcome would keep
-# the positives among them, and bias the model upwards.
+# Gradient-boosted trees on the mature examples alone, or on all with weights: the config key `examples` says which.
+# Dropping only the immature examples without an outcome would keep the positives among them, and bias the model
+# upwards.
 
 # %% tags=["parameters"]
 import dagstermill
@@ -17,21 +18,25 @@ import dagstermill
 context = dagstermill.get_context()
 
 # %%
+from ml_assets.models.delayed_feedback import training_examples
 from ml_assets.models.gbdt import GbdtConfig, train
 from ml_assets.notebooks.step import Step
 from ml_assets.notebooks.summary import describe_examples
 
 step = Step.of(context)
 examples = step.read("training_data")
-mature = examples[examples["mature"]]
-step.log.info(f"{len(mature)} of {len(examples)} examples are mature")
+config = GbdtConfig.from_mapping(step.config)
+rows, weight = training_examples(examples, config, step.cutoff)
+step.log.info(f"{examples['mature'].sum()} of {len(examples)} examples are mature; training on {len(rows)}")
 
 # %%
-model = train(mature, GbdtConfig.from_mapping(step.config))
+model = train(rows, config, weight=weight)
 
 # %%
 step.save_files(model.save)
-step.report(**describe_examples(mature), immature_rows=len(examples) - len(mature))
+step.report(**describe_examples(rows), immature_rows=len(examples) - examples["mature"].sum())
+if weight is not None:
+    step.report(weighted_positive_rate=(weight * rows["label"]).sum() / weight.sum())
 
 # %%
 model.importance().sort_values("gain").plot.barh(x="feature", y="gain", legend=False)

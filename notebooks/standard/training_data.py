@@ -20,7 +20,7 @@ from ml_assets.notebooks.step import Step
 from ml_assets.notebooks.summary import describe_examples
 
 step = Step.of(context)
-examples = step.examples()
+examples = step.history(step.examples())
 examples.head()
 
 # %%

@@ -11,6 +11,7 @@ from ibis import ir
 from ibis.backends.duckdb import Backend
 
 from ml_assets.data.labels import Selection, label_examples
+from ml_assets.domain.event_log import Columns
 
 Frames = Callable[..., pd.DataFrame]
 
@@ -75,13 +76,13 @@ def labelled(connection: Backend) -> Frames:
         expression = label_examples(
             *(ibis.memtable(log) if isinstance(log, pd.DataFrame) else log for log in (exposures, outcomes)),
             exposure_time="time",
-            outcome_time="time",
+            outcome_columns=Columns("time", ("row",), "known" if "known" in outcomes.columns else None),
             keys=keys,
             by_id=by_id,
             within=within,
             observed_until=observed_until,
         )
-        return connection.to_pandas(expression)
+        return connection.to_pyarrow(expression).to_pandas()
 
     return run
 
@@ -99,20 +100,23 @@ def labelled_by_hand() -> Frames:
         within: timedelta,
         observed_until: datetime,
     ) -> pd.DataFrame:
-        labels, ages, matures = [], [], []
+        labels, ages, matures, firsts = [], [], [], []
         for exposure in exposures.to_dict("records"):
-            start, label = exposure["time"], 0
+            start, hits = exposure["time"], []
             for outcome in outcomes.to_dict("records"):
                 begun = start <= outcome["time"] if by_id else start < outcome["time"]
                 if _same(exposure, outcome, keys) and begun and outcome["time"] < start + within:
-                    label = 1
-            labels.append(label)
+                    hits.append((outcome["time"], outcome.get("known", outcome["time"])))
+            labels.append(int(bool(hits)))
+            firsts.append(min(hits, default=(pd.NaT, pd.NaT)))
             ages.append((observed_until - start) / timedelta(seconds=1))
             matures.append(start + within <= observed_until)
         return exposures.assign(
             label=np.array(labels, dtype=np.int8),
             label_age=np.array(ages, dtype=np.float64),
             mature=np.array(matures, dtype=bool),
+            outcome_time=pd.DatetimeIndex([time for time, _ in firsts], dtype="datetime64[us, UTC]"),
+            outcome_known=pd.DatetimeIndex([known for _, known in firsts], dtype="datetime64[us, UTC]"),
         )
 
     return run

@@ -7,7 +7,7 @@ import pytest
 from ml_assets.data.event_files import data_files, fingerprint, partition_folder, partition_folders
 from ml_assets.domain.calendar import Calendar, Every
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.spec import Columns, EventLog
+from ml_assets.domain.event_log import Columns, EventLog
 
 MARKER = "_SUCCESS"
 

@@ -13,10 +13,10 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from ml_assets.data.content import hash_frame
-from ml_assets.data.examples import EventLogError, LogFiles, read_examples
+from ml_assets.data.examples import EventLogError, ExampleReader, LogFiles, PartitionFiles
 from ml_assets.data.labels import Selection
 from ml_assets.domain.calendar import Interval
-from ml_assets.domain.spec import Columns
+from ml_assets.domain.event_log import Columns
 
 Frames = Callable[..., pd.DataFrame]
 
@@ -38,12 +38,12 @@ def written(path: Path, **columns: Any) -> Path:
 
 def log_files(log: str, /, *files: Path, schema_file: Path | None = None, **columns: Any) -> LogFiles:
     names = Columns(**({"time": "time", "key": ("id",)} | columns))
-    return LogFiles(log, files, schema_file, Selection(names, DAY, None))
+    return LogFiles(log, (PartitionFiles("2026-03-01", DAY, files),), schema_file, Selection(names, DAY, None))
 
 
 def examples_of(exposures: LogFiles, outcomes: LogFiles, **changes: Any) -> pd.DataFrame:
     options: dict[str, Any] = {"keys": ["id"], "by_id": True, "within": HOUR, "observed_until": DAY.end} | changes
-    return read_examples(exposures, outcomes, **options)
+    return ExampleReader().examples(exposures, outcomes, **options)
 
 
 @pytest.fixture
@@ -69,6 +69,8 @@ def test_examples_are_the_exposures_with_label_age_and_maturity(tmp_path: Path, 
             "label": np.array([1, 0], dtype=np.int8),
             "label_age": [12 * 3600.0, 1800.0],
             "mature": [True, False],
+            "outcome_time": pd.DatetimeIndex([NOON + HOUR / 2, None]).as_unit("us"),
+            "outcome_known": pd.DatetimeIndex([NOON + HOUR / 2, None]).as_unit("us"),
         }
     )
     assert_frame_equal(examples_of(shown, outcomes), expected)
@@ -174,6 +176,8 @@ def test_a_window_without_files_has_the_columns_and_no_row(column_file: Path, ou
         "label": "int8",
         "label_age": "float64",
         "mature": "bool",
+        "outcome_time": "datetime64[us, UTC]",
+        "outcome_known": "datetime64[us, UTC]",
     }
     assert found.empty
 

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from ml_assets.domain.spec import LABEL_COLUMNS
+
 Frames = Callable[..., pd.DataFrame]
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -150,6 +152,8 @@ def test_types_do_not_depend_on_the_rows(exposures: pd.DataFrame, outcomes: pd.D
         "label": "int8",
         "label_age": "float64",
         "mature": "bool",
+        "outcome_time": "datetime64[us, UTC]",
+        "outcome_known": "datetime64[us, UTC]",
     }
 
 
@@ -198,11 +202,28 @@ def test_the_columns_of_the_exposures_alone_come_through(labelled: Frames) -> No
     exposures = log(NOON, value=[5], shared=["exposure"])
     outcomes = log(NOON, value=[7], shared=["outcome"], label=[9])
     found = labelled(exposures, outcomes, **hour())
-    assert list(found.columns) == ["time", "id", "value", "shared", "label", "label_age", "mature"]
+    assert list(found.columns) == ["time", "id", "value", "shared", *LABEL_COLUMNS]
     assert found[["value", "shared", "label"]].to_numpy().tolist() == [[5, "exposure", 1]]
 
 
-@pytest.mark.parametrize("name", ["label", "label_age", "mature", "Label", "MATURE", "_outcome_times"])
+@pytest.mark.parametrize(
+    "name", ["label", "label_age", "mature", "outcome_time", "outcome_known", "Label", "MATURE", "_outcome_events"]
+)
 def test_an_exposure_log_with_a_column_of_ours_is_refused(name: str, labelled: Frames) -> None:
     with pytest.raises(ValueError, match=rf"columns \['{name}'\], which labelling adds"):
         labelled(log(NOON).rename(columns={"id": name}).assign(id=1), log(), **hour())
+
+
+def test_the_first_outcome_that_counts_is_named_with_when_it_was_known(labelled: Frames) -> None:
+    times = [NOON - MICROSECOND, NOON + HOUR / 2, NOON + HOUR / 4, NOON + HOUR]
+    outcomes = log(*times)
+    outcomes["known"] = outcomes["time"] + HOUR
+    found = labelled(log(NOON, NOON, id=[1, 2]), outcomes, **hour()).set_index("id")
+    assert found.loc[1, "outcome_time"] == NOON + HOUR / 4
+    assert found.loc[1, "outcome_known"] == NOON + HOUR / 4 + HOUR
+    assert found.loc[2, ["outcome_time", "outcome_known"]].isna().all()
+
+
+def test_without_a_known_time_an_outcome_is_known_when_it_happens(labelled: Frames) -> None:
+    found = labelled(log(NOON), log(NOON + HOUR / 2), **hour())
+    assert found["outcome_known"].tolist() == found["outcome_time"].tolist() == [NOON + HOUR / 2]

@@ -14,7 +14,7 @@ from ibis.backends.duckdb import Backend
 
 from ml_assets.data.labels import Selection, select_events
 from ml_assets.domain.calendar import Interval
-from ml_assets.domain.spec import Columns
+from ml_assets.domain.event_log import Columns
 
 Frames = Callable[..., pd.DataFrame]
 
@@ -80,6 +80,26 @@ def test_a_correction_can_move_an_event_out_of_the_window_and_into_it(selected: 
     log = versions((1, NOON, NOON), (1, before, NOON + HOUR), (2, before, NOON), (2, NOON, NOON + HOUR))
     assert selected(log, Selection(BY_ID, AFTERNOON, NOON + HOUR)) == [0]
     assert selected(log, Selection(BY_ID, AFTERNOON, None)) == [3]
+
+
+RETRACTABLE = Columns("time", ("id",), "known", "gone")
+
+
+def test_a_retraction_takes_its_key_back_from_when_it_is_known(selected: Selected) -> None:
+    log = versions((1, NOON, NOON), (1, NOON, NOON + HOUR), (2, NOON, NOON), gone=[None, True, False])
+    assert selected(log, Selection(RETRACTABLE, AFTERNOON, NOON + HOUR)) == [0, 2]
+    assert selected(log, Selection(RETRACTABLE, AFTERNOON, None)) == [2]
+
+
+def test_a_row_after_its_retraction_counts_again(selected: Selected) -> None:
+    log = versions((1, NOON, NOON), (1, NOON, NOON + HOUR), (1, NOON, NOON + 2 * HOUR), gone=[False, True, False])
+    assert selected(log, Selection(RETRACTABLE, AFTERNOON, None)) == [2]
+
+
+def test_an_event_that_moves_is_retracted_where_it_was_and_appended_where_it_is(selected: Selected) -> None:
+    later = NOON + 2 * HOUR
+    log = versions((1, NOON, NOON), (1, NOON + 5 * HOUR, later), (1, NOON, later), gone=[False, True, False])
+    assert selected(log, Selection(RETRACTABLE, AFTERNOON, None)) == [2]
 
 
 def test_versions_are_those_of_the_whole_key(selected: Selected) -> None:
@@ -184,5 +204,6 @@ def test_any_two_logs_are_labelled_as_by_loops(
     found = labelled(
         select_events(ibis.memtable(exposures), shown), select_events(ibis.memtable(outcomes), followed), **ask
     ).sort_values("row")
-    columns = ["row", "label", "label_age", "mature"]
-    assert found[columns].to_numpy().tolist() == expected[columns].to_numpy().tolist()
+    columns = ["row", "label", "label_age", "mature", "outcome_time", "outcome_known"]
+    found, expected = (frame[columns].astype(object).where(frame[columns].notna(), None) for frame in (found, expected))
+    assert found.to_numpy().tolist() == expected.to_numpy().tolist()

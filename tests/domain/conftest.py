@@ -8,7 +8,8 @@ import pytest
 
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import Duration, parse_duration
-from ml_assets.domain.spec import Columns, Evaluation, EventLog, Join, Model, Training
+from ml_assets.domain.event_log import Columns, EventLog
+from ml_assets.domain.spec import Evaluation, Join, Model, Training
 
 
 def _duration(text: str) -> Duration:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.maturity import Maturity, describe_missing, describe_spans, maturity
+from ml_assets.domain.maturity import Arrivals, describe_missing, describe_spans
 from ml_assets.domain.spec import Model
-from ml_assets.domain.windows import evaluation_windows
+from ml_assets.domain.windows import evaluation_windows, needed
 
 MakeModel = Callable[..., Model]
 WEEK = Duration(7, "d")
@@ -21,19 +21,32 @@ def _days(first: int, last: int) -> dict[str, str]:
     return {f"2026-01-{day:02}": f"fingerprint {day}" for day in range(first, last + 1)}
 
 
-def _maturity(model: Model, impressions: dict[str, str], conversions: dict[str, str]) -> Maturity:
+class State:
     """Of the evaluation data of 2026-01-10, which reads impressions of the 11th and conversions up to the 18th."""
-    return maturity(model, evaluation_windows(model, 9, WEEK), {IMPRESSIONS: impressions, CONVERSIONS: conversions})
+
+    def __init__(self, model: Model, arrived: dict[str, dict[str, str]]) -> None:
+        parts = needed(model, evaluation_windows(model, 9, WEEK))
+        arrivals = Arrivals(model.logs, arrived)
+        self.mature = arrivals.mature(parts)
+        self.missing = arrivals.missing(parts)
+        self.versions = arrivals.versions(parts)
+        self.inputs = arrivals.inputs(parts)
+
+
+def _maturity(model: Model, impressions: dict[str, str], conversions: dict[str, str]) -> State:
+    return State(model, {IMPRESSIONS: impressions, CONVERSIONS: conversions})
 
 
 def test_a_window_is_mature_once_all_that_it_needs_has_arrived(make_model: MakeModel) -> None:
     state = _maturity(make_model(), _days(11, 11), _days(11, 18))
     assert state.mature
-    assert state.fingerprints == {IMPRESSIONS: _days(11, 11), CONVERSIONS: _days(11, 18)}
+    assert state.missing == {}
+    assert state.versions == {IMPRESSIONS: _days(11, 11), CONVERSIONS: _days(11, 18)}
 
 
 def test_what_has_arrived_beyond_the_window_changes_nothing(make_model: MakeModel) -> None:
-    assert _maturity(make_model(), _days(1, 31), _days(1, 31)) == _maturity(make_model(), _days(11, 11), _days(11, 18))
+    more, less = (_maturity(make_model(), _days(first, 31), _days(first, last)) for first, last in ((1, 31), (11, 18)))
+    assert vars(more) == vars(less)
 
 
 @pytest.mark.parametrize(
@@ -55,13 +68,13 @@ def test_what_is_missing_is_named_by_log_in_spans(
 
 def test_a_log_that_nothing_is_known_of_is_missing_as_a_whole(make_model: MakeModel) -> None:
     model = make_model()
-    state = maturity(model, evaluation_windows(model, 9, WEEK), {})
+    state = State(model, {})
     assert state.missing == {IMPRESSIONS: (10,), CONVERSIONS: tuple(range(10, 18))}
 
 
 def test_one_log_for_both_is_named_once(make_model: MakeModel) -> None:
     model = make_model(same_log=True)
-    state = maturity(model, evaluation_windows(model, 9, WEEK), {IMPRESSIONS: _days(11, 17)})
+    state = State(model, {IMPRESSIONS: _days(11, 17)})
     assert describe_missing(model, state.missing) == "ads/impressions 2026-01-18"
 
 

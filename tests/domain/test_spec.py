@@ -10,12 +10,28 @@ from hypothesis import strategies as st
 
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.spec import Columns, EventLog, Join, Model
+from ml_assets.domain.event_log import Columns, EventLog
+from ml_assets.domain.spec import Join, Model
 from ml_assets.domain.windows import evaluation_windows, needed
 
 MakeLog = Callable[..., EventLog]
 MakeModel = Callable[..., Model]
 BY_ID = Join(("impression_id",), by_id=True)
+
+
+@pytest.mark.parametrize(
+    ("columns", "key", "value", "right"),
+    [
+        ({"key": ()}, "columns.key", [], "at least one column"),
+        ({"key": ("id",), "deleted": "gone"}, "columns.deleted", "gone", "a log with columns.known"),
+    ],
+)
+def test_wrong_columns_are_refused(columns: dict[str, Any], key: str, value: object, right: str) -> None:
+    with pytest.raises(SpecError) as refusal:
+        Columns("event_time", **columns)
+    assert key in str(refusal.value)
+    assert repr(value) in str(refusal.value)
+    assert right in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +43,6 @@ BY_ID = Join(("impression_id",), by_id=True)
         ({"key": "広告/表示"}, "key", "広告/表示", "letters, digits and underscores"),
         ({"location": "/mnt/impressions"}, "location", "/mnt/impressions", "below the root of event logs"),
         ({"location": "ads/../../etc"}, "location", "ads/../../etc", "below the root of event logs"),
-        ({"columns": Columns("event_time", ())}, "columns.key", [], "at least one column"),
     ],
 )
 def test_an_event_log_that_cannot_be_is_refused(
@@ -56,15 +71,15 @@ def test_a_join_needs_a_column(by_id: bool) -> None:
         ({"name": "cvr"}, "name", "cvr", "such as ads/cvr"),
         ({"same_log": True, "join": BY_ID}, "join.id", ["impression_id"], "join it by entity"),
         ({"outcomes": {"timezone": "UTC"}, "timezone": "Asia/Tokyo"}, "outcomes", "ads/conversions", "Asia/Tokyo"),
-        ({"outcomes": {"every": "week"}}, "outcomes", "ads/conversions", "one partition each day, or finer"),
-        ({"every": "hour", "outcomes": {"every": "day"}}, "outcomes", "ads/conversions", "each hour, or finer"),
+        ({"outcomes": {"every": "week"}}, "outcomes", "ads/conversions", "one partition each day, as the model has, or finer"),
+        ({"every": "hour", "outcomes": {"every": "day"}}, "outcomes", "ads/conversions", "each hour, as the model has, or finer"),
         (
             {"every": "week", "training": ("4w", "0d", "7d"), "outcomes": {"start": "2026-01-02"}},
             "outcomes",
             "ads/conversions",
             "weeks begin on the weekday of 2026-01-01",
         ),
-        ({"training": ("36h", "0d", "1d")}, "training.window", "36h", "a whole number of partitions: the log has one each day"),
+        ({"training": ("36h", "0d", "1d")}, "training.window", "36h", "a whole number of partitions, which are one each day"),
         ({"training": ("48h", "0d", "1d")}, "training.window", "48h", "one each day"),
         ({"training": ("28d", "12h", "1d")}, "training.gap", "12h", "one each day"),
         ({"evaluation": ("12h", "7d")}, "evaluation.window", "12h", "one each day"),

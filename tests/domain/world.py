@@ -19,13 +19,12 @@ from ml_assets.domain.due import (
     metrics_inputs,
     model_inputs,
     statuses,
-    training_inputs,
 )
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.maturity import maturity
+from ml_assets.domain.maturity import Arrivals
 from ml_assets.domain.spec import Model
 from ml_assets.domain.versions import digest
-from ml_assets.domain.windows import windows_of
+from ml_assets.domain.windows import needed, windows_of
 
 DAY_0 = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -206,8 +205,8 @@ class World:
         if "_data" in step.asset:
             if not self.has_arrived(step):
                 return None
-            state = maturity(self.model, windows_of(self.model, step.day, horizon), self._arrived())
-            return training_inputs(state.inputs), [
+            arrivals = Arrivals(self.model.logs, self._arrived())
+            return arrivals.inputs(needed(self.model, windows_of(self.model, step.day, horizon))), [
                 (part, self.source[part[0]][part[1]]) for part in sorted(self.window(step))
             ]
         data = self._fact(Step(self.model.asset("evaluation_data" if horizon else "training_data", horizon), step.day))

@@ -219,6 +219,56 @@ def test_a_name_outside_ascii_is_a_feature_like_any_other(training, unseen, tmp_
     assert load(tmp_path).predict(renamed).tobytes() == model.predict(renamed).tobytes()
 
 
+def test_a_weighted_model_predicts_the_weighted_base_rate(training):
+    weight = np.where(training["label"] == 1, 3.0, 0.5)
+    model = train(training.assign(same=1.0), GbdtConfig(features=["same"]), weight=weight)
+    expected = np.average(training["label"], weights=weight)
+    assert model.predict(pd.DataFrame({"same": [1.0]})) == pytest.approx([expected])
+    assert expected > 2 * training["label"].mean()
+
+
+def test_a_row_of_weight_zero_is_as_if_it_were_not_there(training):
+    weight = np.where(training["campaign"] == "c7", 0.0, 1.5)
+    kept = weight > 0
+    assert 0 < kept.sum() < len(training)
+    weighted = train(training, SHORT, weight=weight)
+    assert weighted == train(training[kept], SHORT, weight=weight[kept])
+    assert weighted.rows == kept.sum()
+
+
+def test_the_order_of_weighted_rows_does_not_matter_to_a_byte(training):
+    config = GbdtConfig(features=["device", "hour"], parameters=SAMPLING, rounds=10)
+    weight = np.random.default_rng(4).random(len(training))
+    shuffled = np.random.default_rng(5).permutation(len(training))
+    text = train(training, config, weight=weight).text
+    assert train(training.iloc[shuffled], config, weight=weight[shuffled]).text == text
+    assert train(training, config, weight=weight[shuffled]).text != text
+
+
+def test_the_config_key_examples_does_not_choose_rows_in_training_itself(training):
+    both = [train(training, GbdtConfig(["price"], rounds=3, examples=one)) for one in ("mature", "all")]
+    assert both[0].text == both[1].text
+    assert both[0].rows == both[1].rows == len(training)
+
+
+@pytest.mark.parametrize(
+    ("weight", "refusal"),
+    [
+        ([1.0, 1.0], r"weight has the shape \(2,\): expected \(3,\), one for each row"),
+        ([[1.0], [1.0], [1.0]], r"weight has the shape \(3, 1\): expected \(3,\)"),
+        ([1.0, np.nan, 1.0], r"weight holds \[nan\]: expected finite numbers that are not negative"),
+        ([1.0, np.inf, 1.0], r"weight holds \[inf\]: expected finite"),
+        ([1.0, -0.5, 1.0], r"weight holds \[-0.5\]: expected finite"),
+        ([0.0, 0.0, 0.0], "there are no training rows"),
+        ([0.0, 1.0, 1.0], "label 'label' has one class only: 0 positive and 2 negative rows"),
+    ],
+)
+def test_weights_that_nothing_can_be_learned_with_are_refused(weight, refusal):
+    examples = pd.DataFrame({"price": [1.0, 2.0, 3.0], "label": [1, 0, 0]})
+    with pytest.raises(ValueError, match=refusal):
+        train(examples, GbdtConfig(features=["price"]), weight=np.array(weight))
+
+
 @pytest.mark.parametrize("dtype", ["bool", "float64", "Int64", "boolean", "object"])
 def test_labels_of_any_numeric_type_mean_the_same(training, dtype):
     config = GbdtConfig(features=["price"], rounds=3)

@@ -31,6 +31,9 @@ from ml_assets.models.gbdt import GbdtConfig
         ({"features": ["a"], "seed": -1}, "config key 'seed' is -1: expected an integer from 0 to 2147483647"),
         ({"features": ["a"], "seed": 2**31}, "config key 'seed' is 2147483648: expected an integer from 0"),
         ({"features": ["a"], "seed": "1"}, "config key 'seed' is '1': expected an integer from 0"),
+        ({"features": ["a"], "examples": "young"}, "config key 'examples' is 'young': expected 'mature' or 'all'"),
+        ({"features": ["a"], "examples": ["all"]}, "config key 'examples' is ['all']: expected 'mature' or 'all'"),
+        ({"features": ["a"], "example": "all"}, "key 'example' (value 'all') is unknown (did you mean 'examples'?)"),
     ],
 )
 def test_a_config_is_refused_by_the_key_the_value_and_what_would_be_right(config, refusal):
@@ -40,7 +43,8 @@ def test_a_config_is_refused_by_the_key_the_value_and_what_would_be_right(config
 
 
 def test_a_config_of_features_alone_is_enough():
-    assert GbdtConfig.from_mapping({"features": ["a"]}) == GbdtConfig(["a"], [], {}, rounds=100, seed=0)
+    expected = GbdtConfig(["a"], [], {}, rounds=100, seed=0, examples="mature")
+    assert GbdtConfig.from_mapping({"features": ["a"]}) == expected
 
 
 def test_a_config_does_not_change_with_the_mapping_that_it_was_parsed_from():

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +23,7 @@ class Ordered:
             "asset": "ads/cvr/model",
             "step": "model",
             "partition": "2026-01-01",
+            "cutoff": datetime(2026, 1, 2, tzinfo=UTC),
             "run_id": "run-1",
             "attribution": timedelta(days=7),
             "horizon": None,

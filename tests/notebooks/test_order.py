@@ -5,17 +5,33 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ml_assets.notebooks.order import ExamplesOrder, LogOrder, StepOrder, StepResult
+from ml_assets.notebooks.order import (
+    ExamplesOrder,
+    FeatureOrder,
+    HistoryOrder,
+    LogOrder,
+    PartitionOrder,
+    StepOrder,
+    StepResult,
+)
+
+PARTITION = PartitionOrder(
+    key="2026-01-01",
+    start=datetime(2026, 1, 1, tzinfo=UTC),
+    end=datetime(2026, 1, 2, tzinfo=UTC),
+    files=[Path("/events/a.parquet"), Path("/events/b.parquet")],
+)
 
 
 def log_order(**changes: Any) -> LogOrder:
     fields: dict[str, Any] = {
         "key": "ads/impressions",
-        "files": [Path("/events/a.parquet"), Path("/events/b.parquet")],
+        "partitions": [PARTITION],
         "schema_file": Path("/events/a.parquet"),
         "time": "event_time",
         "row_key": ["impression_id"],
         "known": "ingested_at",
+        "deleted": "withdrawn",
         "start": datetime(2026, 1, 1, tzinfo=UTC),
         "end": datetime(2026, 1, 1, 23, 59, 59, 999_999, tzinfo=UTC),
         "known_before": datetime(2026, 1, 2, 0, 0, 0, 1, tzinfo=timezone(timedelta(hours=9))),
@@ -28,6 +44,7 @@ def step_order(**changes: Any) -> StepOrder:
         "asset": "ads/cvr/evaluation_data_7d",
         "step": "evaluation_data",
         "partition": "2026-01-01",
+        "cutoff": datetime(2026, 1, 1, 15, tzinfo=UTC),
         "run_id": "run-1",
         "attribution": timedelta(days=7),
         "horizon": timedelta(hours=36, minutes=1),
@@ -36,11 +53,19 @@ def step_order(**changes: Any) -> StepOrder:
         "inputs": {"model": Path("/artifacts/m")},
         "examples": ExamplesOrder(
             exposures=log_order(),
-            outcomes=log_order(known=None, known_before=None, schema_file=None, files=[]),
+            outcomes=log_order(known=None, known_before=None, schema_file=None, partitions=[]),
             keys=["impression_id"],
             by_id=True,
             within=timedelta(days=7),
             observed_until=datetime(2026, 1, 9, tzinfo=UTC),
+            history=[
+                HistoryOrder(
+                    log=log_order(),
+                    by=["user_id"],
+                    within=timedelta(days=28),
+                    features={"visits": FeatureOrder(function="count", column=None)},
+                )
+            ],
         ),
     }
     return StepOrder(**(fields | changes))
@@ -73,4 +98,4 @@ def test_a_result_keeps_whole_numbers_fractions_and_words_apart() -> None:
 
 
 def test_a_notebook_that_left_nothing_has_no_version_and_no_numbers() -> None:
-    assert StepResult() == StepResult(data_version=None, numbers={})
+    assert StepResult() == StepResult(data_version=None, numbers={}, reads=[])

@@ -14,8 +14,8 @@ from pandas.testing import assert_frame_equal
 
 from ml_assets.data.content import hash_files, hash_frame
 from ml_assets.data.store import ArtifactError, ArtifactStore
-from ml_assets.notebooks.order import ExamplesOrder, LogOrder
-from ml_assets.notebooks.step import TABLE, Step, StepError
+from ml_assets.notebooks.order import TABLE, ExamplesOrder, LogOrder, PartitionOrder
+from ml_assets.notebooks.step import Step, StepError
 
 Order = Callable[..., Any]
 
@@ -27,11 +27,12 @@ FRAME = pd.DataFrame({"id": [1, 2], "label": np.array([0, 1], dtype=np.int8), "d
 def log_order(*files: Path, **changes: Any) -> LogOrder:
     fields: dict[str, Any] = {
         "key": "ads/log",
-        "files": list(files),
+        "partitions": [PartitionOrder(key="2026-03-01", start=NOON - HOUR, end=NOON + 2 * HOUR, files=list(files))],
         "schema_file": files[0],
         "time": "time",
         "row_key": ["id"],
         "known": "known",
+        "deleted": None,
         "start": NOON,
         "end": NOON + 2 * HOUR,
         "known_before": None,
@@ -57,6 +58,7 @@ def examples_order(shown: Path, sold: Path, known_before: datetime | None) -> Ex
         by_id=True,
         within=HOUR,
         observed_until=NOON + 1.5 * HOUR,
+        history=[],
     )
 
 

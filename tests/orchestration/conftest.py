@@ -10,8 +10,11 @@ import pytest
 from ml_assets.cli.home import open_instance
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.spec import Columns, Evaluation, EventLog, Join, Model, Training
-from ml_assets.orchestration.facts import materialization
+from ml_assets.domain.event_log import Columns, EventLog
+from ml_assets.domain.maturity import Arrivals
+from ml_assets.domain.spec import Evaluation, Join, Model, Training
+from ml_assets.domain.windows import Windows, needed
+from ml_assets.orchestration.facts import materialization, read_facts
 from ml_assets.orchestration.sensors import Tick, look
 
 AS_OF = datetime(2026, 5, 10, 12, tzinfo=UTC)
@@ -59,6 +62,12 @@ class Service:
 
 
 ASSETS = ("shop/order/training_data", "shop/order/model", "shop/order/evaluation_data_1d", "shop/order/metrics_1d")
+
+
+def event_inputs(service: Service, windows: Windows) -> str:
+    """The digest of the event partitions of some windows, as they are recorded."""
+    facts = read_facts(service.instance, [service.model], code={})
+    return Arrivals(service.model.logs, facts.arrived).inputs(needed(service.model, windows))
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.spec import Columns, Evaluation, EventLog, Join, Model, Training
+from ml_assets.domain.event_log import Columns, EventLog
+from ml_assets.domain.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.windows import needed, windows_of
 from ml_assets.orchestration.partitions import partitions_definition, window_mappings
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from ml_assets.data.store import ArtifactStore
-from ml_assets.domain.due import metrics_inputs, model_inputs, training_inputs
+from ml_assets.domain.due import metrics_inputs, model_inputs
 from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.orchestration.facts import materialization, read_facts
 from ml_assets.orchestration.pins import (
@@ -17,7 +17,7 @@ from ml_assets.orchestration.pins import (
     examples_order,
     pin,
 )
-from tests.orchestration.conftest import AS_OF, Service
+from tests.orchestration.conftest import AS_OF, Service, event_inputs
 
 TRAINING, MODEL, EVALUATION, METRICS = ("training_data", "model", "evaluation_data", "metrics")
 
@@ -41,11 +41,12 @@ def test_the_event_partitions_of_the_windows_are_pinned_with_their_fingerprints(
     service.arrive(1, 2, 3)
     pins = pinned(service, TRAINING, "2026-05-02")
     assert pins.events is not None
-    assert {log: sorted(of) for log, of in pins.events.maturity.fingerprints.items()} == {
+    assert {log: sorted(of) for log, of in pins.events.fingerprints.items()} == {
         "shop/visits": ["2026-05-01", "2026-05-02"],
         "shop/orders": ["2026-05-01", "2026-05-02"],
     }
-    assert pins.inputs == training_inputs(pins.events.maturity.inputs)
+    service.look()
+    assert pins.inputs == event_inputs(service, pins.events.windows)
 
 
 def test_an_immature_window_is_refused_and_names_what_is_missing(service: Service) -> None:
@@ -92,7 +93,10 @@ def test_an_order_names_the_files_of_the_windows_alone(service: Service) -> None
     events = pinned(service, TRAINING, "2026-05-02").events
     assert events is not None
     order = examples_order(service.model, events, service.root)
-    assert [path.parent.name for path in order.exposures.files] == ["date=2026-05-01", "date=2026-05-02"]
+    assert [file.parent.name for one in order.exposures.partitions for file in one.files] == [
+        "date=2026-05-01",
+        "date=2026-05-02",
+    ]
     assert order.exposures.end == order.observed_until
 
 
@@ -106,6 +110,6 @@ def test_a_window_of_empty_partitions_still_knows_its_columns(service: Service) 
     evaluation = pinned(service, EVALUATION, "2026-05-01").events
     assert evaluation is not None
     order = examples_order(service.model, evaluation, service.root)
-    assert order.exposures.files == []
+    assert [one.files for one in order.exposures.partitions] == [[]]
     assert order.exposures.schema_file is not None
     assert order.exposures.schema_file.parent.name == "date=2026-05-03"

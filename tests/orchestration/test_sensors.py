@@ -6,13 +6,12 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from ml_assets.domain.due import model_inputs, training_inputs
-from ml_assets.domain.maturity import maturity
+from ml_assets.domain.due import model_inputs
 from ml_assets.domain.windows import training_windows
 from ml_assets.orchestration import sensors
-from ml_assets.orchestration.facts import FAILED, asset_key, attempt, materialization, read_arrived, read_facts
+from ml_assets.orchestration.facts import FAILED, asset_key, attempt, materialization, read_facts
 from ml_assets.orchestration.sensors import Launch, run_request
-from tests.orchestration.conftest import Service
+from tests.orchestration.conftest import Service, event_inputs
 
 TRAINING = ("shop/order/training_data", "shop/order/model")
 
@@ -189,19 +188,13 @@ def test_an_evaluation_is_launched_when_its_outcomes_and_its_model_are_there(ser
 
 
 def _inputs(service: Service) -> str:
-
-    arrived = read_arrived(service.instance, service.model.logs)
-    return training_inputs(maturity(service.model, training_windows(service.model, 1), arrived).inputs)
+    return event_inputs(service, training_windows(service.model, 1))
 
 
 def _train(service: Service, *partitions: str) -> None:
-
-    arrived = read_arrived(service.instance, service.model.logs)
     for partition in partitions:
         windows = training_windows(service.model, service.model.partitions.index_of(partition))
-
-        inputs = training_inputs(maturity(service.model, windows, arrived).inputs)
-        make(service, TRAINING[0], partition, inputs=inputs)
+        make(service, TRAINING[0], partition, inputs=event_inputs(service, windows))
         made = read_facts(service.instance, [service.model], code={}).made[TRAINING[0]][partition]
         make(service, TRAINING[1], partition, inputs=model_inputs(made))
 

@@ -1,0 +1,115 @@
+"""What a team declares of an event log, as plain values that are valid once they exist.
+
+Belongs here: its fields and the rules between them. Does not belong here: how its files or its database are asked.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ml_assets.domain.calendar import Calendar
+from ml_assets.domain.durations import Duration
+from ml_assets.domain.errors import SpecError
+
+
+def check_key(key: str, value: str) -> None:
+    """Refuse a name that is not `<service>/<name>`, in letters, digits and underscores."""
+    parts = value.split("/")
+    if len(parts) != 2 or not all(part.isidentifier() and part.isascii() for part in parts):
+        raise SpecError(key, value, "write <service>/<name> in letters, digits and underscores, such as ads/cvr")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of an event log's columns.
+
+    `time`: event time; `key`: what identifies a row; `known`: when a row could have been known; `deleted`: a boolean
+    that marks a retraction, which takes back the earlier rows of its key.
+    """
+
+    time: str
+    key: tuple[str, ...]
+    known: str | None = None
+    deleted: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            raise SpecError("columns.key", list(self.key), "at least one column that identifies a row")
+        if self.deleted is not None and self.known is None:
+            raise SpecError(
+                "columns.deleted",
+                self.deleted,
+                "a log with columns.known: a retraction is an appended row, known later than what it takes back",
+            )
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        """The columns that hold instants."""
+        return (self.time,) if self.known is None else (self.time, self.known)
+
+
+@dataclass(frozen=True)
+class Marker:
+    """A partition has arrived when this file lies beside its data."""
+
+    file: str = "_SUCCESS"
+
+    def __post_init__(self) -> None:
+        if not self.file or "/" in self.file:
+            raise SpecError("arrival.marker", self.file, "the name of a file in each partition's folder")
+
+
+@dataclass(frozen=True)
+class Watermark:
+    """A partition has arrived when it ends at or before the instant that a SQL query gives.
+
+    `url_variable`: the environment variable that holds the database's SQLAlchemy URL.
+    """
+
+    query: str
+    url_variable: str
+
+    def __post_init__(self) -> None:
+        if not self.query.strip():
+            raise SpecError("arrival.watermark.query", self.query, "a query that gives one instant")
+        if not self.url_variable.isidentifier():
+            raise SpecError(
+                "arrival.watermark.url_variable",
+                self.url_variable,
+                "the name of the environment variable that holds the database's URL, such as WAREHOUSE_URL",
+            )
+
+
+@dataclass(frozen=True)
+class EventLog:
+    """A time-partitioned table of exposures or of outcomes.
+
+    `location` is a folder below the root of event logs; `lookahead` says how far ahead partitions are listed;
+    `known_delay` how long after an instant a training may still wait for rows of before it; `restatement` how long
+    after its end a partition may change and be acted on, None for ever.
+    """
+
+    key: str
+    location: str
+    partitions: Calendar
+    lookahead: Duration
+    columns: Columns
+    arrival: Marker | Watermark = Marker()
+    known_delay: timedelta = timedelta(0)
+    restatement: Duration | None = None
+
+    def __post_init__(self) -> None:
+        check_key("key", self.key)
+        if self.location.startswith("/") or ".." in self.location.split("/"):
+            raise SpecError("location", self.location, "a folder below the root of event logs, such as ads/impressions")
+
+    @property
+    def service(self) -> str:
+        """The first part of the key."""
+        return self.key.split("/")[0]
+
+    @property
+    def partitions_ahead(self) -> int:
+        """How many partitions beyond the present are listed."""
+        unit = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
+        # One more than the quotient: where clocks change, elapsed time reaches one partition further.
+        return -(-self.lookahead.elapsed // unit[self.partitions.every]) + 1

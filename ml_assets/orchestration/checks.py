@@ -1,0 +1,128 @@
+"""The blocking asset check `no_leak`: what it holds stored rows to, and how Dagster is told.
+
+Dagster's partitioned checks are in preview; what this project uses of them is here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
+
+from ml_assets.data.store import ArtifactStore
+from ml_assets.domain.durations import Duration
+from ml_assets.domain.spec import Model
+from ml_assets.notebooks.order import TABLE, ReadRecord
+from ml_assets.orchestration.facts import asset_key
+from ml_assets.orchestration.pins import current
+
+if TYPE_CHECKING:
+    from ml_assets.data.no_leak import Bounds, Verdict
+
+NO_LEAK = "no_leak"
+CHECKED = ("training_data", "evaluation_data")
+
+
+def no_leak_spec(asset: str, partitions: dg.PartitionsDefinition) -> dg.AssetCheckSpec:
+    """The check of one asset, evaluated for each partition; nothing is made of what fails it."""
+    return dg.AssetCheckSpec(
+        NO_LEAK,
+        asset=asset_key(asset),
+        description="No stored row knows what it must not: times within their bounds, no exposure in two sets.",
+        blocking=True,
+        partitions_def=partitions,
+    )
+
+
+def no_leak_evaluation(asset: str, partition: str, verdict: "Verdict") -> AssetCheckEvaluation:
+    """What the check found for one partition."""
+    return AssetCheckEvaluation(
+        asset_key(asset),
+        NO_LEAK,
+        verdict.passed,
+        metadata={"rows": verdict.rows, **verdict.leaks},
+        description=str(verdict),
+        blocking=True,
+        partition=partition,
+    )
+
+
+def verify_no_leak(
+    instance: dg.DagsterInstance,
+    store: ArtifactStore,
+    model: Model,
+    horizon: Duration | None,
+    partition: str,
+    *,
+    cutoff: datetime,
+    folder: Path,
+    reads: Sequence[ReadRecord],
+) -> "Verdict":
+    """Verify the rows that training data (`horizon` None) or evaluation data has stored in `folder`.
+
+    Args: `cutoff`: the end of the partition as Dagster has it; `reads`: what the notebook read.
+    Raises: LeakError when the rows cannot be verified.
+    """
+    # Verifying loads DuckDB; only a process that runs a notebook pays for that.
+    from ml_assets.data.no_leak import verify
+
+    bounds = _bounds(model, horizon, cutoff)
+    verdict = verify(folder / TABLE, model.exposures.columns, bounds)
+    for asset in _apart_from(model, horizon):
+        other = current(instance, store, asset, partition)
+        if other is not None and (other.artifact.folder / TABLE).exists():
+            verdict = verify(folder / TABLE, model.exposures.columns, bounds, apart_from=other.artifact.folder / TABLE)
+            if not verdict.passed:
+                return verdict
+    return _with_late_reads(verdict, bounds, reads)
+
+
+def _bounds(model: Model, horizon: Duration | None, cutoff: datetime) -> "Bounds":
+    """The table of `domain.windows`, from the cutoff alone."""
+    from ml_assets.data.no_leak import Bounds
+
+    shift, training = model.partitions.shift, model.training
+    if horizon is None:
+        return Bounds(
+            exposures_from=model.training_start(cutoff),
+            exposures_until=shift(cutoff, training.gap, -1),
+            outcomes_until=cutoff,
+            within=training.attribution.elapsed,
+            by_id=model.join.by_id,
+            known_before={
+                "exposures": cutoff + model.exposures.known_delay,
+                "outcomes": cutoff + model.outcomes.known_delay,
+            },
+            has_history=bool(model.history),
+        )
+    until = shift(cutoff, model.evaluation.window, +1)
+    return Bounds(
+        exposures_from=cutoff,
+        exposures_until=until,
+        outcomes_until=until + horizon.elapsed,
+        within=horizon.elapsed,
+        by_id=model.join.by_id,
+        known_before={},
+        has_history=bool(model.history),
+    )
+
+
+def _apart_from(model: Model, horizon: Duration | None) -> list[str]:
+    """The assets that must share no exposure with this one."""
+    if horizon is not None:
+        return [model.asset("training_data")]
+    return [model.asset("evaluation_data", one) for one in model.evaluation.horizons]
+
+
+def _with_late_reads(verdict: "Verdict", bounds: "Bounds", reads: Sequence[ReadRecord]) -> "Verdict":
+    """A retraction that was known too late leaves no row behind; that it was read is on record."""
+    leaks, examples = dict(verdict.leaks), dict(verdict.examples)
+    for read in reads:
+        before = bounds.known_before.get(read.role)
+        if before is not None and read.latest_known is not None and read.latest_known >= before:
+            rule = f"rows of {read.log} were read that were not known before {before.isoformat()}"
+            leaks[rule], examples[rule] = read.rows, f"one known at {read.latest_known.isoformat()}"
+    return replace(verdict, leaks=leaks, examples=examples)
