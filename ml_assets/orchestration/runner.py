@@ -32,6 +32,9 @@ from ml_assets.orchestration.pins import Pins, check_unchanged, examples_order, 
 _LINEAGE = ("inputs", "events", "windows", "known_as_of", "notebook", "code_version", "git_commit")
 
 
+_RESULT = "result"
+
+
 class NotebookChangedError(Exception):
     """A notebook is not the one whose version would be recorded."""
 
@@ -93,6 +96,12 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
     # An asset's own output would materialize every partition of the run once more, with one version for all. This tells
     # Dagster's plan alone that the step is through.
     yield _output_event(context)
+    # Its evaluations were yielded partition by partition; Dagster wants an output for the check, too.
+    yield from (
+        dg.Output(None, output_name=name)
+        for name in context.get_step_execution_context().step.step_output_dict
+        if name != _RESULT
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,7 +254,7 @@ def _windows(windows: Windows, model: Model) -> dict[str, str]:
 
 def _output_event(context: dg.AssetExecutionContext) -> dg.DagsterEvent:
     step_context = context.get_step_execution_context()
-    handle = StepOutputHandle(step_context.step.key, "result")
+    handle = StepOutputHandle(step_context.step.key, _RESULT)
     return dg.DagsterEvent.step_output_event(step_context, StepOutputData(handle))
 
 

@@ -61,7 +61,8 @@ def service_sensor(
     @dg.sensor(
         name=f"{service}_sensor",
         description=f"Reports arrivals of {service}'s event logs; launches what is due, and says what waits and why.",
-        target=dg.AssetSelection.assets(*(asset_key(asset) for asset in code)),
+        # A `target` would be one job, whose assets must all have the same partitions.
+        asset_selection=dg.AssetSelection.assets(*(asset_key(asset) for asset in code)),
         minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )

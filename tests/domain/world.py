@@ -2,14 +2,18 @@
 
 A run pins its inputs when it begins a partition and refuses what is not there; it records that it began, and a
 materialization if it ends well. The world also keeps the truth (`Record.of`): what a partition was really made from, so
-that tests need not believe the digests. Days are counted from the first of the logs; a model is daily and in UTC.
+that tests need not believe the digests. Which event partitions a step reads is found by looking at each one's instants,
+reckoned here by the wall clock; the domain's windows are not asked.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
+from functools import cache, cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.due import (
     Attempt,
     Facts,
@@ -27,19 +31,31 @@ from ml_assets.domain.versions import digest
 from ml_assets.domain.windows import needed, windows_of
 
 DAY_0 = datetime(2026, 1, 1, tzinfo=UTC)
+Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One partition of one asset."""
+    """One partition of one asset; `day` is the index of the partition, which may be an hour or a week as well."""
 
     asset: str
     day: int
 
 
 @dataclass(frozen=True)
+class Written:
+    """An event partition: how often it was written, and what its rows say."""
+
+    times: int
+    says: int
+
+
+@dataclass(frozen=True)
 class Record:
-    """What is recorded of an attempt or of a materialization; `of` is what it was really made from."""
+    """What is recorded of an attempt or of a materialization; `of` is what it was really made from.
+
+    `failed`: whether an attempt has that verdict; one that was killed has none.
+    """
 
     id: int
     inputs: str
@@ -47,15 +63,21 @@ class Record:
     of: object
     run: str
     data_version: str = ""
+    failed: bool = False
 
 
 @dataclass
 class Run:
-    """A run: steps that are still to come, and the one that it has begun."""
+    """A run: steps that are still to come, and the one that it has begun.
+
+    `lost`: whether a step came to nothing without a verdict, so that the same is due again.
+    """
 
     name: str
     steps: list[Step]
     begun: Step | None = None
+    lost: bool = False
+    read: object = None
     holds: frozenset[Step] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,11 +85,13 @@ class Run:
 
 
 class World:
-    """Sources, runs and records of one model. `source`: by log and day, how often it was written and what it says."""
+    """Sources, runs and records of one model."""
 
     def __init__(self, model: Model, *, partitions_per_run: int = 3) -> None:
         self.model, self.partitions_per_run, self.days_over = model, partitions_per_run, 0
-        self.source: dict[str, dict[int, tuple[int, int]]] = {log.key: {} for log in model.logs}
+        self.source: dict[str, dict[int, Written]] = {log.key: {} for log in model.logs}
+        #: By log and partition: the writing that was there when last looked at, and the one that counts.
+        self.seen: dict[tuple[str, int], tuple[int, int]] = {}
         self.made: dict[Step, Record] = {}
         self.begun: dict[Step, Record] = {}
         self.runs: list[Run] = []
@@ -85,32 +109,60 @@ class World:
         return [(model.asset("training_data"), model.asset("model")), *evaluations]
 
     @property
+    def now(self) -> datetime:
+        """The instant at which so many partitions are over."""
+        return edge(self.model.partitions, self.days_over)
+
+    @cached_property
     def first_day(self) -> int:
-        """The first day whose training window lies inside the logs."""
-        training = self.model.training
-        return (training.window.elapsed + training.gap.elapsed).days - 1
+        """The first partition whose training window, with its history, lies inside the logs."""
+        data = self.model.asset("training_data")
+        starts = {log.key: edge(log.partitions, 0) for log in self.model.logs}
+        return next(
+            day for day in range(10_000) if all(start >= starts[log] for log, (start, _) in self.spans(Step(data, day)))
+        )
 
     def horizon(self, asset: str) -> Duration | None:
         """The horizon of an asset; None for training data and models."""
         return next((h for h in self.model.evaluation.horizons if asset.endswith(f"_{h}")), None)
 
-    def window(self, step: Step) -> set[tuple[str, int]]:
-        """The event partitions that training or evaluation data reads, counted in days without the domain's windows."""
-        model, cutoff, horizon = self.model, step.day + 1, self.horizon(step.asset)
+    def spans(self, step: Step) -> list[tuple[str, Span]]:
+        """The instants of each log that training or evaluation data reads."""
+        model, horizon, zone = self.model, self.horizon(step.asset), self.model.partitions.zone
+        cutoff = edge(model.partitions, step.day + 1)
         if horizon:
-            end = cutoff + model.evaluation.window.elapsed.days
-            exposures, outcomes = range(cutoff, end), range(cutoff, end + horizon.elapsed.days)
+            exposures = (cutoff, moved(cutoff, model.evaluation.window, zone))
+            outcomes = (cutoff, exposures[1] + horizon.elapsed)
         else:
-            gap = model.training.gap.elapsed.days
-            start = cutoff - gap - model.training.window.elapsed.days
-            exposures, outcomes = range(start, cutoff - gap), range(start, cutoff)
-        logs = ((model.exposures.key, exposures), (model.outcomes.key, outcomes))
-        return {(log, day) for log, days in logs for day in days}
+            end = moved(cutoff, model.training.gap, zone, back=True)
+            exposures = (moved(end, model.training.window, zone, back=True), end)
+            outcomes = (exposures[0], cutoff)
+        found = [(model.exposures.key, exposures), (model.outcomes.key, outcomes)]
+        return found + [(h.log.key, (exposures[0] - h.window.elapsed, exposures[1])) for h in model.history]
+
+    def window(self, step: Step) -> set[tuple[str, int]]:
+        """The event partitions that training or evaluation data reads."""
+        calendars = {log.key: log.partitions for log in self.model.logs}
+        return {(log, index) for log, span in self.spans(step) for index in overlapping(calendars[log], *span)}
 
     def arrive(self, log: str, day: int, *, says: int = 0) -> None:
         """Write an event partition, for the first time or again; `says` stands for its rows."""
-        written = self.source[log].get(day, (0, 0))[0]
-        self.source[log][day] = (written + 1, says)
+        before = self.source[log].get(day)
+        self.source[log][day] = Written(before.times + 1 if before else 1, says)
+
+    def counts(self, log: str, day: int) -> int:
+        """Which writing of an event partition counts: the newest that was found within the restatement window."""
+        times, seen = self.source[log][day].times, self.seen.get((log, day))
+        if seen is None or seen[0] == times:
+            return seen[1] if seen else times
+        declared = next(one for one in self.model.logs if one.key == log)
+        age = self.now - edge(declared.partitions, day + 1)
+        return seen[1] if declared.restatement and age >= declared.restatement.elapsed else times
+
+    def look(self) -> None:
+        """Note what the sources hold."""
+        parts = [(log, day) for log, days in self.source.items() for day in days]
+        self.seen = {part: (self.source[part[0]][part[1]].times, self.counts(*part)) for part in parts}
 
     def has_arrived(self, step: Step) -> bool:
         """Whether all that a step reads from the logs has arrived."""
@@ -127,7 +179,7 @@ class World:
             )
             made.setdefault(step.asset, {})[self.key(step.day)] = fact
         for step, begun in self.begun.items():
-            if step not in self.made or begun.id > self.made[step].id:
+            if begun.failed:
                 failed.setdefault(step.asset, {})[self.key(step.day)] = Attempt(begun.inputs, begun.code, begun.run)
         running: dict[str, set[str]] = {}
         for step in (step for run in self.runs for step in run.holds):
@@ -137,37 +189,49 @@ class World:
 
     def requests(self) -> list[Request]:
         """What is due now."""
-        as_of = DAY_0 + timedelta(days=self.days_over)
         facts = self.facts()
-        found = statuses(self.model, facts, as_of=as_of)
+        found = statuses(self.model, facts, as_of=self.now)
         return due(self.model, facts, found, partitions_per_run=self.partitions_per_run)
 
     def key(self, day: int) -> str:
         """The partition key of a day."""
-        return f"{DAY_0 + timedelta(days=day):%Y-%m-%d}"
+        return self.model.partitions.key(day)
 
     def steps(self, request: Request) -> list[Step]:
         """The steps of a request, in the order in which a run takes them."""
         days = [self.model.partitions.index_of(partition) for partition in request.partitions]
         return [Step(asset, day) for asset in request.assets for day in days]
 
-    def launch(self, steps: Iterable[Step]) -> None:
-        """Start a run, also by hand; nothing is begun yet."""
+    def launch(self, steps: Iterable[Step], key: str = "") -> Run:
+        """Start a run, by hand where it has no key; nothing is begun yet."""
         self._launched += 1
-        self.runs.append(Run(f"r{self._launched}", list(steps)))
+        run = Run(f"r{self._launched}", list(steps))
+        self.runs.append(run)
+        return run
+
+    def kill(self, run: Run) -> None:
+        """End a run without a verdict."""
+        run.lost = True
+        self.runs.remove(run)
+        self._is_over(run)
 
     def advance(self, run: Run, *, fails: bool = False) -> None:
         """Let a run begin its next step, or end the one that it has begun."""
         if run.begun:
-            self._end(run.begun, fails=fails)
+            self._end(run.begun, run, fails=fails)
             run.begun = None
         elif run.steps:
             step = run.steps.pop(0)
-            if pinned := self._pin(step):
+            pinned = self._pin(step)
+            if pinned is None:
+                self._refuse(step)
+            else:
                 self.begun[step] = Record(self._id(), pinned[0], self.code[step.asset], pinned[1], run.name)
-                run.begun = step
+                run.begun, run.read = step, self._contents(step)
+                self._begin(step, run)
         if not run.begun and not run.steps:
             self.runs.remove(run)
+            self._is_over(run)
 
     def finish(self, run: Run) -> None:
         """Let a run go on to its end."""
@@ -181,34 +245,57 @@ class World:
 
     def has_failed(self, step: Step) -> bool:
         """Whether the last attempt came to nothing, on what the step would be made from now, and by the same code."""
-        begun, made = self.begun.get(step), self.made.get(step)
-        if begun is None or (made and made.id > begun.id):
+        begun = self.begun.get(step)
+        if begun is None or not begun.failed:
             return False
         return (begun.of, begun.code) == (self.truth(step), self.code[step.asset])
 
-    def _end(self, step: Step, *, fails: bool) -> None:
-        begun = self.begun[step]
+    def _begin(self, step: Step, run: Run) -> None:
+        """Where a real world records that a step was begun."""
+
+    def _is_over(self, run: Run) -> None:
+        """Where a real world records that a run has ended."""
+
+    def _end(self, step: Step, run: Run, *, fails: bool) -> None:
         reads_events = "_data" in step.asset
-        if fails or (reads_events and begun.of != self.truth(step)):
-            return  # failed, or its events changed while it read them
-        rows = (
-            [(log, day, self.source[log][day][1]) for log, day in sorted(self.window(step))]
-            if reads_events
-            else begun.id
+        if fails:
+            self.begun[step] = replace(self.begun[step], failed=True)
+            self._fail(step, run)
+        elif reads_events and self._has_changed(step, run):
+            run.lost = True
+        else:
+            rows = [(part, self.source[part[0]][part[1]].says) for part in sorted(self.window(step))]
+            self._make(step, run, digest(rows if reads_events else self.begun[step].id))
+
+    def _has_changed(self, step: Step, run: Run) -> bool:
+        """Whether the events of a step changed while it read them."""
+        return self._contents(step) != run.read
+
+    def _refuse(self, step: Step) -> None:
+        """Where a real world refuses what is not there."""
+
+    def _contents(self, step: Step) -> object:
+        return (
+            [self.source[log][day].times for log, day in sorted(self.window(step))] if "_data" in step.asset else None
         )
-        self.made[step] = Record(self._id(), begun.inputs, begun.code, begun.of, begun.run, digest(rows))
+
+    def _fail(self, step: Step, run: Run) -> None:
+        """Where a real world records that a step failed."""
+
+    def _make(self, step: Step, run: Run, data_version: str) -> None:
+        begun = self.begun[step]
+        self.made[step] = Record(self._id(), begun.inputs, begun.code, begun.of, begun.run, data_version)
         self.history.append(step)
 
     def _pin(self, step: Step) -> tuple[str, Any] | None:
         """The digest of a step's inputs, and what they are; None where a run would refuse."""
         horizon = self.horizon(step.asset)
         if "_data" in step.asset:
-            if not self.has_arrived(step):
+            over = horizon is not None or self.now >= edge(self.model.partitions, step.day + 1)
+            if not over or not self.has_arrived(step):
                 return None
             arrivals = Arrivals(self.model.logs, self._arrived())
-            return arrivals.inputs(needed(self.model, windows_of(self.model, step.day, horizon))), [
-                (part, self.source[part[0]][part[1]]) for part in sorted(self.window(step))
-            ]
+            return arrivals.inputs(needed(self.model, windows_of(self.model, step.day, horizon))), self._events(step)
         data = self._fact(Step(self.model.asset("evaluation_data" if horizon else "training_data", horizon), step.day))
         model = self._fact(Step(self.model.asset("model"), step.day))
         if data is None or (horizon and model is None):
@@ -217,15 +304,53 @@ class World:
             return metrics_inputs(data, model), (data.data_version, model.id)
         return model_inputs(data), data.id
 
+    def _events(self, step: Step) -> object:
+        """The event partitions of a step, each with the writing that counts."""
+        return [(part, self.counts(*part)) for part in sorted(self.window(step))]
+
     def _fact(self, step: Step) -> Made | None:
         record = self.made.get(step)
         return Made(record.id, record.data_version, None, None) if record else None
 
     def _arrived(self) -> dict[str, dict[str, str]]:
+        calendars = {log.key: log.partitions for log in self.model.logs}
         return {
-            log: {self.key(day): str(written) for day, written in days.items()} for log, days in self.source.items()
+            log: {calendars[log].key(day): str(self.counts(log, day)) for day in days}
+            for log, days in self.source.items()
         }
 
     def _id(self) -> int:
         self._last_id += 1
         return self._last_id
+
+
+@cache
+def edge(calendar: Calendar, index: int) -> datetime:
+    """The first instant of a partition."""
+    if calendar.every == "hour":
+        return edge(Calendar("day", calendar.start, calendar.timezone), 0) + index * timedelta(hours=1)
+    day = calendar.start + timedelta(days=index * {"day": 1, "week": 7}[calendar.every])
+    return datetime.combine(day, time(), ZoneInfo(calendar.timezone)).astimezone(UTC)
+
+
+@cache
+def moved(instant: datetime, window: Duration, zone: ZoneInfo, *, back: bool = False) -> datetime:
+    """An instant moved by days of the wall clock, or by elapsed hours."""
+    by = -window.elapsed if back else window.elapsed
+    if window.unit == "h" or not by:
+        return instant + by
+    wall = instant.astimezone(zone).replace(tzinfo=None) + by
+    return wall.replace(tzinfo=zone).astimezone(UTC)
+
+
+@cache
+def overlapping(calendar: Calendar, start: datetime, end: datetime) -> frozenset[int]:
+    """The partitions, before the calendar's start too, that share an instant with [start, end)."""
+    found, index = set(), -1
+    while edge(calendar, index) > start:
+        index -= 1
+    while edge(calendar, index) < end:
+        if edge(calendar, index + 1) > start:
+            found.add(index)
+        index += 1
+    return frozenset(found)
