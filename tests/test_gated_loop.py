@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.lineage import current_runs
+from ml_assets.orchestration.lineage import current_runs, trace, versions
 from tests.support import shop
 from tests.support.projects import TeamProject
 
@@ -137,6 +137,16 @@ def test_corrected_outcomes_evaluate_again_exactly_what_they_touch_and_retrain_n
     tick = evaluated.settle("shop")
     assert [times_materialized(evaluated, EVALUATION[1], name) for name in metrics] == [1, 1, 2]
     assert models == {name: times_materialized(evaluated, "shop/order/model", name) for name in models}
+    old, new = versions(evaluated.project.instance, EVALUATION[1], "2026-03-05")
+    older = trace(evaluated.project.instance, evaluated.project.store, EVALUATION[1], "2026-03-05", run_id=old)
+    assert older.root is not None
+    assert older.root.superseded_by == new
+    assert older.problems == ()
+    assert older.root.artifact.manifest["numbers"]["rows"] == 300
+    current = trace(evaluated.project.instance, evaluated.project.store, EVALUATION[1], "2026-03-05")
+    assert current.root is not None
+    assert current.root.superseded_by is None
+    assert current.root.artifact.manifest["supersedes"] == old
     assert "2026-03-08 outdated (its event partitions changed)" in tick.message
 
 

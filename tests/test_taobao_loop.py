@@ -24,7 +24,7 @@ attributes:
   key: shop/{name}
   location: shop/{name}
   partitions: {{every: day, start: "2017-11-25", end: "2017-12-06", timezone: Asia/Shanghai}}
-  lookahead: 4d
+  lookahead: 6d
   columns: {{time: event_time, key: [event_id]}}
 """
 MODEL = """
@@ -35,7 +35,7 @@ attributes:
   outcomes: shop/purchases
   join: {entity: [user_id, item_id]}
   training: {window: 3d, attribution: 1d}
-  evaluation: {window: 1d, horizons: [1d, 3d]}
+  evaluation: {window: 1d, horizons: [1d, 3d, 5d]}
   config: {features: [category_id, hour], categorical: [category_id], rounds: 20}
 """
 
@@ -126,6 +126,7 @@ def test_exactly_the_mature_partitions_are_made(team: TeamProject) -> None:
         "2017-12-01",
     ]
     assert partitions(team, "shop/purchase/metrics_3d") == ["2017-11-27", "2017-11-28", "2017-11-29"]
+    assert partitions(team, "shop/purchase/metrics_5d") == ["2017-11-27"]
 
 
 def test_every_training_label_equals_brute_force(team: TeamProject) -> None:
@@ -140,7 +141,7 @@ def test_every_training_label_equals_brute_force(team: TeamProject) -> None:
         assert found["label"].sum() > 0
 
 
-@pytest.mark.parametrize("days", [1, 3])
+@pytest.mark.parametrize("days", [1, 3, 5])
 def test_every_evaluation_label_equals_brute_force(team: TeamProject, days: int) -> None:
     within = timedelta(days=days)
     for partition in partitions(team, f"shop/purchase/evaluation_data_{days}d"):
@@ -169,16 +170,20 @@ def test_stray_rows_of_earlier_months_reach_no_window(team: TeamProject) -> None
 
 
 def test_labels_grow_with_the_horizon(team: TeamProject) -> None:
-    for partition in partitions(team, "shop/purchase/metrics_3d"):
-        one = stored(team, "shop/purchase/evaluation_data_1d", partition)["label"].sum()
-        assert one < stored(team, "shop/purchase/evaluation_data_3d", partition)["label"].sum()
+    positives = {
+        (days, partition): stored(team, f"shop/purchase/evaluation_data_{days}d", partition)["label"].sum()
+        for days in (1, 3, 5)
+        for partition in partitions(team, f"shop/purchase/metrics_{days}d")
+    }
+    assert all(positives[1, day] < positives[3, day] for days, day in positives if days == 3)
+    assert positives[3, "2017-11-27"] < positives[5, "2017-11-27"]
 
 
 def test_each_metric_names_the_model_run_that_it_judged(team: TeamProject) -> None:
     project = team.project
     model_runs = current_runs(project.instance, "shop/purchase/model")
     results: list[Judgement] = judgements(project, project.models["shop/purchase"])
-    assert len(results) == 8
+    assert len(results) == 9
     assert all(result.model_run == model_runs[result.partition] for result in results)
 
 

@@ -7,7 +7,11 @@ _PER_LINE = 3
 
 def render(lineage: Lineage) -> str:
     """The chain as text, one artifact below the other; event partitions with their fingerprints."""
-    return "\n".join(_lines(lineage.root, 0)) if lineage.root else ""
+    if lineage.root is None:
+        return ""
+    others = [run for run in lineage.versions if run != lineage.root.run_id]
+    older = [f"other versions, which --run shows: {', '.join(others)}"] if others else []
+    return "\n".join(_lines(lineage.root, 0) + older)
 
 
 def _lines(link: Link, depth: int) -> list[str]:
@@ -18,8 +22,8 @@ def _lines(link: Link, depth: int) -> list[str]:
         f"  run {link.run_id}, data version {link.artifact.data_version}, known as of {manifest['known_as_of']}"
     )
     lines.append(f"  {manifest['notebook']}, code version {manifest['code_version']}, git commit {commit}")
-    if link.remade_by:
-        lines.append(f"  a newer version exists, made by run {link.remade_by}")
+    if link.superseded_by:
+        lines.append(f"  superseded by the version of run {link.superseded_by}")
     lines += [f"  {name} in {words}" for name, words in manifest["windows"].items()]
     for log, partitions in manifest["events"].items():
         lines.append(f"  {log}: {len(partitions)} event partitions, each with its fingerprint")

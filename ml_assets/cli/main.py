@@ -65,9 +65,10 @@ def demo(home: Path, minutes: float) -> None:
 @_home_option(exists=True)
 @click.argument("asset")
 @click.argument("partition")
+@click.option("--run", "run_id", help="Of the version that this run made, instead of the current one.")
 @click.option("--json", "as_json_", is_flag=True, help="Print JSON.")
-def lineage(home: Path, asset: str, partition: str, as_json_: bool) -> None:
-    """Print what a PARTITION of an ASSET was made from, down to the event partitions.
+def lineage(home: Path, asset: str, partition: str, run_id: str | None, as_json_: bool) -> None:
+    """Print what a PARTITION of an ASSET was made from, down to the event partitions, and what superseded it.
 
     Exits with 1 and says why when a link is missing, or the model has been remade since.
     """
@@ -79,7 +80,7 @@ def lineage(home: Path, asset: str, partition: str, as_json_: bool) -> None:
     known = project.assets
     if asset not in known:
         raise click.UsageError(f"{asset!r} is no asset of a model; there are {', '.join(known)}")
-    found = trace(project.instance, project.store, asset, partition)
+    found = trace(project.instance, project.store, asset, partition, run_id=run_id)
     click.echo(json.dumps(as_json(found), indent=2) if as_json_ else render(found))
     for problem in found.problems:
         click.echo(f"broken: {problem}", err=True)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import jinja2
 import pandas as pd
 
 from ml_assets.cli.project import Project
-from ml_assets.cli.results import Judgement, judgements
+from ml_assets.cli.results import Judgement, judgements, maturity_curve
+from ml_assets.domain.spec import Model
+from ml_assets.metrics.metric import Metric
 from ml_assets.metrics.registry import ALL_METRICS
 
 _PAGE = jinja2.Template(
@@ -28,6 +31,14 @@ are 95 % bootstrap intervals. Grey: the horizon is not the attribution, so the m
 {% for model in models %}
 <h2>{{ model.name }}</h2>
 <img alt="Metrics of {{ model.name }} over its partitions" src="data:image/svg+xml;base64,{{ model.picture }}">
+{% if model.curve %}
+<h3>Maturity curve</h3>
+<p>The same {{ model.curve.partitions }} models at each horizon: thin lines are single models, the thick one is their
+mean. The earliest horizon that agrees with the longest is the earliest one to trust.</p>
+<img alt="Metrics of {{ model.name }} by horizon" src="data:image/svg+xml;base64,{{ model.curve.picture }}">
+<table><tr><th>mean (mean distance from the longest horizon)</th>{% for horizon in model.curve.horizons %}<th>{{ horizon }}</th>{% endfor %}</tr>
+{% for row in model.curve.rows %}<tr><td>{{ row.title }}</td>{% for cell in row.cells %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}</table>{% endif %}
 <details><summary>All numbers</summary><table>
 <tr><th>partition</th><th>horizon</th><th>examples</th>{% for title in titles %}<th>{{ title }}</th>{% endfor %}<th>model run</th></tr>
 {% for row in model.rows %}<tr><td>{{ row.partition }}</td><td>{{ row.horizon }}</td><td>{{ row.examples }}</td>
@@ -41,19 +52,29 @@ are 95 % bootstrap intervals. Grey: the horizon is not the attribution, so the m
 
 
 def write_report(project: Project, path: Path) -> Path:
-    """Write the page; models without metrics are left out.
+    """Write the page.
 
     Returns: the path written.
     """
-    found = [(model, judgements(project, model)) for model in project.models.values()]
+    page = render([(model, judgements(project, model)) for model in project.models.values()])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def render(found: Iterable[tuple[Model, Sequence[Judgement]]]) -> str:
+    """The page; models without metrics are left out."""
     models = [
-        {"name": model.name, "picture": _picture(results), "rows": [_row(result) for result in results]}
+        {
+            "name": model.name,
+            "picture": _picture(results),
+            "rows": [_row(result) for result in results],
+            "curve": _curve(results),
+        }
         for model, results in found
         if results
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_PAGE.render(models=models, titles=[metric.title for metric in ALL_METRICS]), encoding="utf-8")
-    return path
+    return _PAGE.render(models=models, titles=[metric.title for metric in ALL_METRICS])
 
 
 def number(value: float, low: float, high: float) -> str:
@@ -78,15 +99,11 @@ def _row(result: Judgement) -> dict[str, object]:
     }
 
 
-def _picture(results: list[Judgement]) -> str:
+def _picture(results: Sequence[Judgement]) -> str:
     """One small chart per metric, a line per horizon, as base64 of an SVG file."""
     from matplotlib.dates import ConciseDateFormatter
-    from matplotlib.figure import Figure
 
-    columns = 4
-    rows = -(-len(ALL_METRICS) // columns)
-    figure = Figure(figsize=(16, 3.2 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns).flat
+    figure, axes = _charts(len(ALL_METRICS))
     for metric, axis in zip(ALL_METRICS, axes, strict=True):
         axis.set_title(metric.title)
         for position, horizon in enumerate(dict.fromkeys(result.horizon for result in results)):
@@ -94,12 +111,61 @@ def _picture(results: list[Judgement]) -> str:
             _draw(axis, of_horizon, metric.name, color=f"C{position}", label=str(horizon))
         axis.xaxis.set_major_formatter(ConciseDateFormatter(axis.xaxis.get_major_locator()))
         axis.legend(fontsize="small")
+    return _svg(figure)
+
+
+def _curve(results: Sequence[Judgement]) -> dict[str, object] | None:
+    """The maturity curve; None where no model was judged at more than one horizon."""
+    curves = {metric: maturity_curve(results, metric.name) for metric in ALL_METRICS}
+    shown = {metric: curve for metric, curve in curves.items() if len(curve) and len(curve.columns) > 1}
+    if not shown:
+        return None
+    first = next(iter(shown.values()))
+    rows = []
+    for metric, curve in shown.items():
+        apart = curve.sub(curve.iloc[:, -1], axis=0).abs().mean()
+        cells = [f"{mean:.3f} ({distance:.3f})" for mean, distance in zip(curve.mean(), apart, strict=True)]
+        rows.append({"title": metric.title, "cells": cells})
+    return {
+        "partitions": max(len(curve) for curve in shown.values()),
+        "horizons": list(first.columns),
+        "rows": rows,
+        "picture": _curve_picture(shown),
+    }
+
+
+def _curve_picture(curves: dict[Metric, pd.DataFrame]) -> str:
+    """One small chart per metric over the horizons, as base64 of an SVG file."""
+    figure, axes = _charts(len(curves))
+    for (metric, curve), axis in zip(curves.items(), axes, strict=False):
+        axis.set_title(metric.title)
+        positions = range(len(curve.columns))
+        axis.plot(positions, curve.to_numpy().T, color="#cccccc", linewidth=0.8)
+        axis.plot(positions, curve.mean().to_numpy(), color="C0", marker="o")
+        axis.set_xticks(positions, curve.columns)
+    return _svg(figure)
+
+
+def _charts(count: int) -> tuple[Any, list[Any]]:
+    """A figure with so many small charts, four in a row."""
+    from matplotlib.figure import Figure
+
+    columns = 4
+    rows = -(-count // columns)
+    figure = Figure(figsize=(16, 3.2 * rows), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis in axes[count:]:
+        axis.set_axis_off()
+    return figure, axes[:count]
+
+
+def _svg(figure: Any) -> str:
     output = io.BytesIO()
     figure.savefig(output, format="svg")
     return base64.b64encode(output.getvalue()).decode()
 
 
-def _draw(axis: Any, results: list[Judgement], metric: str, *, color: str, label: str) -> None:
+def _draw(axis: Any, results: Sequence[Judgement], metric: str, *, color: str, label: str) -> None:
     points = [(date.fromisoformat(result.partition[:10]), result.metrics.loc[metric]) for result in results]
     known = [(day, row) for day, row in points if not pd.isna(row.value)]
     days = [day for day, _ in known]

@@ -1,5 +1,6 @@
 """The metrics that exist, read from their artifacts, for the demo's table and the report."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -38,6 +39,19 @@ def judgements(project: Project, model: Model) -> list[Judgement]:
             judged = artifact.manifest["inputs"][model.asset("model")]["run_id"]
             result.append(Judgement(model, partition, horizon, table, judged, artifact))
     return result
+
+
+def maturity_curve(results: Sequence[Judgement], metric: str) -> pd.DataFrame:
+    """A metric of the same model partitions at each horizon.
+
+    Returns: one row per partition that was judged at every horizon, one column per horizon (as text), shortest first.
+    """
+    values = pd.DataFrame(
+        [(one.partition, one.horizon.elapsed, str(one.horizon), one.metrics.loc[metric, "value"]) for one in results],
+        columns=["partition", "elapsed", "horizon", "value"],
+    )
+    horizons = values.sort_values("elapsed")["horizon"].unique()
+    return values.pivot_table("value", "partition", "horizon").reindex(columns=horizons).dropna()
 
 
 def examples_of(project: Project, judgement: Judgement) -> pd.DataFrame:

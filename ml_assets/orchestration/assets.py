@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from ml_assets.domain.errors import SpecError
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import last_index, windows_of
@@ -44,9 +45,22 @@ def event_log_definitions(log: EventLog) -> dg.Definitions:
 def model_definitions(model: Model, project_root: Path) -> dg.Definitions:
     """The assets of a model: training data, model, and for each horizon evaluation data and metrics.
 
-    Raises: SpecError when a notebook is missing or has no parameters cell.
+    Raises: SpecError when a notebook is missing or has no parameters cell, or no partition fits into the logs.
     """
+    for horizon in (None, *model.evaluation.horizons):
+        last = last_index(model, horizon)
+        if last is not None and last < model.first_index:
+            raise SpecError(
+                "evaluation.horizons" if horizon else "training.window",
+                str(horizon or model.training.window),
+                f"windows that fit into the logs: the first cutoff is {_cutoff(model, model.first_index)}, "
+                f"and the logs end before its {'outcomes do' if horizon else 'window does'}",
+            )
     return dg.Definitions(assets=[_asset_definition(asset) for asset in step_assets(model, project_root)])
+
+
+def _cutoff(model: Model, index: int) -> str:
+    return model.partitions.interval(index).end.astimezone(model.partitions.zone).isoformat()
 
 
 def step_assets(model: Model, project_root: Path) -> list[StepAsset]:

@@ -26,7 +26,8 @@ from ml_assets.notebooks.order import StepOrder, StepResult
 from ml_assets.notebooks.run import run_notebook
 from ml_assets.orchestration.checks import no_leak_evaluation, verify_no_leak
 from ml_assets.orchestration.facts import FAILED, attempt, materialization
-from ml_assets.orchestration.pins import Pins, check_unchanged, examples_order, pin
+from ml_assets.orchestration.lineage import versions
+from ml_assets.orchestration.pins import ChangedWhileReadError, Pins, check_unchanged, examples_order, pin
 
 #: What a manifest repeats of the artifacts that it was made from, so that it tells the whole chain by itself.
 _LINEAGE = ("inputs", "events", "windows", "known_as_of", "notebook", "code_version", "git_commit")
@@ -140,7 +141,12 @@ class _Partition:
                 check_unchanged(model, pins.events, events_root)
             if pins.events:
                 yield from self._check(store, folder, result)
-            artifact = store.publish(folder, self._manifest(pins, result, as_of))
+            before = versions(instance, asset.name, self.name)
+            manifest = {**self._manifest(pins, result, as_of), "supersedes": before[-1] if before else None}
+            artifact = store.publish(folder, manifest)
+        except ChangedWhileReadError:
+            # It says nothing of the partition, which stays without a verdict and is due again.
+            raise
         except Exception:
             yield attempt(*tried, verdict=FAILED)
             raise
@@ -227,6 +233,8 @@ class _Partition:
         if pins.events:
             metadata["reads"] = dg.MetadataValue.json(manifest["reads"])
             metadata["known_as_of"] = dg.MetadataValue.timestamp(datetime.fromisoformat(manifest["known_as_of"]))
+        if manifest["supersedes"]:
+            metadata["supersedes"] = dg.MetadataValue.dagster_run(manifest["supersedes"])
         metadata.update({f"window_{name}": words for name, words in manifest["windows"].items()})
         for step, upstream in pins.upstream.items():
             metadata[f"{step}_partition"] = self.name

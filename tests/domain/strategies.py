@@ -36,10 +36,16 @@ _HOURS = {"hour": 1, "day": 24, "week": 168}
 
 
 @st.composite
-def models(draw: st.DrawFn, *, nested: tuple[tuple[Every, Every, Every], ...] = NESTED) -> Model:
+def models(
+    draw: st.DrawFn,
+    *,
+    nested: tuple[tuple[Every, Every, Every], ...] = NESTED,
+    zones: tuple[str, ...] = (*ZONES, HALF_HOUR_ZONE),
+) -> Model:
     """A model on two logs, or on one, with a log of history sometimes; partitions of model, exposures and outcomes."""
     every, of_exposures, of_outcomes = draw(st.sampled_from(nested))
-    zones = ZONES if "hour" in (every, of_exposures, of_outcomes) else (*ZONES, HALF_HOUR_ZONE)
+    if "hour" in (every, of_exposures, of_outcomes):
+        zones = tuple(zone for zone in zones if zone != HALF_HOUR_ZONE)
     zone, start = draw(st.sampled_from(zones)), draw(st.sampled_from(STARTS))
     unit = {"hour": "h", "day": "d", "week": "w"}[every]
     window, gap = draw(st.integers(1, 3)), draw(st.integers(0, 2))

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from ml_assets.domain.due import statuses
 from ml_assets.domain.spec import Model
 from tests.domain.strategies import models
 from tests.domain.watched import DAY, DAYS, HAPPENINGS, LOG, NTH, Watched, assert_settled
@@ -130,3 +131,14 @@ def _complete(model: Model) -> Watched:
     world.settle()
     assert set(world.made) == set(world.expected())
     return world
+
+
+@given(models(), st.integers(0, DAYS))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+def test_exactly_those_partitions_are_expected_that_are_over_and_lie_inside_the_logs(model: Model, days: int) -> None:
+    world = Watched(model)
+    world.time_passes(days)
+    found = statuses(model, world.facts(), as_of=world.now)
+    for asset in world.code:
+        over = range(world.first_day, world.days_over)
+        assert list(found[asset]) == [world.key(day) for day in over if world.is_expected(asset, day)]
