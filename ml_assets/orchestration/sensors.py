@@ -92,7 +92,8 @@ def look(
 
     Raises: FileNotFoundError or SourceError when a log cannot be asked: a source that is down is not one without news.
     """
-    logs = list(logs)
+    # A model may read logs of other services, whose sensors may have stopped.
+    logs = {log.key: log for log in (*logs, *(log for model in models for log in model.logs))}.values()
     recorded = read_arrived(instance, logs)
     present = {log.key: _present(log, recorded[log.key], events_root, as_of) for log in logs}
     arrivals = _arrivals(recorded, present)

@@ -10,8 +10,8 @@ from ml_assets.domain.due import model_inputs
 from ml_assets.domain.windows import training_windows
 from ml_assets.orchestration import sensors
 from ml_assets.orchestration.facts import FAILED, asset_key, attempt, materialization, read_facts
-from ml_assets.orchestration.sensors import Launch, run_request
-from tests.orchestration.conftest import Service, event_inputs
+from ml_assets.orchestration.sensors import Launch, look, run_request
+from tests.orchestration.conftest import AS_OF, ASSETS, Service, event_inputs
 
 TRAINING = ("shop/order/training_data", "shop/order/model")
 
@@ -207,3 +207,21 @@ def test_training_waits_for_rows_that_may_still_become_known(service: Service) -
     tick = service.look()
     assert [launch.request.partitions[-1] for launch in tick.launches] == ["2026-05-08"]
     assert "2026-05-09 waiting (for rows that become known before 2026-05-10T13:00:00+00:00)" in tick.message
+
+
+def test_logs_of_other_services_are_asked_as_well(service: Service) -> None:
+    """What is decided on is what a run will read, whether the log's own sensor has reported it or not."""
+    foreign = replace(service.model.outcomes, key="web/orders", location="web/orders")
+    (service.root / "web/orders").mkdir(parents=True)
+    service.model = replace(service.model, outcomes=foreign)
+    service.arrive(1, 2)
+    tick = look(
+        service.instance,
+        [service.model.exposures],
+        [service.model],
+        code=dict.fromkeys(ASSETS, "code"),
+        events_root=service.root,
+        as_of=AS_OF,
+    )
+    assert [launch.request.partitions for launch in tick.launches] == [("2026-05-02",)]
+    assert ("web/orders", "2026-05-02") in [arrival[:2] for arrival in tick.arrivals]
