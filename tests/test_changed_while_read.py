@@ -14,7 +14,15 @@ pytestmark = pytest.mark.slow
 
 TRAINING = "shop/order/training_data"
 #: Writes an event partition again in its first run, after it has read it.
-MEDDLING = """
+MEDDLING = """\
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
 # %% tags=["parameters"]
 import dagstermill
 

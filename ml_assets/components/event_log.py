@@ -41,8 +41,8 @@ class Watermark(Group):
 class Arrival(Group):
     """How it is known that an event partition is complete: a marker file beside its data, or a watermark."""
 
-    marker: str | None = None
-    watermark: dict[str, Any] | None = None
+    marker: str = event_log.Marker.file
+    watermark: dict[str, Any] = Field(default_factory=dict)
 
 
 class EventLog(dg.Component, dg.Model, dg.Resolvable):
@@ -83,7 +83,7 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
             ),
             lookahead=parse_duration(self.lookahead, key="lookahead"),
             columns=event_log.Columns(columns.time, tuple(columns.key), columns.known, columns.deleted),
-            arrival=_arrival(read_group(Arrival, self.arrival, key="arrival")),
+            arrival=_arrival(self.arrival),
             known_delay=parse_duration(self.known_delay, key="known_delay", zero=True).elapsed,
             restatement=(
                 None if self.restatement is None else parse_duration(self.restatement, key="restatement", zero=True)
@@ -95,10 +95,21 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
         return event_log_definitions(self.to_spec())
 
 
-def _arrival(arrival: Arrival) -> event_log.Marker | event_log.Watermark:
-    if arrival.watermark is None:
-        return event_log.Marker() if arrival.marker is None else event_log.Marker(arrival.marker)
-    if arrival.marker is not None:
-        raise SpecError("arrival", arrival.model_dump(), "either marker or watermark")
-    watermark = read_group(Watermark, arrival.watermark, key="arrival.watermark")
+def _arrival(declared: dict[str, Any]) -> event_log.Marker | event_log.Watermark:
+    try:
+        arrival = read_group(Arrival, declared, key="arrival")
+        if len(arrival.model_fields_set) > 1:
+            raise SpecError("arrival", sorted(arrival.model_fields_set), "either marker or watermark")
+        return _watermark(arrival.watermark) if "watermark" in declared else event_log.Marker(arrival.marker)
+    except SpecError as error:
+        if error.value is None or not (error.key.endswith("url_variable") or "://" in str(error.value)):
+            raise
+        # Who writes the URL where the name of its variable belongs must not find the password in a log.
+        raise SpecError(error.key, "(not shown, as it may hold a password)", error.expected) from None
+
+
+def _watermark(declared: dict[str, Any]) -> event_log.Watermark:
+    watermark = read_group(Watermark, declared, key="arrival.watermark")
+    if ";" in watermark.query.strip().removesuffix(";"):
+        raise SpecError("arrival.watermark.query", watermark.query, "one statement; a semicolon may end it")
     return event_log.Watermark(watermark.query, watermark.url_variable)

@@ -31,14 +31,21 @@ def partition_folders(root: Path, log: EventLog) -> dict[str, Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f"event log {log.key}: there is no folder {folder}; write its partitions below it")
     prefix = f"{_COLUMN[log.partitions.every]}="
-    return {
-        unquote(path.name).removeprefix(prefix): path for path in sorted(folder.glob(f"{prefix}*")) if path.is_dir()
-    }
+    # Not `glob`, here and below: it takes a folder that cannot be read for an empty one.
+    paths = [path for path in sorted(folder.iterdir()) if path.name.startswith(prefix) and path.is_dir()]
+    return {unquote(path.name).removeprefix(prefix): path for path in paths}
 
 
 def data_files(folder: Path) -> list[Path]:
-    """The Parquet files of a partition; none when it has no events."""
-    return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith(("_", ".")))
+    """The Parquet files of a partition; none when it has no events.
+
+    Raises: OSError when the folder is there and cannot be read: that is no partition without events.
+    """
+    try:
+        paths = list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    return sorted(path for path in paths if path.suffix == ".parquet" and not path.name.startswith(("_", ".")))
 
 
 def fingerprint(folder: Path, *others: str) -> str:

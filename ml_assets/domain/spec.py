@@ -163,10 +163,14 @@ class Model:
             )
 
     def _check_history(self) -> None:
-        names = [name for history in self.history for name in history.features]
-        taken = sorted({name for name in names if names.count(name) > 1 or name.lower() in ADDED_COLUMNS})
+        # Engines tell no case apart in names.
+        names = [name.lower() for history in self.history for name in history.features]
+        columns = self.exposures.columns
+        others = {*ADDED_COLUMNS, *(name.lower() for name in (*columns.times, *columns.key, *self.join.columns))}
+        taken = sorted({name for name in names if names.count(name) > 1 or name in others})
         if taken:
-            raise SpecError("history.features", taken, f"names that differ from one another and from {ADDED_COLUMNS}")
+            right = f"names that differ from one another and from {', '.join(sorted(others))}"
+            raise SpecError("history.features", taken, right)
 
     def _check_calendars(self) -> None:
         ours = self.partitions

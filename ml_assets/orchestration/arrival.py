@@ -1,12 +1,13 @@
 """Which event partitions have arrived, asked of the source itself. Not what follows from it: that is the domain's."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-import dagster as dg
+import sqlalchemy as sa
 
 from ml_assets.data.event_files import fingerprint, partition_folder, partition_folders
 from ml_assets.domain.event_log import EventLog, Marker, Watermark
@@ -20,8 +21,9 @@ class Arrival(Protocol):
     """How a log says which of its partitions are complete."""
 
     def arrived(self, root: Path, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
-        """The partitions that have arrived, with the fingerprints of their files; all of the log, or of those given.
+        """The partitions that have arrived, with the fingerprints of their files.
 
+        Args: `partitions`: those to ask for, which keep their order; None asks for all of the log.
         Raises: an error when the source cannot be asked. Nothing is known then, and nothing has arrived by mistake.
         """
         ...
@@ -34,78 +36,106 @@ class MarkerArrival:
     declared: Marker
 
     def arrived(self, root: Path, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
-        """The partitions whose marker exists. Raises: FileNotFoundError when the log has no folder."""
+        """The partitions whose marker exists.
+
+        Raises: FileNotFoundError when all of the log are asked for and it has no folder.
+        """
         marker = self.declared.file
-        folders = _folders(root, log, partitions)
-        return {
-            partition: fingerprint(folder, marker)
-            for partition, folder in folders.items()
-            if (folder / marker).exists()
-        }
+        if partitions is None:
+            # A log may reach further back than its declared start; what is no partition does not concern us.
+            folders = {name: at for name, at in partition_folders(root, log).items() if log.partitions.holds(name)}
+        else:
+            folders = {name: partition_folder(root, log, name) for name in partitions}
+        return {name: fingerprint(folder, marker) for name, folder in folders.items() if (folder / marker).exists()}
 
 
 @dataclass(frozen=True)
 class WatermarkArrival:
-    """A partition is complete when it ends at or before the instant up to which a load-status table says so."""
+    """A partition is complete when it ends at or before the instant up to which a database says that the log is.
+
+    What ends after `as_of` is not, whatever the database says.
+    """
 
     declared: Watermark
+    as_of: datetime
 
     def arrived(self, root: Path, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
         """The partitions that end by the watermark; one without a folder has no events.
 
-        Raises: SourceError when the database cannot be asked or gives no instant; FileNotFoundError when the log has no
-        folder.
+        Raises: SourceError when the database gives no instant; FileNotFoundError when the log has no folder: where
+        nothing can be seen, each partition would look empty.
         """
-        complete_until = self._ask(log)
         calendar = log.partitions
-        ended = range(0) if complete_until is None else calendar.complete_before(complete_until)
-        complete = {calendar.key(index) for index in ended}
-        asked = complete if partitions is None else complete & set(partitions)
-        folders = _folders(root, log, None)
-        return {name: fingerprint(folders.get(name, partition_folder(root, log, name))) for name in sorted(asked)}
+        # Asked before the files are looked at: what is loaded in between lies beyond it.
+        ended = calendar.complete_before(min(self._complete_until(log), self.as_of))
+        folders = partition_folders(root, log)
+        if partitions is None:
+            complete = [calendar.key(index) for index in ended]
+        else:
+            complete = [name for name in partitions if calendar.index_of(name) in ended]
+        return {name: fingerprint(folders.get(name) or partition_folder(root, log, name)) for name in complete}
 
-    def _ask(self, log: EventLog) -> datetime | None:
-        # Only who has such a log pays for SQLAlchemy's drivers.
-        import sqlalchemy as sa
-
-        where = f"event log {log.key}: the watermark query {self.declared.query!r}"
-        url = dg.EnvVar(self.declared.url_variable).get_value()
-        if not url:
-            raise SourceError(
-                f"event log {log.key}: the environment variable {self.declared.url_variable} is not set; "
-                "it holds the URL of the database that the watermark is asked of"
-            )
+    def _complete_until(self, log: EventLog) -> datetime:
+        query, variable = self.declared.query, self.declared.url_variable
+        where = f"event log {log.key}: the watermark query {query!r}"
+        url = _url(variable, f"event log {log.key}: the environment variable {variable}")
         try:
-            engine = sa.create_engine(url, poolclass=sa.NullPool)
-            with engine.connect() as connection:
-                rows = [tuple(row) for row in connection.execute(sa.text(self.declared.query))]
-        except (sa.exc.SQLAlchemyError, ImportError) as error:
-            raise SourceError(f"{where} failed: {error}") from error
+            rows = _first_rows(url, query)
+        except ImportError as error:
+            hint = f"install the driver that {variable} names; ml-assets[postgres] has that of postgresql://"
+            raise SourceError(f"{where} failed: {error}; {hint}") from None
+        except Exception as error:  # noqa: BLE001  (drivers raise errors of their own kinds)
+            # From None: the driver's own error may hold the password, and would be shown with this one.
+            raise SourceError(f"{where} failed: {_without_passwords(error, url)}") from None
         if len(rows) != 1 or len(rows[0]) != 1:
-            raise SourceError(f"{where} gave {len(rows)} rows; it must give one row of one column, an instant")
+            found = "no row" if not rows else "several rows" if len(rows) > 1 else f"{len(rows[0])} columns"
+            raise SourceError(f"{where} gave {found}; it must give one row of one column, an instant")
         return _instant(rows[0][0], where)
 
 
-def arrival_of(log: EventLog) -> Arrival:
+def arrival_of(log: EventLog, *, as_of: datetime) -> Arrival:
     """How a log says what has arrived, as declared."""
     if isinstance(log.arrival, Watermark):
-        return WatermarkArrival(log.arrival)
+        return WatermarkArrival(log.arrival, as_of)
     return MarkerArrival(log.arrival)
 
 
-def _instant(value: Any, where: str) -> datetime | None:
-    """Null says that nothing is complete yet."""
-    if value is None:
-        return None
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        hint = "a date does not say when it ends" if type(value) is date else "such as a timestamptz"
-        raise SourceError(f"{where} gave {value!r}; it must give an instant with a time zone, {hint}")
-    return value.astimezone(UTC)
+def _url(variable: str, where: str) -> sa.URL:
+    """The URL that an environment variable holds. Its errors do not repeat what the variable holds."""
+    text = os.environ.get(variable)
+    if not text:
+        raise SourceError(f"{where} is not set; it holds the URL of the database that the watermark is asked of")
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        url = None
+    # All after the first @ is taken for the host, which a driver's error names: it would be the rest of a password.
+    if url is None or "@" in (url.host or ""):
+        right = "postgresql://user:password@host/database, with %40 for an @ in the password"
+        raise SourceError(f"{where} holds no URL that can be read; write {right}")
+    return url
 
 
-def _folders(root: Path, log: EventLog, partitions: Iterable[str] | None) -> dict[str, Path]:
-    if partitions is not None:
-        return {partition: partition_folder(root, log, partition) for partition in partitions}
-    # A log may reach further back than its declared start; what is no partition does not concern us.
-    folders = partition_folders(root, log)
-    return {partition: folder for partition, folder in folders.items() if log.partitions.holds(partition)}
+def _first_rows(url: sa.URL, query: str) -> list[tuple[Any, ...]]:
+    """Up to two rows of a query, which reaches the driver as it was declared, in a transaction that writes nothing."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    # Closing rolls back, whatever the database; PostgreSQL also refuses to write.
+    with engine.connect().execution_options(postgresql_readonly=True, no_parameters=True) as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query).fetchmany(2)]
+
+
+def _without_passwords(error: Exception, url: sa.URL) -> str:
+    """What a driver says, on one line, without SQLAlchemy's own words around it."""
+    words = " ".join(str(getattr(error, "orig", None) or error).split())
+    in_query = (value for name, values in url.normalized_query.items() if "pass" in name for value in values)
+    for secret in filter(None, [url.password, *in_query]):
+        words = words.replace(secret, "***")
+    return words
+
+
+def _instant(value: Any, where: str) -> datetime:
+    if isinstance(value, datetime) and value.tzinfo is not None and MINYEAR < value.year < MAXYEAR:
+        return value.astimezone(UTC)
+    found = "NULL" if value is None else repr(value)
+    right = "a finite instant with a time zone, such as a timestamptz; while nothing is complete, the start of the log"
+    raise SourceError(f"{where} gave {found}; it must give {right}")

@@ -59,12 +59,13 @@ class UpstreamPin:
 
 @dataclass(frozen=True)
 class EventPins:
-    """The event partitions of a step's windows, as they were at the start: their fingerprints by log.
+    """The event partitions of a step's windows, as they were at the start (`as_of`): their fingerprints by log.
 
     `inputs`: the digest of their versions that count.
     """
 
     windows: Windows
+    as_of: datetime
     fingerprints: Mapping[str, Mapping[str, str]]
     inputs: str
 
@@ -124,7 +125,7 @@ def check_unchanged(model: Model, events: EventPins, events_root: Path) -> None:
 
     Raises: ChangedWhileReadError that names the event partitions; running again reads them anew.
     """
-    now = _arrived(model, needed(model, events.windows), events_root)
+    now = _arrived(model, needed(model, events.windows), events_root, events.as_of)
     for log, before in events.fingerprints.items():
         changed = sorted(partition for partition in before if now[log].get(partition) != before[partition])
         if changed:
@@ -196,7 +197,7 @@ def _pin_events(  # noqa: PLR0917
 ) -> EventPins:
     windows = windows_of(model, model.partitions.index_of(partition), horizon)
     parts = needed(model, windows)
-    present = _arrived(model, parts, root)
+    present = _arrived(model, parts, root, as_of)
     recorded = read_arrived(instance, model.logs)
     versions = {
         log.key: {
@@ -218,13 +219,13 @@ def _pin_events(  # noqa: PLR0917
             f"{model.asset('training_data')} {partition} is immature: rows of its window may become known until "
             f"{known_by.isoformat()} (known_delay), and it is {as_of.isoformat()}"
         )
-    return EventPins(windows, present, arrivals.inputs(parts))
+    return EventPins(windows, as_of, present, arrivals.inputs(parts))
 
 
-def _arrived(model: Model, parts: Mapping[str, range], root: Path) -> dict[str, dict[str, str]]:
+def _arrived(model: Model, parts: Mapping[str, range], root: Path, as_of: datetime) -> dict[str, dict[str, str]]:
     logs = {log.key: log for log in model.logs}
     return {
-        key: dict(arrival_of(log).arrived(root, log, _keys(log, indices)))
+        key: dict(arrival_of(log, as_of=as_of).arrived(root, log, _keys(log, indices)))
         for key, indices in parts.items()
         if (log := logs[key])
     }

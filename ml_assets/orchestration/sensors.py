@@ -157,7 +157,7 @@ def _present(
     log: EventLog, recorded: Mapping[str, EventVersion], events_root: Path, as_of: datetime
 ) -> dict[str, EventVersion]:
     """The versions of what the source has. What it has lost since is not there to be read."""
-    source = arrival_of(log).arrived(events_root, log)
+    source = arrival_of(log, as_of=as_of).arrived(events_root, log)
     return {name: version_of(log, name, recorded.get(name), found, as_of=as_of) for name, found in source.items()}
 
 

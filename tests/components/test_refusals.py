@@ -1,13 +1,15 @@
 """A wrong defs.yaml is refused with its path, key, value and what would be right."""
 
+import traceback
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import yaml
 
-from ml_assets.components.evaluated_model import EvaluatedModel
+from ml_assets.components.evaluated_model import EvaluatedModel, event_logs
 from ml_assets.definitions import build_definitions
+from ml_assets.domain.event_log import Watermark
 from tests.support.projects import REPOSITORY
 
 LOG = {
@@ -80,7 +82,49 @@ LOG_REFUSALS = [
     ("lookahead", "8 days", "a whole number and a unit"),
     ("columns.key", [], "at least one column"),
     ("columns.tiem", "event_time", "did you mean time? There are time, key, known"),
+    ("columns.deleted", "is_deleted", "a log with columns.known: a retraction is an appended row"),
+    ("known_delay", "2", "a whole number and a unit"),
+    ("restatement", "90 days", "a whole number and a unit"),
     ("retention", "90d", "Extra inputs are not permitted"),
+]
+QUERY = "select complete_until from load_status where log = 'impressions'"
+WATERMARK = {"query": QUERY, "url_variable": "LOAD_STATUS_URL"}
+ARRIVAL_REFUSALS = [
+    ({"marker": "_SUCCESS", "watermark": WATERMARK}, "arrival: ['marker', 'watermark'] is not accepted; either"),
+    ({"markr": "_SUCCESS"}, "arrival.markr: '_SUCCESS' is not accepted; there is no such key; did you mean marker?"),
+    ({"marker": "a/b"}, "arrival.marker: 'a/b' is not accepted; the name of a file"),
+    ({"marker": None}, "arrival.marker: None is not accepted"),
+    ({"watermark": None}, "arrival.watermark: None is not accepted"),
+    ({"watermark": {}}, "arrival.watermark.query: None is not accepted; the key is required"),
+    ({"watermark": {"query": QUERY}}, "arrival.watermark.url_variable: None is not accepted; the key is required"),
+    ({"watermark": {"url_variable": "X"}}, "arrival.watermark.query: None is not accepted; the key is required"),
+    ({"watermark": {"query": QUERY, "url_varible": "X"}}, "arrival.watermark.url_varible: 'X' is not accepted; there"),
+    ({"watermark": {**WATERMARK, "query": " "}}, "arrival.watermark.query: ' ' is not accepted; a query that gives"),
+    (
+        {"watermark": {**WATERMARK, "query": "select 1; select 2"}},
+        "'select 1; select 2' is not accepted; one statement",
+    ),
+]
+URL = "postgresql://reader:hunter2@warehouse/main"
+SECRET_ARRIVALS = [
+    (
+        {"watermark": {**WATERMARK, "url_variable": URL}},
+        "arrival.watermark.url_variable: ",
+        "the name of the environment",
+    ),
+    ({"watermark": {**WATERMARK, "url_variable": [URL]}}, "arrival.watermark.url_variable: ", "a valid string"),
+    (
+        {"watermark": {**WATERMARK, "url_variable": "host=warehouse password=hunter2"}},
+        "arrival.watermark.url_variable: ",
+        "such as WAREHOUSE_URL",
+    ),
+    (
+        {"watermark": {"query": QUERY, "url": URL}},
+        "arrival.watermark.url: ",
+        "there is no such key; There are query, url_variable",
+    ),
+    ({"watermark": {**WATERMARK, "query": URL + ";" + QUERY}}, "arrival.watermark.query: ", "one statement"),
+    ({"watermark": URL}, "arrival.watermark: ", "a valid dictionary"),
 ]
 MODEL_REFUSALS = [
     ("name", "cvr", "write <service>/<name>"),
@@ -121,6 +165,37 @@ def test_a_wrong_event_log_is_refused_by(
     assert_refused(tmp_path, package, monkeypatch, [changed(LOG, path, value)], "logs", path, value, right)
 
 
+@pytest.mark.parametrize(("arrival", "words"), ARRIVAL_REFUSALS, ids=[str(arrival) for arrival, _ in ARRIVAL_REFUSALS])
+def test_a_wrong_arrival_is_refused_by(
+    arrival: dict, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = f"arrival_team_{ARRIVAL_REFUSALS.index((arrival, words))}"
+    assert words in refusal(tmp_path, package, monkeypatch, "logs", changed(LOG, "arrival", arrival))
+
+
+@pytest.mark.parametrize(("arrival", "key", "right"), SECRET_ARRIVALS, ids=[key for _, key, _ in SECRET_ARRIVALS])
+def test_a_url_where_the_name_of_its_variable_belongs_is_refused_without_being_shown(
+    arrival: dict, key: str, right: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = f"secret_team_{SECRET_ARRIVALS.index((arrival, key, right))}"
+    text = refusal(tmp_path, package, monkeypatch, "logs", changed(LOG, "arrival", arrival))
+    assert f"{key}'(not shown, as it may hold a password)' is not accepted; " in text
+    assert right in text
+    assert "hunter2" not in text
+
+
+@pytest.mark.parametrize("url", [None, "no URL at all"])
+def test_the_url_of_a_watermark_is_not_read_while_definitions_load(
+    url: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOAD_STATUS_URL", url) if url else monkeypatch.delenv("LOAD_STATUS_URL", raising=False)
+    package = f"watermark_team_{'set' if url else 'unset'}"
+    arrival = {"watermark": {**WATERMARK, "query": f"{QUERY};"}}
+    load(tmp_path, package, monkeypatch, changed(LOG, "arrival", arrival))
+    (log,) = event_logs(dg.ComponentTree.for_project(tmp_path)).values()
+    assert log.arrival == Watermark(f"{QUERY};", "LOAD_STATUS_URL")
+
+
 @pytest.mark.parametrize(("path", "value", "right"), MODEL_REFUSALS, ids=[f"{p}={v}" for p, v, _ in MODEL_REFUSALS])
 def test_a_wrong_model_is_refused_by(
     path: str, value: object, right: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -128,6 +203,74 @@ def test_a_wrong_model_is_refused_by(
     package = f"model_team_{MODEL_REFUSALS.index((path, value, right))}"
     documents = [LOG, OUTCOMES, changed(MODEL, path, value)]
     assert_refused(tmp_path, package, monkeypatch, documents, "model_2", path, value, right)
+
+
+HISTORY = {"log": "ads/impressions", "window": "7d", "by": ["user_id"], "features": {"seen_7d": "count"}}
+HISTORY_REFUSALS = [
+    ({"log": "ads/impresions"}, "history.log: 'ads/impresions' is not accepted; the key of an event log; did you mean"),
+    ({"window": "7"}, "history.window: 7 is not accepted; write a whole number and a unit"),
+    ({"windw": "7d"}, "history.windw: '7d' is not accepted; there is no such key; did you mean window?"),
+    ({"by": []}, "history.by: [] is not accepted; at least one column"),
+    ({"by": "user_id"}, "history.by: 'user_id' is not accepted"),
+    ({"features": {}}, "history.features: {} is not accepted; at least one feature"),
+    (
+        {"features": {"n": "median(price)"}},
+        "history.features.n: 'median(price)' is not accepted; count, or one of sum,",
+    ),
+    ({"features": {"n": "count(price)"}}, "history.features.n: 'count(price)' is not accepted; count, or one of"),
+    ({"features": {"n": "sum"}}, "history.features.n: 'sum' is not accepted; count, or one of"),
+    ({"features": {"n": 7}}, "history.features.n: 7 is not accepted"),
+    ({"features": {"label": "count"}}, "history.features: ['label'] is not accepted; names that differ"),
+    ({"features": {"Label_Age": "count"}}, "history.features: ['Label_Age'] is not accepted; names that differ"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), HISTORY_REFUSALS, ids=[str(change) for change, _ in HISTORY_REFUSALS])
+def test_a_wrong_history_is_refused_by(
+    change: dict, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = f"history_team_{HISTORY_REFUSALS.index((change, words))}"
+    model = changed(MODEL, "history", [{**HISTORY, **change}])
+    assert words in refusal(tmp_path, package, monkeypatch, "model_2", LOG, OUTCOMES, model)
+
+
+def test_two_histories_with_one_feature_name_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = changed(MODEL, "history", [HISTORY, {**HISTORY, "by": ["device"]}])
+    text = refusal(tmp_path, "one_name_team", monkeypatch, "model_2", LOG, OUTCOMES, model)
+    assert "history.features: ['seen_7d'] is not accepted; names that differ from one another" in text
+
+
+CALENDAR_REFUSALS = [
+    ({"every": "hour"}, "a log with one partition each hour, as the model has, or finer"),
+    ({"every": "day", "timezone": "UTC"}, "a log in the time zone of the model, UTC"),
+    ({"every": "day", "timezone": "Tokyo"}, "partitions.timezone: 'Tokyo' is not accepted; an IANA name"),
+    ({"every": "month"}, "partitions.every: 'month' is not accepted; Input should be 'hour', 'day' or 'week'"),
+    ({"start": "2026-01-01"}, "partitions.every: None is not accepted; the key is required"),
+    ({"every": "week", "start": "soon"}, "partitions.start: 'soon' is not accepted; write a local date"),
+    ({"every": "week", "end": "2026-01-07"}, "partitions.end: '2026-01-07' is not accepted; 2026-01-08 or later"),
+    (
+        {"every": "week", "evry": "day"},
+        "partitions.evry: 'day' is not accepted; there is no such key; did you mean every",
+    ),
+]
+
+
+@pytest.mark.parametrize(("partitions", "words"), CALENDAR_REFUSALS, ids=[str(own) for own, _ in CALENDAR_REFUSALS])
+def test_wrong_partitions_of_a_model_are_refused_by(
+    partitions: dict, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = f"calendar_team_{CALENDAR_REFUSALS.index((partitions, words))}"
+    model = changed(MODEL, "partitions", partitions)
+    assert words in refusal(tmp_path, package, monkeypatch, "model_2", LOG, OUTCOMES, model)
+
+
+def refusal(tmp_path: Path, package: str, monkeypatch: pytest.MonkeyPatch, folder: str, *documents: dict) -> str:
+    """All that is shown of the error, which names the file in `folder`."""
+    with pytest.raises(Exception) as error:
+        load(tmp_path, package, monkeypatch, *documents)
+    text = "".join(traceback.format_exception(error.value))
+    assert f"{Path(package) / 'defs' / folder / 'defs.yaml'}: attributes." in text
+    return text
 
 
 def assert_refused(tmp_path, package, monkeypatch, documents, folder, path, value, right) -> None:

@@ -16,11 +16,12 @@ ZONES = ("UTC", "Asia/Shanghai", "Europe/Berlin", "America/New_York", "America/S
 HALF_HOUR_ZONE = "Australia/Lord_Howe"
 #: Clocks change within days of each of these, somewhere.
 STARTS = (
-    date(2026, 1, 5),
-    date(2026, 3, 4),
-    date(2026, 3, 26),
-    date(2026, 10, 1),
-    date(2026, 10, 22),
+    date(2021, 1, 4),
+    date(2021, 3, 3),
+    date(2021, 3, 25),
+    date(2021, 4, 8),
+    date(2020, 10, 1),
+    date(2020, 10, 22),
     date(2018, 10, 31),
 )
 NESTED: tuple[tuple[Every, Every, Every], ...] = (
