@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -22,8 +23,21 @@ def _home_option(*, exists: bool) -> Callable[[Callable[..., None]], Callable[..
     )
 
 
+def _read_instant(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime:
+    """An instant as people write it; now where there is none."""
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise click.BadParameter(f"{text!r} is no instant; write a date, a time and a zone, such as 2026-01-05T09:00+01:00")
+
+
 class Commands(click.Group):
-    """Commands that answer a wrong defs.yaml with its error alone, not with a stack of the tools between."""
+    """Commands that answer a wrong defs.yaml, or a source that is down, with its error alone."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
@@ -31,9 +45,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except Exception as error:
             from ml_assets.components.reading import DefsFileError
+            from ml_assets.orchestration.arrival import SourceError
 
             cause: BaseException | None = error
-            while cause is not None and not isinstance(cause, DefsFileError):
+            while cause is not None and not isinstance(cause, (DefsFileError, SourceError)):
                 cause = cause.__cause__
             if cause is None:
                 raise
@@ -85,6 +100,38 @@ def lineage(home: Path, asset: str, partition: str, run_id: str | None, as_json_
     for problem in found.problems:
         click.echo(f"broken: {problem}", err=True)
     sys.exit(1 if found.problems else 0)
+
+
+@main.command()
+@_home_option(exists=True)
+@click.argument("model", required=False)
+@click.option("--as-of", metavar="T", callback=_read_instant, help="Such as 2026-01-05T09:00+01:00.  [default: now]")
+@click.option("--json", "as_json_", is_flag=True, help="Print JSON.")
+def debt(home: Path, model: str | None, as_of: datetime, as_json_: bool) -> None:
+    """Print which metrics of a MODEL, or of all, should exist as of T, and why some do not on today's inputs.
+
+    What should exist is reckoned as of T and held against what is recorded now: no source is asked, nothing launched. A
+    metric is done, waiting (for outcomes that are still to happen), running, due (to be launched), missing input (event
+    partitions ended and have not arrived), stale (its inputs or its code changed) or failed. Ages count from when it
+    could be computed. Outdated training, and events that changed too late to count, are listed below.
+
+    Exits with 1 when a metric failed, is stale, due or misses input, with 0 when all others are a matter of time.
+    """
+    from rich.console import Console
+
+    from ml_assets.cli.debt import as_json, find_debts, render
+    from ml_assets.cli.project import Project
+
+    project = Project(home)
+    models = project.models
+    if model is not None and model not in models:
+        raise click.UsageError(f"{model!r} is no model; there are {', '.join(models) or 'none'}")
+    found = find_debts(project, [models[model]] if model else list(models.values()), as_of=as_of)
+    if as_json_:
+        click.echo(json.dumps(as_json(found, as_of=as_of), indent=2))
+    else:
+        Console(soft_wrap=True).print(*render(found, as_of=as_of), sep="\n")
+    sys.exit(1 if any(one.owed for one in found) else 0)
 
 
 @main.command()

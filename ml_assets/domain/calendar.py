@@ -7,7 +7,7 @@ wall clock, which is wrong in the hour that clocks repeat.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -98,7 +98,7 @@ class Calendar:
         if known is not None:
             return known
         # Right but for clock changes, which the edges tell.
-        index = (instant - self.origin) // (_DAYS[self.every] * _DAY)
+        index = (instant - self.origin) // self._period
         while instant >= self._edge(index + 1):
             index += 1
         while instant < self._edge(index):
@@ -108,7 +108,11 @@ class Calendar:
     def key(self, index: int) -> str:
         """The partition key at `index`, as Dagster writes it."""
         if self.every == "hour":
-            return self._edge(index).astimezone(self.zone).strftime(KEY_FORMATS["hour"])
+            key = self._hour_keys.get(index)
+            if key is None:
+                key = self._edge(index).astimezone(self.zone).strftime(KEY_FORMATS["hour"])
+                self._hour_keys[index], self._hours[key] = key, index
+            return key
         return (self.start + timedelta(days=index * _DAYS[self.every])).isoformat()
 
     def index_of(self, key: str) -> int:
@@ -118,7 +122,8 @@ class Calendar:
         """
         try:
             if self.every == "hour":
-                index = self.index(datetime.strptime(key, KEY_FORMATS["hour"]).astimezone(UTC))
+                # Reading an hour takes twenty microseconds, and a log has thousands.
+                index = self._hours.get(key) or self.index(datetime.strptime(key, KEY_FORMATS["hour"]).astimezone(UTC))
             else:
                 index = (date.fromisoformat(key) - self.start).days // _DAYS[self.every]
         except ValueError:
@@ -157,11 +162,19 @@ class Calendar:
             return instant + sign * window.elapsed
         if self.every != "hour":
             index = self.index(instant)
-            periods, rest = divmod(window.elapsed, _DAYS[self.every] * _DAY)
+            periods, rest = divmod(window.elapsed, self._period)
             if not rest and instant == self._edge(index):
                 return self._edge(index + sign * periods)
         moved = instant.astimezone(self.zone).replace(tzinfo=None) + sign * window.elapsed
         return moved.replace(tzinfo=self.zone).astimezone(UTC)
+
+    @cached_property
+    def _hour_keys(self) -> dict[int, str]:
+        return {}
+
+    @cached_property
+    def _hours(self) -> dict[str, int]:
+        return {}
 
     def _has_whole_hours(self) -> bool:
         """Whether no clock change of the ten years from the start on moves where hours begin."""
@@ -174,20 +187,30 @@ class Calendar:
         # Asked for again and again by each window.
         edge = self._edges.get(index)
         if edge is None:
-            edge = self._edges[index] = self._midnight(self.start + index * _DAYS[self.every] * _DAY)
+            edge = self._edges[index] = self._midnight(self.start + index * self._period)
             self._positions[edge] = index
         return edge
 
     @cached_property
+    def _period(self) -> timedelta:
+        return _DAYS[self.every] * _DAY
+
+    @cached_property
     def _edges(self) -> dict[int, datetime]:
-        return {}
+        return _edges_of(self)[0]
 
     @cached_property
     def _positions(self) -> dict[datetime, int]:
-        return {}
+        return _edges_of(self)[1]
 
     def _midnight(self, day: date) -> datetime:
         return datetime.combine(day, time(), self.zone).astimezone(UTC)
+
+
+@lru_cache(maxsize=64)
+def _edges_of(calendar: Calendar) -> tuple[dict[int, datetime], dict[datetime, int]]:  # noqa: ARG001
+    """The edges found so far, by index, and their indices: one pair for all equal calendars."""
+    return {}, {}
 
 
 def contiguous(indices: Iterator[int] | list[int]) -> list[range]:

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
-from ml_assets.domain.due import Facts, Made, State, Status
+from ml_assets.domain.due import Facts, State, Status
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.maturity import describe_missing
 from ml_assets.domain.spec import Model
-from ml_assets.domain.windows import evaluation_windows, matures_at, needed
+from ml_assets.domain.windows import Needs, judged_until
+
+Found = Mapping[str, Mapping[str, Status]]
 
 
 class Cause(StrEnum):
@@ -17,18 +20,21 @@ class Cause(StrEnum):
 
     DONE = "done"
     WAITING = "waiting"
-    MISSING_INPUT = "missing input"
-    DUE = "due"
     RUNNING = "running"
-    FAILED = "failed"
+    DUE = "due"
+    MISSING_INPUT = "missing input"
     STALE = "stale"
+    FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+#: The causes that leave a metric owed: neither is it there, nor does it run, nor is it only a matter of time.
+OWED = frozenset({Cause.DUE, Cause.MISSING_INPUT, Cause.STALE, Cause.FAILED})
+
+
+class Entry(NamedTuple):
     """One model partition at one horizon.
 
-    `matures_at`: the end of its outcomes' window. `asset` and `run`: what failed, and where.
+    `matures_at`: the end of its outcomes' window; `asset`: what failed, runs or is due; `run`: where it failed.
     """
 
     partition: str
@@ -39,10 +45,14 @@ class Entry:
     asset: str = ""
     run: str = ""
 
+    def age(self, as_of: datetime) -> timedelta | None:
+        """For how long it has been mature; None when it is not yet."""
+        return as_of - self.matures_at if self.matures_at <= as_of else None
+
 
 @dataclass(frozen=True)
 class LateChange:
-    """An event partition that changed after its restatement window, and the metrics by asset that hold it."""
+    """An event partition that changed after its restatement window, and the metrics, by asset, that read it."""
 
     log: str
     partition: str
@@ -51,136 +61,150 @@ class LateChange:
 
 @dataclass(frozen=True)
 class Debt:
-    """The debt of one model. `outdated`: training data and models that nothing retrains by itself, with the reason."""
+    """The debt of one model.
+
+    `entries`: each expected partition at each horizon, once; `outdated`: the training data and models, by asset, that
+    nothing makes again by itself, with the reason.
+    """
 
     entries: tuple[Entry, ...]
     outdated: Mapping[str, Mapping[str, str]]
     late: tuple[LateChange, ...]
 
 
-def debt(model: Model, facts: Facts, found: Mapping[str, Mapping[str, Status]], *, as_of: datetime) -> Debt:
+def debt(model: Model, facts: Facts, found: Found, *, as_of: datetime) -> Debt:
     """The debt of a model as of an instant.
 
     Args: `found`: the model's statuses on these facts at that instant.
     """
+    index_of = model.partitions.index_of
+    # Metrics are expected of partitions that a model is expected of.
+    judged = {partition: judged_until(model, index_of(partition)) for partition in found[model.asset("model")]}
     entries: list[Entry] = []
     for horizon in sorted(model.evaluation.horizons, key=lambda one: one.elapsed):
-        metrics, data = found[model.asset("metrics", horizon)], found[model.asset("evaluation_data", horizon)]
-        for partition, status in metrics.items():
-            matures = matures_at(model, model.partitions.index_of(partition), horizon)
-            if status.state is State.DONE and data[partition].state is State.DONE:
-                entries.append(Entry(partition, horizon, Cause.DONE, matures))
+        case, elapsed = _Horizon(model, facts, found, horizon), horizon.elapsed
+        for partition, metrics in case.metrics.items():
+            matures_at = judged[partition] + elapsed
+            if metrics.state is State.DONE and case.data[partition].state is State.DONE:
+                entries.append(Entry(partition, horizon, Cause.DONE, matures_at))
             else:
-                entries.append(_Partition(model, facts, found, as_of, partition, horizon).entry(matures))
-    outdated = {
-        asset: {partition: one.why for partition, one in found[asset].items() if one.state is State.OUTDATED}
-        for asset in (model.asset("training_data"), model.asset("model"))
+                entries.append(case.explain(partition, matures_at, as_of))
+    return Debt(tuple(entries), _outdated(model, facts, found), _late(model, facts, found))
+
+
+class _Horizon:
+    """What is recorded and found of one model at one horizon."""
+
+    def __init__(self, model: Model, facts: Facts, found: Found, horizon: Duration) -> None:
+        self.model, self.facts, self.found, self.horizon = model, facts, found, horizon
+        self.training_asset, self.model_asset = model.asset("training_data"), model.asset("model")
+        self.data_asset, self.metrics_asset = model.asset("evaluation_data", horizon), model.asset("metrics", horizon)
+        self.data, self.metrics = found[self.data_asset], found[self.metrics_asset]
+        self.calendars = {log.key: log.partitions for log in model.logs}
+
+    def explain(self, partition: str, matures_at: datetime, as_of: datetime) -> Entry:
+        """The entry of a metric that is not there on today's inputs."""
+        chain = self._chain(partition)
+        first: dict[State, str] = {}
+        for asset in chain:
+            first.setdefault(self.found[asset][partition].state, asset)
+        missing = self._missing(partition, chain)
+        overdue = self._ended(missing, as_of)
+        cause, why, asset, run = Cause.DUE, "", "", ""
+        if State.FAILED in first:
+            cause, asset = Cause.FAILED, first[State.FAILED]
+            why, run = f"{asset} failed", self.facts.failed[asset][partition].run
+        elif overdue:
+            cause, why = Cause.MISSING_INPUT, describe_missing(self.model, overdue)
+        elif missing or first.get(State.WAITING) == self.training_asset:
+            # Before it matures, that says enough.
+            cause, why = Cause.WAITING, "" if as_of < matures_at else self.found[first[State.WAITING]][partition].why
+        elif State.RUNNING in first:
+            cause, asset = Cause.RUNNING, first[State.RUNNING]
+            why = f"{asset} runs"
+        elif partition in self.facts.made.get(self.metrics_asset, ()):
+            cause, why = Cause.STALE, self._what_changed(partition)
+        else:
+            asset = first[State.DUE]
+            why = f"{asset} is due"
+        return Entry(partition, self.horizon, cause, matures_at, why, asset, run)
+
+    def _chain(self, partition: str) -> list[str]:
+        """What the metric needs that may be missing, upstream first, and itself: a model that exists can be judged."""
+        made = self.facts.made
+        chain = [self.data_asset, self.metrics_asset]
+        if partition not in made.get(self.model_asset, ()):
+            chain.insert(0, self.model_asset)
+            if partition not in made.get(self.training_asset, ()):
+                chain.insert(0, self.training_asset)
+        return chain
+
+    def _missing(self, partition: str, chain: list[str]) -> dict[str, set[int]]:
+        """The event partitions that have not arrived, by log."""
+        missing: dict[str, set[int]] = {log: set() for log in self.calendars}
+        for asset in chain:
+            for log, indices in self.found[asset][partition].missing.items():
+                missing[log].update(indices)
+        return {log: indices for log, indices in missing.items() if indices}
+
+    def _ended(self, missing: Mapping[str, set[int]], as_of: datetime) -> dict[str, set[int]]:
+        """Those that could have arrived."""
+        calendars = self.calendars
+        ended = {log: {one for one in of if calendars[log].interval(one).end <= as_of} for log, of in missing.items()}
+        return {log: indices for log, indices in ended.items() if indices}
+
+    def _what_changed(self, partition: str) -> str:
+        """Why a metric that exists is not that of today's inputs."""
+        reasons = []
+        if self.data[partition].state is State.DUE:
+            reasons.append("the event partitions of its evaluation data changed")
+        if self.data[partition].state is State.OUTDATED:
+            reasons.append("the notebook or declaration of its evaluation data changed")
+        if self.metrics[partition].state is State.OUTDATED:
+            reasons.append("its notebook or declaration changed")
+        data, model, metrics = (
+            self.facts.made.get(asset, {}).get(partition)
+            for asset in (self.data_asset, self.model_asset, self.metrics_asset)
+        )
+        if data and model and metrics and metrics.inputs:
+            # As `metrics_inputs` writes them.
+            rows, _, judged = metrics.inputs.rpartition("-")
+            if judged != str(model.id):
+                reasons.append("its model was made again")
+            if rows != data.data_version:
+                reasons.append("the rows of its evaluation data changed")
+        return " and ".join(reasons) or "what it was made from is not known"
+
+
+def _outdated(model: Model, facts: Facts, found: Found) -> dict[str, dict[str, str]]:
+    outdated: dict[str, dict[str, str]] = {}
+    for asset in (model.asset("training_data"), model.asset("model")):
+        made = facts.made.get(asset, {})
+        for partition, status in found[asset].items():
+            if status.state is State.OUTDATED:
+                outdated.setdefault(asset, {})[partition] = status.why
+            elif status.state is State.FAILED and partition in made:
+                outdated.setdefault(asset, {})[partition] = f"to make it again failed {status.why}"
+    return outdated
+
+
+def _late(model: Model, facts: Facts, found: Found) -> tuple[LateChange, ...]:
+    late = {
+        log.key: sorted(map(log.partitions.index_of, facts.late[log.key]))
+        for log in model.logs
+        if facts.late.get(log.key)
     }
-    return Debt(tuple(entries), {asset: of for asset, of in outdated.items() if of}, _late(model, facts, found))
-
-
-@dataclass(frozen=True)
-class _Partition:
-    """One partition at one horizon, to be explained."""
-
-    model: Model
-    facts: Facts
-    found: Mapping[str, Mapping[str, Status]]
-    as_of: datetime
-    partition: str
-    horizon: Duration
-
-    def entry(self, matures: datetime) -> Entry:
-        cause, why, failed = self._cause()
-        run = self.facts.failed[failed][self.partition].run if failed else ""
-        return Entry(self.partition, self.horizon, cause, matures, why, failed, run)
-
-    def _cause(self) -> tuple[Cause, str, str]:
-        """The cause, its words, and the asset that failed, if one did."""
-        model, horizon = self.model, self.horizon
-        status = self._status("metrics")
-        if status.state in (State.DONE, State.OUTDATED):
-            outdated = next((step for step in ("evaluation_data", "metrics") if self._is(step, State.OUTDATED)), None)
-            if outdated:
-                return Cause.STALE, f"{self._status(outdated).why} ({model.asset(outdated, horizon)})", ""
-            return Cause.DONE, "", ""
-        failed = next((asset for asset in self._assets() if self._blocks(asset)), "")
-        if failed:
-            return Cause.FAILED, f"{failed} failed", failed
-        if self._made("metrics"):
-            return Cause.STALE, self._stale(), ""
-        return (*self._open(status), "")
-
-    def _open(self, status: Status) -> tuple[Cause, str]:
-        """The cause of a metric that does not exist, and for which nothing failed."""
-        statuses = [self.found[asset][self.partition] for asset in self._assets()]
-        if any(one.state is State.RUNNING for one in statuses):
-            return Cause.RUNNING, ""
-        overdue = self._overdue({**self._status("training_data").missing, **self._status("evaluation_data").missing})
-        if overdue:
-            return Cause.MISSING_INPUT, describe_missing(self.model, overdue)
-        # What is due of the chain is launched now; the rest follows it.
-        if any(one.state is State.DUE for one in statuses):
-            return Cause.DUE, status.why
-        return Cause.WAITING, status.why
-
-    def _stale(self) -> str:
-        """Why a metric that exists is not of today's inputs. Later materializations have greater ids."""
-        data, model, metrics = (self._made(step) for step in ("evaluation_data", "model", "metrics"))
-        if self._status("evaluation_data").state in (State.DUE, State.RUNNING):
-            return "event partitions that it was made from changed"
-        newer = {"its model was made again": model, "its evaluation data changed": data}
-        reasons = [why for why, made in newer.items() if made and metrics and made.id > metrics.id]
-        return " and ".join(reasons) or "it is being made again"
-
-    def _overdue(self, missing: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-        """The missing event partitions that have ended: they could have arrived."""
-        calendars = {log.key: log.partitions for log in self.model.logs}
-        ended = {
-            key: tuple(index for index in indices if calendars[key].interval(index).end <= self.as_of)
-            for key, indices in missing.items()
-        }
-        return {key: indices for key, indices in ended.items() if indices}
-
-    def _blocks(self, asset: str) -> bool:
-        """Whether the metric waits for an asset that failed: a model that failed to be made again can be judged."""
-        if self.found[asset][self.partition].state is not State.FAILED:
-            return False
-        return asset in self._assets()[2:] or self.partition not in self.facts.made.get(asset, {})
-
-    def _assets(self) -> list[str]:
-        """The chain of the metric, upstream first."""
-        return [self._asset(step) for step in ("training_data", "model", "evaluation_data", "metrics")]
-
-    def _asset(self, step: str) -> str:
-        return self.model.asset(step, None if step in ("training_data", "model") else self.horizon)
-
-    def _status(self, step: str) -> Status:
-        return self.found[self._asset(step)][self.partition]
-
-    def _is(self, step: str, state: State) -> bool:
-        return self._status(step).state is state
-
-    def _made(self, step: str) -> Made | None:
-        return self.facts.made.get(self._asset(step), {}).get(self.partition)
-
-
-def _late(model: Model, facts: Facts, found: Mapping[str, Mapping[str, Status]]) -> tuple[LateChange, ...]:
-    changes = []
-    for log in model.logs:
-        for partition in sorted(facts.late.get(log.key, ())):
-            index = log.partitions.index_of(partition)
-            metrics = {
-                model.asset("metrics", horizon): tuple(
-                    name
-                    for name in found[model.asset("metrics", horizon)]
-                    if index in _read(model, name, horizon).get(log.key, ())
-                )
-                for horizon in model.evaluation.horizons
-            }
-            changes.append(LateChange(log.key, partition, {asset: of for asset, of in metrics.items() if of}))
-    return tuple(changes)
-
-
-def _read(model: Model, partition: str, horizon: Duration) -> dict[str, range]:
-    return needed(model, evaluation_windows(model, model.partitions.index_of(partition), horizon))
+    readers: dict[tuple[str, int], dict[str, list[str]]] = {(log, one): {} for log, of in late.items() for one in of}
+    for horizon in model.evaluation.horizons if late else ():
+        asset, needs = model.asset("metrics", horizon), Needs(model, horizon)
+        for partition in (name for name in found[asset] if name in facts.made.get(asset, ())):
+            needed = needs.of(model.partitions.index_of(partition))
+            for log, indices in late.items():
+                for index in indices:
+                    if index in needed[log]:
+                        readers[log, index].setdefault(asset, []).append(partition)
+    calendars = {log.key: log.partitions for log in model.logs}
+    return tuple(
+        LateChange(log, calendars[log].key(index), {asset: tuple(names) for asset, names in of.items()})
+        for (log, index), of in readers.items()
+    )

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ml_assets.domain.calendar import contiguous
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.maturity import Arrivals, Arrived, describe_missing
 from ml_assets.domain.spec import Model
 from ml_assets.domain.versions import digest
-from ml_assets.domain.windows import last_index, needed, rows_known_by, windows_of
+from ml_assets.domain.windows import Needs, last_index, rows_known_by, training_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,7 @@ class State(StrEnum):
     OUTDATED = "outdated"
 
 
-def _nothing(nothing: Mapping[str, tuple[int, ...]] = MappingProxyType({})) -> Mapping[str, tuple[int, ...]]:
-    return nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """A state and its cause in words.
 
     `inputs`: digest of the inputs as they are now, where known. `missing`: the event partitions that it waits for, as
@@ -83,7 +79,7 @@ class Status:
     state: State
     why: str = ""
     inputs: str | None = None
-    missing: Mapping[str, tuple[int, ...]] = field(default_factory=_nothing)
+    missing: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -219,14 +215,16 @@ class _Judge:
     def all(self) -> dict[str, dict[str, Status]]:
         model = self.model
         training, trained = self.assets[model.asset("training_data")], self.assets[model.asset("model")]
+        needs = Needs(model, None)
         for index, partition in self._expected(None):
-            training.found[partition] = self._data(training, index, partition, None)
+            training.found[partition] = self._data(training, index, partition, needs)
             trained.found[partition] = self._model(trained, training, partition)
         for horizon in model.evaluation.horizons:
             data = self.assets[model.asset("evaluation_data", horizon)]
             metrics = self.assets[model.asset("metrics", horizon)]
+            needs = Needs(model, horizon)
             for index, partition in self._expected(horizon):
-                status = self._data(data, index, partition, horizon)
+                status = self._data(data, index, partition, needs)
                 if status.state is State.DUE and partition not in trained.made:
                     why = f"for the model of {partition} ({trained.found[partition].state})"
                     status = Status(State.WAITING, why)
@@ -238,20 +236,19 @@ class _Judge:
         last = last_index(self.model, horizon)
         return self.complete if last is None else [one for one in self.complete if one[0] <= last]
 
-    def _data(self, data: _Asset, index: int, partition: str, horizon: Duration | None) -> Status:
-        windows = windows_of(self.model, index, horizon)
-        parts = needed(self.model, windows)
+    def _data(self, data: _Asset, index: int, partition: str, needs: Needs) -> Status:
+        parts, trains = needs.of(index), needs.horizon is None
         made = data.made.get(partition)
         if not self.arrivals.mature(parts):
             if made:
                 return Status(State.DONE, inputs=made.inputs)
             missing = self.arrivals.missing(parts)
             return Status(State.WAITING, f"for {describe_missing(self.model, missing)}", missing=missing)
-        if made is None and windows.trains:
-            known_by = rows_known_by(self.model, windows)
+        if made is None and trains:
+            known_by = rows_known_by(self.model, training_windows(self.model, index))
             if self.as_of < known_by:
                 return Status(State.WAITING, f"for rows that become known before {known_by.isoformat()}")
-        changed = State.DUE if horizon else State.OUTDATED
+        changed = State.OUTDATED if trains else State.DUE
         return data.settle(partition, self.arrivals.inputs(parts), "its event partitions changed", changed)
 
     def _model(self, trained: _Asset, training: _Asset, partition: str) -> Status:

@@ -11,9 +11,10 @@ One function (`needed`) computes the partitions, for the sensor, the runner, lin
 | history of an exposure at t | [t - history window, t) | before t |
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.durations import Duration
@@ -68,9 +69,9 @@ def evaluation_windows(model: Model, index: int, horizon: Duration) -> Windows:
     return Windows(cutoff, exposures, outcomes, horizon.elapsed, trains=False, history=_history(model, exposures))
 
 
-def matures_at(model: Model, index: int, horizon: Duration) -> datetime:
-    """The end of the outcomes of an evaluation: with the events of before it, the metric can be computed."""
-    return model.partitions.shift(model.partitions.interval(index).end, model.evaluation.window, +1) + horizon.elapsed
+def judged_until(model: Model, index: int) -> datetime:
+    """The end of the exposures that judge the partition at `index`; its metrics mature a horizon later."""
+    return model.partitions.shift(model.partitions.interval(index).end, model.evaluation.window, +1)
 
 
 def windows_of(model: Model, index: int, horizon: Duration | None) -> Windows:
@@ -85,6 +86,44 @@ def needed(model: Model, windows: Windows) -> dict[str, range]:
     for history in model.history:
         _extend(found, history.log, windows.history[history.log.key])
     return found
+
+
+class Needs:
+    """What the windows of one model at one horizon need, by partition: as `needed`, for many partitions.
+
+    Names of logs aside, that depends on calendars and lengths only: models with equal ones find it worked out.
+    """
+
+    def __init__(self, model: Model, horizon: Duration | None) -> None:
+        self._model, self.horizon = model, horizon
+        self._logs = [log.key for log in model.logs]
+        self._ranges = _ranges_of(_shape(model, horizon), horizon)
+
+    def of(self, index: int) -> dict[str, range]:
+        """The event partitions that the partition at `index` needs."""
+        ranges = self._ranges.get(index)
+        if ranges is None:
+            found = needed(self._model, windows_of(self._model, index, self.horizon))
+            ranges = self._ranges[index] = tuple(found[log] for log in self._logs)
+        return dict(zip(self._logs, ranges, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _ranges_of(shape: Hashable, horizon: Duration | None) -> dict[int, tuple[range, ...]]:  # noqa: ARG001
+    """The ranges found so far, by index: one dict for all models of equal shape."""
+    return {}
+
+
+def _shape(model: Model, horizon: Duration | None) -> Hashable:
+    """Everything that decides what a model needs at a horizon, but for the names of its logs."""
+    logs = [log.key for log in model.logs]
+    return (
+        model.partitions,
+        tuple(log.partitions for log in model.logs),
+        logs.index(model.outcomes.key),
+        tuple((logs.index(history.log.key), history.window) for history in model.history),
+        (model.training.window, model.training.gap) if horizon is None else model.evaluation.window,
+    )
 
 
 def last_index(model: Model, horizon: Duration | None) -> int | None:

@@ -25,6 +25,7 @@ from ml_assets.domain.spec import Model
 
 BEGUN = "begun"
 FAILED = "failed"
+_ERROR = "error"
 _RUNNING = [status for status in NOT_FINISHED_STATUSES if status is not dg.DagsterRunStatus.NOT_STARTED]
 _MADE = DagsterEventType.ASSET_MATERIALIZATION
 _TRIED = DagsterEventType.ASSET_OBSERVATION
@@ -45,14 +46,18 @@ def materialization(
 
 
 def attempt(  # noqa: PLR0917
-    asset: str, partition: str, inputs: str, code: str, run_id: str, verdict: str = BEGUN
+    asset: str, partition: str, inputs: str, code: str, run_id: str, verdict: str = BEGUN, *, error: str | None = None
 ) -> dg.AssetObservation:
-    """The fact that a run begins a partition, or failed at it, from which inputs and by which code."""
+    """The fact that a run begins a partition, or failed at it, from which inputs and by which code.
+
+    Args: `error`: the exception that it failed with, on one line.
+    """
+    words = {} if error is None else {_ERROR: dg.MetadataValue.text(error)}
     return dg.AssetObservation(
         asset_key(asset),
         partition=partition,
         description=verdict,
-        metadata={"run": dg.MetadataValue.dagster_run(run_id)},
+        metadata={"run": dg.MetadataValue.dagster_run(run_id), **words},
         tags={DATA_VERSION_TAG: f"{inputs}.{code}.{run_id}.{verdict}"},
     )
 
@@ -99,6 +104,16 @@ def read_facts(
         running=running,
         code=code,
     )
+
+
+def read_error(instance: dg.DagsterInstance, asset: str, partition: str) -> str | None:
+    """The exception of the latest attempt at a partition; None where it has not failed, or a person stopped it."""
+    wanted = dg.AssetRecordsFilter(asset_key=asset_key(asset), asset_partitions=[partition])
+    for record in instance.fetch_observations(wanted, limit=1).records:
+        observed = record.asset_observation
+        if observed and isinstance(error := observed.metadata.get(_ERROR), dg.TextMetadataValue):
+            return error.text
+    return None
 
 
 def partitions_of_run(run: dg.DagsterRun, model: Model) -> list[str]:

@@ -31,9 +31,9 @@ from ml_assets.orchestration.pins import ChangedWhileReadError, Pins, check_unch
 
 #: What a manifest repeats of the artifacts that it was made from, so that it tells the whole chain by itself.
 _LINEAGE = ("inputs", "events", "windows", "known_as_of", "notebook", "code_version", "git_commit")
-
-
 _RESULT = "result"
+#: Characters of an error's first line that are kept where it has more lines.
+_HALF = 250
 
 
 class NotebookChangedError(Exception):
@@ -147,8 +147,8 @@ class _Partition:
         except ChangedWhileReadError:
             # It says nothing of the partition, which stays without a verdict and is due again.
             raise
-        except Exception:
-            yield attempt(*tried, verdict=FAILED)
+        except Exception as error:
+            yield attempt(*tried, verdict=FAILED, error=_on_one_line(error))
             raise
         metadata = self._metadata(pins, artifact, time.monotonic() - started)
         yield materialization(asset.name, self.name, artifact.data_version, metadata)
@@ -264,6 +264,12 @@ def _output_event(context: dg.AssetExecutionContext) -> dg.DagsterEvent:
     step_context = context.get_step_execution_context()
     handle = StepOutputHandle(step_context.step.key, _RESULT)
     return dg.DagsterEvent.step_output_event(step_context, StepOutputData(handle))
+
+
+def _on_one_line(error: Exception) -> str:
+    """Type and message; of a notebook's traceback the first line, and the last one, which names what was raised."""
+    lines = [line.strip() for line in f"{type(error).__name__}: {error}".splitlines() if line.strip()]
+    return (lines[0] if len(lines) == 1 else f"{lines[0][:_HALF]} ... {lines[-1]}")[: 2 * _HALF]
 
 
 def _failure(asset: StepAsset, failures: Mapping[_Partition, Exception], total: int) -> dg.Failure:

@@ -1,0 +1,179 @@
+"""Shows the evaluation debt, from what is recorded alone: no source is asked, and nothing is launched."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from rich.text import Text
+
+from ml_assets.cli.project import Project
+from ml_assets.domain.debt import OWED, Cause, Debt, Entry, LateChange, debt
+from ml_assets.domain.due import statuses
+from ml_assets.domain.maturity import describe_spans
+from ml_assets.domain.spec import Model
+from ml_assets.orchestration.assets import code_versions
+from ml_assets.orchestration.facts import read_error, read_facts
+
+_STYLES = {
+    Cause.DONE: "green",
+    Cause.WAITING: "dim",
+    Cause.RUNNING: "cyan",
+    Cause.DUE: "yellow",
+    Cause.MISSING_INPUT: "yellow",
+    Cause.STALE: "yellow",
+    Cause.FAILED: "bold red",
+}
+
+
+@dataclass(frozen=True)
+class ModelDebt:
+    """The debt of a model; `errors`: the exceptions of what failed, by asset and partition, None where unknown."""
+
+    model: Model
+    debt: Debt
+    errors: Mapping[tuple[str, str], str | None]
+
+    @property
+    def owed(self) -> bool:
+        """Whether a metric is owed that time alone does not bring."""
+        return any(entry.cause in OWED for entry in self.debt.entries)
+
+    def error(self, entry: Entry) -> str | None:
+        """The exception of an entry that failed."""
+        return self.errors.get((entry.asset, entry.partition))
+
+
+def find_debts(project: Project, models: Sequence[Model], *, as_of: datetime) -> list[ModelDebt]:
+    """The debts of some models: what is expected as of an instant, against what is recorded now."""
+    instance = project.instance
+    facts = read_facts(instance, models, code=code_versions(models, project.root))
+    found = []
+    for model in models:
+        owed = debt(model, facts, statuses(model, facts, as_of=as_of), as_of=as_of)
+        failed = {(entry.asset, entry.partition) for entry in owed.entries if entry.cause is Cause.FAILED}
+        found.append(ModelDebt(model, owed, {one: read_error(instance, *one) for one in failed}))
+    return found
+
+
+def as_json(found: Iterable[ModelDebt], *, as_of: datetime) -> dict[str, Any]:
+    """The debts as plain values, each under the name of its model.
+
+    `entries`: partition, horizon, cause, matures_at, age_seconds (null when not mature yet), why, run and error (null
+    when nothing failed); `outdated`: the reason by asset and partition; `late`: log, partition, metrics by asset.
+    """
+    return {
+        "as_of": as_of.isoformat(),
+        "models": {
+            one.model.name: {
+                "entries": [_entry_json(one, entry, as_of) for entry in one.debt.entries],
+                "outdated": {asset: dict(partitions) for asset, partitions in one.debt.outdated.items()},
+                "late": [_late_json(change) for change in one.debt.late],
+            }
+            for one in found
+        },
+    }
+
+
+def render(found: Iterable[ModelDebt], *, as_of: datetime) -> list[Text]:
+    """The debts as lines: counts by horizon and cause, then spans of partitions with one cause and one reason."""
+    return [line for one in found for line in _lines(one, as_of)]
+
+
+def describe_age(age: timedelta) -> str:
+    """An age by its two largest units, such as `3d 4h` or `25m`."""
+    minutes = age // timedelta(minutes=1)
+    days, hours = divmod(minutes // 60, 24)
+    if days:
+        return f"{days}d {hours}h"
+    return f"{hours}h {minutes % 60}m" if hours else f"{minutes}m"
+
+
+def _entry_json(one: ModelDebt, entry: Entry, as_of: datetime) -> dict[str, Any]:
+    age = entry.age(as_of)
+    return {
+        "partition": entry.partition,
+        "horizon": str(entry.horizon),
+        "cause": str(entry.cause),
+        "matures_at": entry.matures_at.isoformat(),
+        "age_seconds": None if age is None else age.total_seconds(),
+        "why": entry.why,
+        "run": entry.run or None,
+        "error": one.error(entry),
+    }
+
+
+def _late_json(change: LateChange) -> dict[str, Any]:
+    metrics = {asset: list(partitions) for asset, partitions in change.metrics.items()}
+    return {"log": change.log, "partition": change.partition, "metrics": metrics}
+
+
+def _lines(one: ModelDebt, as_of: datetime) -> Iterator[Text]:
+    model, entries = one.model, one.debt.entries
+    yield Text(f"{model.name} as of {_instant(model, as_of)}", style="bold")
+    by_horizon = {horizon: list(of) for horizon, of in groupby(entries, key=lambda entry: entry.horizon)}
+    if not entries:
+        yield Text("  no metric is expected yet")
+    for horizon, of in by_horizon.items():
+        counts = Counter(entry.cause for entry in of)
+        parts = [Text(f"{cause} {counts[cause]}", style=_STYLES[cause]) for cause in Cause if counts[cause]]
+        yield Text(f"  {horizon!s:>4}: ").append_text(Text(", ").join(parts))
+    spans = [list(span) for of in by_horizon.values() for _, span in groupby(of, key=lambda entry: _reason(one, entry))]
+    rows = [_row(one, span, as_of) for span in spans if span[0].cause is not Cause.DONE]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
+    for *cells, reason in rows:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        yield Text(f"  {line}  {reason}".rstrip(), style=_STYLES[Cause(cells[2])])
+    yield from _outdated_lines(one)
+    yield from _late_lines(one)
+
+
+def _reason(one: ModelDebt, entry: Entry) -> tuple[str | None, ...]:
+    """What the entries of a span share."""
+    return (entry.cause, entry.why, entry.run, one.error(entry))
+
+
+def _row(one: ModelDebt, span: Sequence[Entry], as_of: datetime) -> tuple[str, ...]:
+    """Horizon, partitions, cause, age and reason of a span."""
+    first, last = span[0], span[-1]
+    partitions = first.partition if first is last else f"{first.partition}..{last.partition}"
+    age = first.age(as_of)
+    reason = first.why
+    if first.cause is Cause.WAITING and not reason:
+        ends = dict.fromkeys(_instant(one.model, entry.matures_at) for entry in (first, last))
+        reason = f"matures at {' .. '.join(ends)}"
+    if first.run:
+        reason += f" in run {first.run}"
+    if error := one.error(first):
+        reason += f": {error}"
+    return str(first.horizon), partitions, str(first.cause), "" if age is None else describe_age(age), reason
+
+
+def _outdated_lines(one: ModelDebt) -> Iterator[Text]:
+    calendar = one.model.partitions
+    if one.debt.outdated:
+        yield Text("  outdated, and made again by hand only:")
+    for asset, partitions in one.debt.outdated.items():
+        by_reason: dict[str, list[int]] = {}
+        for partition, why in partitions.items():
+            by_reason.setdefault(why, []).append(calendar.index_of(partition))
+        for why, indices in by_reason.items():
+            yield Text(f"    {asset} {describe_spans(calendar, indices)}: {why}")
+
+
+def _late_lines(one: ModelDebt) -> Iterator[Text]:
+    calendar = one.model.partitions
+    if one.debt.late:
+        yield Text("  changed after the restatement window, and not acted on:")
+    for change in one.debt.late:
+        readers = [
+            f"{asset} {describe_spans(calendar, map(calendar.index_of, names))}"
+            for asset, names in change.metrics.items()
+        ]
+        yield Text(f"    {change.log} {change.partition}: read by {', '.join(readers) or 'no metric that exists'}")
+
+
+def _instant(model: Model, instant: datetime) -> str:
+    return f"{instant.astimezone(model.partitions.zone):%Y-%m-%d %H:%M %Z}"

@@ -1,0 +1,82 @@
+"""What is recorded of a failure can be read again: the exception of the latest attempt."""
+
+from typing import NoReturn
+
+import dagster as dg
+import pytest
+
+from ml_assets.notebooks.run import NotebookError
+from ml_assets.orchestration import runner
+from ml_assets.orchestration.assets import model_definitions
+from ml_assets.orchestration.facts import FAILED, attempt, materialization, read_error, read_facts
+from ml_assets.orchestration.resources import Storage
+from tests.orchestration.conftest import Service
+from tests.support.projects import REPOSITORY
+
+ASSET, PARTITION = "shop/order/training_data", "2026-05-02"
+
+
+def _try(service: Service, run: str, *verdict: str, partition: str = PARTITION, error: str | None = None) -> None:
+    tried = attempt(ASSET, partition, "inputs", "code", run, *verdict, error=error)
+    service.instance.report_runless_asset_event(tried)
+
+
+def test_the_error_is_that_of_the_latest_attempt_at_the_partition(service: Service) -> None:
+    _try(service, "run-1", FAILED, error="ValueError: no rows")
+    _try(service, "run-2", FAILED, error="ValueError: [still] no rows")
+    _try(service, "run-2", FAILED, partition="2026-05-03", error="KeyError: 'label'")
+    assert read_error(service.instance, ASSET, PARTITION) == "ValueError: [still] no rows"
+    assert read_error(service.instance, ASSET, "2026-05-03") == "KeyError: 'label'"
+
+
+def test_there_is_no_error_of_what_was_never_tried_or_is_tried_again_or_failed_without_words(service: Service) -> None:
+    assert read_error(service.instance, ASSET, PARTITION) is None
+    _try(service, "run-1", FAILED)
+    assert read_error(service.instance, ASSET, PARTITION) is None
+    _try(service, "run-2", FAILED, error="ValueError: no rows")
+    _try(service, "run-3")
+    assert read_error(service.instance, ASSET, PARTITION) is None
+
+
+def test_a_failure_is_the_same_fact_with_its_error_or_without(service: Service) -> None:
+    _try(service, "run-1", FAILED)
+    without = read_facts(service.instance, [service.model], code={}).failed
+    service.instance.report_runless_asset_event(materialization(ASSET, PARTITION, "v1"))
+    _try(service, "run-1", FAILED, error="ValueError: no rows")
+    assert read_facts(service.instance, [service.model], code={}).failed == without
+    assert without[ASSET][PARTITION].run == "run-1"
+
+
+@pytest.mark.parametrize(
+    ("message", "recorded"),
+    [
+        ("it saved nothing", "NotebookError: it saved nothing"),
+        ("", "NotebookError:"),
+        (
+            "model.ipynb failed for shop/order/model:\n-----\nCell 3\n  fit(rows)\nValueError: no rows\n\n",
+            "NotebookError: model.ipynb failed for shop/order/model: ... ValueError: no rows",
+        ),
+        ("x" * 1000, f"NotebookError: {'x' * 485}"),
+        (f"{'x' * 1000}\n{'y' * 1000}", f"NotebookError: {'x' * 235} ... {'y' * 245}"),
+    ],
+)
+def test_a_run_records_what_its_notebook_raised_on_one_line(
+    service: Service, monkeypatch: pytest.MonkeyPatch, message: str, recorded: str
+) -> None:
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise NotebookError(message)
+
+    monkeypatch.setattr(runner, "run_notebook", fail)
+    service.arrive(1, 2)
+    service.look()
+    definitions = model_definitions(service.model, REPOSITORY)
+    (training_data,) = (one for one in definitions.assets or () if one.key == dg.AssetKey(ASSET.split("/")))
+    folders = {"events": service.root, "artifacts": "artifacts", "executed_notebooks": "notebooks"}
+    resources = {name: Storage(root=str(root)) for name, root in folders.items()}
+    result = dg.materialize(
+        [training_data], instance=service.instance, partition_key=PARTITION, resources=resources, raise_on_error=False
+    )
+    assert not result.success
+    assert read_error(service.instance, ASSET, PARTITION) == recorded
+    failed = read_facts(service.instance, [service.model], code={}).failed[ASSET][PARTITION]
+    assert failed.run == result.run_id
