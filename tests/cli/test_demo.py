@@ -63,7 +63,7 @@ def test_the_demo_makes_what_is_mature_and_says_why_the_rest_waits(home: Path, s
     assert made(home, "ads/cvr/metrics_1d") == ["2026-01-01"]
     assert made(home, "ads/cvr/metrics_7d") == []
     assert (
-        "ads/cvr/metrics_7d: 2026-01-01..2026-01-21 waiting (2026-01-01 for ads/conversions 2026-01-04..2026-01-09)"
+        "ads/cvr/metrics_7d: 2026-01-01..2026-01-13 waiting (2026-01-01 for ads/conversions 2026-01-04..2026-01-09)"
         in shown
     )
 
