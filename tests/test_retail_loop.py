@@ -195,7 +195,7 @@ def test_the_maturity_curve_holds_the_same_models_at_each_horizon(team: TeamProj
     results = judgements(team.project, team.project.models["retail/returned"])
     curve = maturity_curve(results, "base_rate")
     assert list(curve.columns) == ["7d", "30d"]
-    assert list(curve.index) == ["2010-12-22", "2010-12-29"]
+    assert list(curve.index.get_level_values("partition")) == ["2010-12-22", "2010-12-29"]
     assert (curve["7d"] < curve["30d"]).all()
 
 

@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Iterable, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +165,12 @@ def _svg(figure: Any) -> str:
 
 
 def _draw(axis: Any, results: Sequence[Judgement], metric: str, *, color: str, label: str) -> None:
-    points = [(date.fromisoformat(result.partition[:10]), result.metrics.loc[metric]) for result in results]
+    calendars = ((result, result.model.partitions) for result in results)
+    points = [
+        (calendar.interval(calendar.index_of(one.partition)).start.astimezone(calendar.zone), one.metrics.loc[metric])
+        for one, calendar in calendars
+    ]
+    points.sort(key=lambda point: point[0])
     known = [(day, row) for day, row in points if not pd.isna(row.value)]
     days = [day for day, _ in known]
     values = [row.value for _, row in known]

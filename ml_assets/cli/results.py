@@ -42,16 +42,20 @@ def judgements(project: Project, model: Model) -> list[Judgement]:
 
 
 def maturity_curve(results: Sequence[Judgement], metric: str) -> pd.DataFrame:
-    """A metric of the same model partitions at each horizon.
+    """A metric of the same models at each horizon.
 
-    Returns: one row per partition that was judged at every horizon, one column per horizon (as text), shortest first.
+    Returns: one row per partition and model run that was judged at every horizon, one column per horizon (as text),
+    shortest first.
     """
     values = pd.DataFrame(
-        [(one.partition, one.horizon.elapsed, str(one.horizon), one.metrics.loc[metric, "value"]) for one in results],
-        columns=["partition", "elapsed", "horizon", "value"],
+        [
+            (one.partition, one.model_run, one.horizon.elapsed, str(one.horizon), one.metrics.loc[metric, "value"])
+            for one in results
+        ],
+        columns=["partition", "model_run", "elapsed", "horizon", "value"],
     )
     horizons = values.sort_values("elapsed")["horizon"].unique()
-    return values.pivot_table("value", "partition", "horizon").reindex(columns=horizons).dropna()
+    return values.pivot_table("value", ["partition", "model_run"], "horizon").reindex(columns=horizons).dropna()
 
 
 def examples_of(project: Project, judgement: Judgement) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from glob import escape
 from pathlib import Path
 
 import duckdb
@@ -19,10 +20,14 @@ from ml_assets.domain.calendar import Interval
 from ml_assets.domain.history import Feature
 from ml_assets.domain.spec import FEATURE_TIME
 
-#: A few stray rows in a partition are dirt; more say that the log is not partitioned by event time in its time zone.
+#: A few stray rows are dirt; more say that the log is not partitioned by event time in its time zone.
 STRAYS_ALLOWED = 10
 STRAY_SHARE_ALLOWED = 0.01
-_ROW = "_example"
+_ROW, _FILE = "_example", "_file"
+_NULLABLE = {
+    pa.type_for_alias(name.lower()): pd.api.types.pandas_dtype(name)
+    for name in ("boolean", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
+}
 
 
 class EventLogError(Exception):
@@ -118,8 +123,8 @@ class ExampleReader:
             observed_until=observed_until,
         )
         order = dict.fromkeys((names.time, *names.key, *examples.columns))
-        # By Arrow, whose types do not depend on whether a column holds nulls.
-        return examples.order_by(list(order)).to_pyarrow().to_pandas()
+        found = examples.order_by(list(order)).to_pyarrow()
+        return _to_pandas(found, plain=[name for name in found.column_names if not found[name].null_count])
 
     def with_history(self, examples: pd.DataFrame, histories: Sequence[HistoryFiles], *, time: str) -> pd.DataFrame:
         """The examples with the columns of their history; see `data.history.with_history`.
@@ -127,13 +132,17 @@ class ExampleReader:
         Args: `time`: the column of the examples that holds the exposure's event time.
         Raises: EventLogError as `examples`; ValueError when the examples lack a column, or have one of the same name.
         """
-        names = [FEATURE_TIME, *(name for history in histories for name in history.features)]
+        features = {name: one for history in histories for name, one in history.features.items()}
+        names = [*features, FEATURE_TIME]
         by = dict.fromkeys([time, *(name for history in histories for name in history.by)])
-        lacking, taken = sorted(set(by) - set(examples.columns)), sorted(set(names) & set(examples.columns))
+        # Engines tell no case apart in names.
+        there = {str(name).lower() for name in examples.columns}
+        lacking = [name for name in by if name not in examples.columns]
+        taken = [name for name in names if name.lower() in there]
         if lacking or taken:
             raise ValueError(f"history needs the columns {lacking} of the examples, and adds {taken}, which they have")
         skinny = examples[list(by)].assign(**{_ROW: range(len(examples))})
-        table = self._connection.read_in_memory(pa.Table.from_pandas(skinny, preserve_index=False))
+        table = ibis.memtable(pa.Table.from_pandas(skinny, preserve_index=False))
         for history in histories:
             table = with_history(
                 table,
@@ -145,7 +154,8 @@ class ExampleReader:
                 within=history.within,
                 features=history.features,
             )
-        found = table.order_by(_ROW).select(*names).to_pyarrow().to_pandas()
+        counts = [name for name, feature in features.items() if feature.function == "count"]
+        found = _to_pandas(table.order_by(_ROW).select(*names).to_pyarrow(), plain=counts)
         return examples.assign(**{name: found[name].set_axis(examples.index) for name in names})
 
     def _table(self, log: LogFiles, keys: Sequence[str], role: str) -> ir.Table:
@@ -153,25 +163,33 @@ class ExampleReader:
         if not files:
             raise EventLogError(f"event log {log.key} has no Parquet file at all: not even its columns are known")
         try:
-            paths = [str(path) for path in files]
-            table = self._connection.read_parquet(paths, hive_partitioning=False, union_by_name=True)
+            paths = [escape(str(path)) for path in files]
+            table = self._connection.read_parquet(paths, hive_partitioning=False, union_by_name=True, filename=_FILE)
         except duckdb.Error as error:
             raise EventLogError(f"event log {log.key} cannot be read: {error}") from error
-        _check_columns(table, log, keys)
-        _check_files(log)
-        table = table if log.files else table.limit(0)
+        _check_columns(table.drop(_FILE), log, keys)
+        # A row counts in its own partition alone: wherever a window begins or ends, and once if it was filed twice.
+        for path, interval in _find_strays(log).items():
+            table = table.filter((table[_FILE] != str(path)) | _within(table[log.selection.columns.time], interval))
+        table = (table if log.files else table.limit(0)).drop(_FILE)
         self._record(table, log, role)
         return table
 
     def _record(self, table: ir.Table, log: LogFiles, role: str) -> None:
-        columns, interval = log.selection.columns, log.selection.interval
+        columns = log.selection.columns
         rows = known_rows(table, log.selection)
-        time = rows[columns.time]
-        rows = rows.filter(time >= ibis.literal(interval.start), time < ibis.literal(interval.end))
+        rows = rows.filter(_within(rows[columns.time], log.selection.interval))
         known = {"known": rows[columns.known].max()} if columns.known else {}
         seen = rows.aggregate(rows=rows.count(), event=rows[columns.time].max(), **known).to_pyarrow().to_pylist()[0]
         keys = tuple(partition.key for partition in log.partitions)
         self.reads.append(Read(log.key, role, keys, seen["rows"], seen["event"], seen.get("known")))
+
+
+def _to_pandas(table: pa.Table, *, plain: Sequence[str]) -> pd.DataFrame:
+    """Whole numbers and booleans stay what they are also where some are missing; in the columns `plain` none is."""
+    frame = table.to_pandas(types_mapper=_NULLABLE.get)
+    types = {name: table.schema.field(name).type for name in plain}
+    return frame.astype({name: dtype.to_pandas_dtype() for name, dtype in types.items() if dtype in _NULLABLE})
 
 
 def _columns_of(history: HistoryFiles) -> list[str]:
@@ -195,30 +213,49 @@ def _check_columns(table: ir.Table, log: LogFiles, keys: Sequence[str]) -> None:
             raise EventLogError(f"event log {log.key}: column {name} is of type {table[name].type()}; write a boolean")
 
 
-def _check_files(log: LogFiles) -> None:
-    """Refuse files whose times have no zone, and partitions that hold other instants than they should."""
-    columns = log.selection.columns
+def _find_strays(log: LogFiles) -> dict[Path, Interval]:
+    """The files that hold rows outside of their partition, each with the instants of its partition.
+
+    Refused are files whose times have no zone, and logs too many rows of which lie outside: of a partition, or of all
+    that are read, where each has but a few rows.
+    """
+    found, all_strays, all_rows = {}, 0, 0
     for partition in log.partitions:
         strays = rows = 0
         for path in partition.files:
             with pq.ParquetFile(path) as file:
-                # Beside files that have a time zone, DuckDB takes these for UTC.
-                types = {field.name: field.type for field in file.schema_arrow}
-                naive = [name for name in columns.times if _is_naive(types.get(name, pa.null()))]
-                if naive:
-                    raise EventLogError(
-                        f"event log {log.key}: {path} has {naive} without a time zone; "
-                        "write timestamps with a time zone (UTC)"
-                    )
-                rows += file.metadata.num_rows
-                if not _lies_within(file, columns.time, partition.interval):
-                    strays += _count_strays(file, columns.time, partition.interval)
-        if strays > max(STRAYS_ALLOWED, STRAY_SHARE_ALLOWED * rows):
-            raise EventLogError(
-                f"event log {log.key}: {strays} of {rows} rows in partition {partition.key} have a {columns.time} "
-                f"outside of [{partition.interval.start.isoformat()}, {partition.interval.end.isoformat()}); "
-                "partition the log by event time, in the time zone of its declaration"
-            )
+                _check_zones(file, path, log)
+                outside = _count_strays(file, log.selection.columns.time, partition.interval)
+                strays, rows = strays + outside, rows + file.metadata.num_rows
+            if outside:
+                found[path] = partition.interval
+        bounds = f"[{partition.interval.start.isoformat()}, {partition.interval.end.isoformat()})"
+        _refuse_many(strays, rows, log, f"in partition {partition.key}", bounds)
+        all_strays, all_rows = all_strays + strays, all_rows + rows
+    _refuse_many(all_strays, all_rows, log, f"in {len(log.partitions)} partitions", "their partition")
+    return found
+
+
+def _check_zones(file: pq.ParquetFile, path: Path, log: LogFiles) -> None:
+    """Beside files that have a time zone, DuckDB takes others for UTC."""
+    types = {field.name: field.type for field in file.schema_arrow}
+    naive = [name for name in log.selection.columns.times if _is_naive(types.get(name, pa.null()))]
+    if naive:
+        raise EventLogError(
+            f"event log {log.key}: {path} has {naive} without a time zone; write timestamps with a time zone (UTC)"
+        )
+
+
+def _refuse_many(strays: int, rows: int, log: LogFiles, where: str, bounds: str) -> None:
+    if strays > max(STRAYS_ALLOWED, STRAY_SHARE_ALLOWED * rows):
+        raise EventLogError(
+            f"event log {log.key}: {strays} of {rows} rows {where} have a {log.selection.columns.time} outside of "
+            f"{bounds}; partition the log by event time, in the time zone of its declaration"
+        )
+
+
+def _within(time: ir.TimestampValue, interval: Interval) -> ir.BooleanValue:
+    return (time >= ibis.literal(interval.start)) & (time < ibis.literal(interval.end))
 
 
 def _is_naive(dtype: pa.DataType) -> bool:
@@ -241,7 +278,7 @@ def _lies_within(file: pq.ParquetFile, time: str, interval: Interval) -> bool:
 
 
 def _count_strays(file: pq.ParquetFile, time: str, interval: Interval) -> int:
-    if time not in file.schema_arrow.names:
+    if time not in file.schema_arrow.names or _lies_within(file, time, interval):
         return 0
     kind = pa.timestamp("us", tz="UTC")
     times = file.read(columns=[time])[time].cast(kind, safe=False)

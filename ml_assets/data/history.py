@@ -2,21 +2,30 @@
 
 Both clocks count. A row of the log is seen by an exposure at t when it happened before t and was known before t, and
 when no newer version of its key was known before t. Training and evaluation see the same, as serving did.
+
+The exposures that see a row are neighbours: numbered by time, theirs are the numbers of one range. Each range is cut
+into blocks, whose sizes are powers of two and which begin at multiples of their size. Rows are aggregated by block, and
+an exposure combines the few blocks that hold its number. A join of the pairs would grow with their product.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 import ibis
 from ibis import ir
+from ibis.common.exceptions import IbisTypeError
+from ibis.expr import datatypes as dt
 
 from ml_assets.data.labels import is_deleted, newest_last
 from ml_assets.domain.event_log import Columns
 from ml_assets.domain.history import Feature
 from ml_assets.domain.spec import FEATURE_TIME
 
-_KNOWN = "_history_known"
-_UNTIL = "_history_until"
+_INSTANT = "timestamp('UTC', 6)"
+_NUMBER, _AT, _SIZE, _BLOCK = "_number", "_at", "_size", "_block"
+#: A row is seen at t where _SINCE < t <= _UNTIL: by the exposures with numbers in [_FIRST, _STOP).
+_SINCE, _UNTIL, _FIRST, _STOP = "_since", "_until", "_first", "_stop"
 
 
 def with_history(
@@ -34,53 +43,164 @@ def with_history(
 
     A feature of an exposure at t is made of the log's rows with equal `by` and event time in [t - within, t), as known
     before t. `count` is 0 where there is none, every other feature null; `last` is the value of the row with the
-    greatest event time, known newest. `feature_time` is when the newest row used had both happened and become known,
-    null where there is none; where the examples have one already, the greater.
+    greatest event time, of several the one known newest, then the greatest. `feature_time` is when the newest row used
+    had both happened and become known, null where there is none; where the examples have one already, the greater.
     Rows: those of `examples`, each once.
+    Raises: ValueError when `by` has no type in common, or a column cannot be summed.
     """
-    seen = _as_known(log, columns)
-    of_log = dict.fromkeys([*by, columns.time, *(one.column for one in features.values() if one.column)])
-    seen = seen.select(*of_log, _KNOWN, _UNTIL).rename({f"_history_{name}": name for name in of_log})
-    time, at = seen[f"_history_{columns.time}"], examples[example_time]
-    pairs = examples.select(row, example_time, *by).join(
-        seen,
-        [
-            *(examples[name] == seen[f"_history_{name}"] for name in by),
-            time < at,
-            time >= at - ibis.interval(seconds=int(within.total_seconds())),
-            seen[_KNOWN] < at,
-            seen[_UNTIL].isnull() | (seen[_UNTIL] >= at),
-        ],
+    aggregates = [_Aggregate(feature, f"_value_{number}") for number, feature in enumerate(features.values())]
+    entity = {f"_by_{number}": name for number, name in enumerate(by)}
+    keys = list(entity)
+    types = {key: _common_type(name, examples[name].type(), log[name].type()) for key, name in entity.items()}
+
+    seen = _as_known(log, columns, within)
+    seen = seen.select(
+        **{key: seen[name].cast(types[key]) for key, name in entity.items()},
+        **{one.name: one.of_row(seen, columns) for one in aggregates},
+        **{name: seen[name].cast(_INSTANT) for name in (_SINCE, _UNTIL)},
+        # Not taken from what decides who sees the row: it is there to prove that.
+        **{FEATURE_TIME: ibis.greatest(*(seen[name] for name in columns.times)).cast(_INSTANT)},
     )
-    newest = [pairs[f"_history_{columns.time}"], pairs[_KNOWN]]
-    made = pairs.group_by(row).agg(
-        **{name: _aggregate(pairs, feature, newest) for name, feature in features.items()},
-        _history_time=ibis.greatest(*newest).max(),
+    exposures = examples.select(
+        row,
+        **{key: examples[name].cast(types[key]) for key, name in entity.items()},
+        **{_AT: examples[example_time].cast(_INSTANT)},
+    )
+    # Nulls are equal to nothing: these see nothing, and are seen by none.
+    seen, exposures = seen.drop_null(keys), exposures.drop_null([*keys, _AT])
+
+    blocks = _cut(_numbered(seen, exposures, keys))
+    made = blocks.group_by([*keys, _SIZE, _BLOCK]).agg(
+        **{one.name: one.of_rows(blocks[one.name]) for one in aggregates}, **{FEATURE_TIME: blocks[FEATURE_TIME].max()}
+    )
+    found = _blocks_of(exposures, row, keys).join(made, [*keys, _SIZE, _BLOCK])
+    made = found.group_by(row).agg(
+        **{one.name: one.of_blocks(found[one.name]) for one in aggregates},
+        _feature_time=found[FEATURE_TIME].max(),
     )
     joined = examples.left_join(made, row)
-    values = {
-        name: ibis.coalesce(joined[name], 0) if feature.function == "count" else joined[name]
-        for name, feature in features.items()
-    }
-    before = [joined[FEATURE_TIME]] if FEATURE_TIME in examples.columns else []
-    feature_time = ibis.greatest(*before, joined["_history_time"]) if before else joined["_history_time"]
+    new = {name: one.of_example(joined[one.name]) for name, one in zip(features, aggregates, strict=True)}
+    times = [joined[name] for name in (FEATURE_TIME, "_feature_time") if name in joined.columns]
     kept = [name for name in examples.columns if name != FEATURE_TIME]
-    return joined.select(*kept, **values, **{FEATURE_TIME: feature_time})
+    return joined.select(*kept, **new, **{FEATURE_TIME: ibis.greatest(*times)})
 
 
-def _as_known(log: ir.Table, columns: Columns) -> ir.Table:
-    """The rows of a log, each with when it was known and until when it was the newest of its key; no retractions."""
+def _common_type(name: str, *types: dt.DataType) -> dt.DataType:
+    try:
+        return dt.highest_precedence(types)
+    except IbisTypeError:
+        of_examples, of_log = types
+        raise ValueError(
+            f"history by {name}: it is of type {of_examples} in the examples and of type {of_log} in the log"
+        ) from None
+
+
+def _as_known(log: ir.Table, columns: Columns, within: timedelta) -> ir.Table:
+    """The rows of a log with since when and until when each is seen; no retractions."""
+    time = log[columns.time]
+    end = time + ibis.interval(seconds=int(within.total_seconds()))
     if columns.known is None:
-        return log.mutate(**{_KNOWN: log[columns.time], _UNTIL: ibis.null("timestamp('UTC', 6)")})
+        return log.mutate(**{_SINCE: time, _UNTIL: end})
+    known = log[columns.known]
     versions = ibis.window(group_by=list(columns.key), order_by=[ibis.desc(one) for one in newest_last(log, columns)])
-    log = log.mutate(**{_KNOWN: log[columns.known], _UNTIL: log[columns.known].lag().over(versions)})
+    newer = known.lag().over(versions)
+    log = log.mutate(**{_SINCE: ibis.greatest(time, known), _UNTIL: ibis.least(end, newer)})
+    log = log.filter(time.notnull(), known.notnull())
     return log if columns.deleted is None else log.filter(~is_deleted(log, columns))
 
 
-def _aggregate(pairs: ir.Table, feature: Feature, newest: Sequence[ir.Value]) -> ir.Value:
-    if feature.function == "count":
-        return pairs.count()
-    column = pairs[f"_history_{feature.column}"]
-    if feature.function == "last":
-        return column.last(order_by=list(newest), include_null=True)
-    return getattr(column, feature.function)()
+def _numbered(seen: ir.Table, exposures: ir.Table, keys: Sequence[str]) -> ir.Table:
+    """The rows with the range of the exposures that see them, without those that none sees."""
+    for instant, name in ((_SINCE, _FIRST), (_UNTIL, _STOP)):
+        blank = {column: ibis.null(dtype(nullable=True)) for column, dtype in seen.schema().items()}
+        filled = {**{key: exposures[key] for key in keys}, instant: exposures[_AT]}
+        both = seen.mutate(_is_exposure=0).union(exposures.select(**{**blank, **filled}, _is_exposure=1))
+        # Those at the instant itself are counted: exposures before rows.
+        order = [both[instant], ibis.desc(both["_is_exposure"])]
+        so_far = ibis.window(group_by=keys, order_by=order, preceding=None, following=0)
+        both = both.mutate(**{name: both["_is_exposure"].sum().over(so_far)})
+        seen = both.filter(both["_is_exposure"] == 0).drop("_is_exposure")
+    return seen.filter(seen[_FIRST] < seen[_STOP])
+
+
+def _cut(seen: ir.Table) -> ir.Table:
+    """The rows, each once for every block of its range. Size n stands for blocks of 2 ** n exposures."""
+    seen = seen.mutate(**{_SIZE: _sizes(seen[_STOP] - seen[_FIRST]).unnest()})
+    size = seen[_SIZE]
+    # The blocks of a size that lie wholly in the range; at either end, one that no larger block of the range holds.
+    first, stop = (seen[_FIRST] + (ibis.literal(1) << size) - 1) >> size, seen[_STOP] >> size
+    ends = ibis.array([(first % 2 == 1).ifelse(first, -1), (stop % 2 == 1).ifelse(stop - 1, -1)])
+    cut = seen.filter(first < stop).mutate(**{_BLOCK: ends.unnest()})
+    return cut.filter(cut[_BLOCK] >= 0)
+
+
+def _blocks_of(exposures: ir.Table, row: str, keys: Sequence[str]) -> ir.Table:
+    """The exposures, each once for every block that may hold it."""
+    numbered = exposures.mutate(
+        **{_NUMBER: ibis.row_number().over(ibis.window(group_by=keys, order_by=[_AT, row]))},
+        _count=exposures.count().over(ibis.window(group_by=keys)),
+    )
+    sized = numbered.mutate(**{_SIZE: _sizes(numbered["_count"]).unnest()})
+    return sized.select(row, *keys, _SIZE, **{_BLOCK: sized[_NUMBER] >> sized[_SIZE]})
+
+
+def _sizes(exposures: ir.IntegerValue) -> ir.ArrayValue:
+    """The sizes of blocks of no more than so many exposures, and one size more."""
+    return ibis.range(0, exposures.log2().ceil().cast("int64") + 1)
+
+
+@dataclass(frozen=True)
+class _Aggregate:
+    """A feature in two steps, of the rows of a block and of blocks, in the column `name`."""
+
+    feature: Feature
+    name: str
+
+    def of_row(self, log: ir.Table, columns: Columns) -> ir.Value:
+        """What it takes of each row."""
+        function, column = self.feature.function, self.feature.column
+        if column is None:
+            return ibis.literal(1)
+        value = log[column]
+        if function in ("sum", "mean") and not (value.type().is_numeric() or value.type().is_boolean()):
+            raise ValueError(f"history: {function}({column}) needs numbers, and the column is of type {value.type()}")
+        if function != "last":
+            return value
+        # Structs compare field by field.
+        known = log[columns.known or columns.time]
+        return ibis.struct({"time": log[columns.time], "known": known, "is_known": value.notnull(), "value": value})
+
+    def of_rows(self, value: ir.Column) -> ir.Value:
+        match self.feature.function:
+            case "count":
+                return value.count()
+            case "sum":
+                return _total(value)
+            case "mean":
+                return ibis.struct({"total": _total(value), "count": value.count()})
+            case "min":
+                return value.min()
+        return value.max()
+
+    def of_blocks(self, value: ir.Column) -> ir.Value:
+        match self.feature.function:
+            case "count":
+                return value.sum()
+            case "sum":
+                return _total(value)
+            case "mean":
+                return _total(value["total"]).cast("float64") / value["count"].sum()
+            case "min":
+                return value.min()
+            case "last":
+                return value.max()["value"]
+        return value.max()
+
+    def of_example(self, value: ir.Value) -> ir.Value:
+        """What an exposure has, also where no row is seen."""
+        return ibis.coalesce(value, 0) if self.feature.function == "count" else value
+
+
+def _total(value: ir.NumericColumn) -> ir.Value:
+    """The sum. Of floats always in one order, since rounding depends on it."""
+    return value.collect(order_by=value).sums() if value.type().is_floating() else value.sum()

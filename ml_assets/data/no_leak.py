@@ -3,20 +3,22 @@
 It trusts neither the notebook that wrote the rows nor the windows that it was given: the cutoff comes from the caller.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from glob import escape
 from pathlib import Path
 
 import ibis
 from ibis import ir
+from ibis.backends.duckdb import Backend
 
 from ml_assets.domain.event_log import Columns
 from ml_assets.domain.spec import FEATURE_TIME
 
 
 class LeakError(Exception):
-    """Stored rows hold what they must not know. Nothing is made of them."""
+    """Stored rows hold what they must not know, or cannot be verified. Nothing is made of them."""
 
 
 @dataclass(frozen=True)
@@ -57,72 +59,91 @@ class Verdict:
         return "; ".join(lines) or f"{self.rows} rows keep to every rule"
 
 
-def verify(stored: Path, columns: Columns, bounds: Bounds, *, apart_from: Path | None = None) -> Verdict:
-    """Verify the rows of a stored table.
+def verify(stored: Path, columns: Columns, bounds: Bounds, *, apart_from: Sequence[Path] = ()) -> Verdict:
+    """Verify the rows of a stored table. A row that lacks what is to be verified breaks the rule.
 
-    Args: `columns`: of the exposure log. `apart_from`: a stored table none of whose exposures may be in this one.
+    Args: `columns`: of the exposure log. `apart_from`: stored tables none of whose exposures may be in this one.
     Raises: LeakError when there is no table, or it lacks a column that is to be verified.
     """
-    if not stored.exists():
-        raise LeakError(f"there is no {stored.name}, so nothing can be verified; save a table with step.save(frame)")
     connection = ibis.duckdb.connect()
     connection.raw_sql("SET TimeZone = 'UTC'")
-    table = connection.read_parquet(str(stored))
-    _check_columns(table, stored, columns, bounds)
-    rules = _rules(table, columns, bounds)
-    if apart_from is not None:
-        others = connection.read_parquet(str(apart_from)).select(*columns.key).distinct()
-        shared = table.semi_join(others, list(columns.key)).select(*columns.key).distinct().mutate(_shared=True)
-        table = table.left_join(shared, list(columns.key))
-        rules = _rules(table, columns, bounds)
-        rules["the exposure is in training and in evaluation data"] = table["_shared"].fill_null(False)
-    sums = {f"rule_{number}": rule.fill_null(False).sum() for number, rule in enumerate(rules.values())}
-    found = table.aggregate(rows=table.count(), **sums).to_pyarrow().to_pylist()[0]
-    leaks = {rule: found[f"rule_{number}"] for number, rule in enumerate(rules) if found[f"rule_{number}"]}
-    shown = [*columns.key, columns.time, "outcome_time", "outcome_known"]
-    shown += [FEATURE_TIME] if bounds.has_history else []
-    examples = {
-        rule: ", ".join(f"{name} {value}" for name, value in _first(table.filter(rules[rule]).select(*shown)).items())
-        for rule in leaks
-    }
-    return Verdict(found["rows"], leaks, examples)
+    times = _times(columns, bounds)
+    table = _read(connection, [stored], [*columns.key, "label", *times])
+    _check_types(table, stored, times)
+    broken = {rule: table.filter(~kept.fill_null(False)) for rule, kept in _rules(table, columns, bounds).items()}
+    if columns.known is not None:
+        # Of a log without known time, nobody promised that each key has one row.
+        of_key = table.count().over(ibis.window(group_by=list(columns.key)))
+        broken["the exposure is there more than once"] = table.filter(of_key > 1)
+    if apart_from:
+        others = _read(connection, apart_from, columns.key)
+        broken["the exposure is in training and in evaluation data"] = table.semi_join(others, list(columns.key))
+    leaks = {rule: count for rule, rows in broken.items() if (count := _count(rows))}
+    return Verdict(_count(table), leaks, {rule: _first(broken[rule].select(*columns.key, *times)) for rule in leaks})
+
+
+def _times(columns: Columns, bounds: Bounds) -> list[str]:
+    """The columns that hold the instants to verify."""
+    known = [columns.known] if columns.known and "exposures" in bounds.known_before else []
+    return [columns.time, *known, "outcome_time", "outcome_known", *([FEATURE_TIME] if bounds.has_history else [])]
 
 
 def _rules(table: ir.Table, columns: Columns, bounds: Bounds) -> dict[str, ir.BooleanValue]:
-    """What no row may be, in words."""
+    """What no row may be, in words, and what each row must be instead."""
+    time, outcome = table[columns.time], table["outcome_time"]
     start, end, seen = (
         ibis.literal(one) for one in (bounds.exposures_from, bounds.exposures_until, bounds.outcomes_until)
     )
-    time, outcome = table[columns.time], table["outcome_time"]
     horizon = time + ibis.interval(seconds=int(bounds.within.total_seconds()))
+    negative = outcome.isnull()
     rules = {
-        f"the exposure is before {bounds.exposures_from.isoformat()}": time < start,
-        f"the exposure is not before {bounds.exposures_until.isoformat()}": time >= end,
-        f"the outcome is not before {bounds.outcomes_until.isoformat()}": outcome >= seen,
-        f"the outcome is not within {bounds.within} of the exposure": outcome >= horizon,
-        "the outcome is not after the exposure": (outcome < time) if bounds.by_id else (outcome <= time),
-        "the label is not what the outcome says": (table["label"] == 1) != outcome.notnull(),
+        f"the exposure is before {bounds.exposures_from.isoformat()}": time >= start,
+        f"the exposure is not before {bounds.exposures_until.isoformat()}": time < end,
+        f"the outcome is not before {bounds.outcomes_until.isoformat()}": negative | (outcome < seen),
+        f"the outcome is not within {bounds.within} of the exposure": negative | (outcome < horizon),
+        "the outcome is not after the exposure": negative | (outcome >= time if bounds.by_id else outcome > time),
+        "the label is not what the outcome says": (table["label"].cast("float64") == 1) == ~negative,
     }
-    known = {"exposures": columns.known, "outcomes": "outcome_known"}
-    for what, before in bounds.known_before.items():
-        if (name := known[what]) is not None:
-            rules[f"{name} is not before {before.isoformat()}"] = table[name] >= ibis.literal(before)
+    if columns.known is not None and (before := bounds.known_before.get("exposures")):
+        rules[f"{columns.known} is not before {before.isoformat()}"] = table[columns.known] < ibis.literal(before)
+    if before := bounds.known_before.get("outcomes"):
+        known = table["outcome_known"] < ibis.literal(before)
+        rules[f"outcome_known is not before {before.isoformat()}"] = negative | known
     if bounds.has_history:
-        rules[f"{FEATURE_TIME} is not before the exposure"] = table[FEATURE_TIME] >= time
+        feature = table[FEATURE_TIME]
+        rules[f"{FEATURE_TIME} is not before the exposure"] = feature.isnull() | (feature < time)
     return rules
 
 
-def _check_columns(table: ir.Table, stored: Path, columns: Columns, bounds: Bounds) -> None:
-    needed = {*columns.key, columns.time, "label", "outcome_time", "outcome_known"}
-    needed |= {columns.known} if columns.known and "exposures" in bounds.known_before else set()
-    needed |= {FEATURE_TIME} if bounds.has_history else set()
-    missing = sorted(needed - set(table.columns))
+def _read(connection: Backend, paths: Sequence[Path], needed: Iterable[str]) -> ir.Table:
+    for path in paths:
+        if not path.exists():
+            raise LeakError(f"there is no {path.name}, so nothing can be verified; save a table with step.save(frame)")
+    table = connection.read_parquet([escape(str(path)) for path in paths], hive_partitioning=False, union_by_name=True)
+    missing = sorted(set(needed) - set(table.columns))
     if missing:
         raise LeakError(
-            f"{stored.name} lacks the columns {missing}, without which nobody can verify that nothing leaked; "
+            f"{paths[0].name} lacks the columns {missing}, without which nobody can verify that nothing leaked; "
             "keep them in what the notebook saves"
         )
+    return table
 
 
-def _first(table: ir.Table) -> dict[str, object]:
-    return table.limit(1).to_pyarrow().to_pylist()[0]
+def _check_types(table: ir.Table, stored: Path, times: Iterable[str]) -> None:
+    for name in times:
+        dtype = table[name].type()
+        if not dtype.is_timestamp() or dtype.timezone is None:
+            raise LeakError(
+                f"{stored.name}: column {name} is of type {dtype}, which is no instant; "
+                "save it as step.examples() gave it, with its time zone"
+            )
+
+
+def _count(table: ir.Table) -> int:
+    count: int = table.count().to_pyarrow().as_py()
+    return count
+
+
+def _first(table: ir.Table) -> str:
+    row = table.limit(1).to_pyarrow().to_pylist()[0]
+    return ", ".join(f"{name} {value}" for name, value in row.items())

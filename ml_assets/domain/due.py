@@ -6,7 +6,7 @@ forget or repeat anything, because the next call sees the facts as they are then
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ml_assets.domain.calendar import contiguous
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.maturity import Arrivals, Arrived, describe_missing
+from ml_assets.domain.maturity import Arrivals, Arrived, describe_missing, same_partitions
 from ml_assets.domain.spec import Model
 from ml_assets.domain.versions import digest
 from ml_assets.domain.windows import Needs, last_index, rows_known_by, training_windows
@@ -36,11 +36,15 @@ class Made:
 
 @dataclass(frozen=True)
 class Attempt:
-    """The latest attempt to make a partition, which failed, or was stopped by a person, in `run`."""
+    """The latest attempt to make a partition, which failed, or was stopped by a person, in `run`.
+
+    `id`: when it began, on the scale of `Made.id`.
+    """
 
     inputs: str
     code: str
     run: str = ""
+    id: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,10 @@ class Request:
     partitions: tuple[str, ...]
     #: Equal for equal inputs, code and materializations, and for nothing else.
     key: str
+
+    def singles(self) -> list["Request"]:
+        """The same, one partition each."""
+        return [replace(self, partitions=(one,), key=digest(self.key, one)) for one in self.partitions]
 
 
 def model_inputs(training_data: Made) -> str:
@@ -175,8 +183,11 @@ class _Asset:
         self.code = facts.code.get(name)
         self.found: dict[str, Status] = {}
 
-    def settle(self, partition: str, wanted: str, cause: str, changed: State) -> Status:
-        """The status of a partition whose inputs are there: `wanted` is their digest."""
+    def settle(self, partition: str, wanted: str, cause: str, changed: State, *, since: int = -1) -> Status:
+        """The status of a partition whose inputs are there: `wanted` is their digest.
+
+        Args: `since`: attempts that began before this id say nothing any more.
+        """
         if partition in self.running:
             return Status(State.RUNNING, inputs=wanted)
         made, failed = self.made.get(partition), self.failed.get(partition)
@@ -184,7 +195,7 @@ class _Asset:
             if made.code is None or made.code == self.code:
                 return Status(State.DONE, "", wanted)
             return Status(State.OUTDATED, "its notebook or declaration changed", wanted)
-        if failed and failed.inputs == wanted and failed.code == self.code:
+        if failed and failed.inputs == wanted and failed.code == self.code and failed.id > since:
             return Status(State.FAILED, f"on its present inputs, in run {failed.run}", wanted)
         if made:
             return Status(changed, cause, wanted)
@@ -209,12 +220,13 @@ class _Judge:
         self.as_of = as_of
         self.arrivals = Arrivals(model.logs, facts.arrived)
         self.assets = {name: _Asset(name, facts) for name in model.assets}
+        self.training = self.assets[model.asset("training_data")]
         complete = model.partitions.complete_before(as_of)[model.first_index :]
         self.complete = [(index, model.partitions.key(index)) for index in complete]
 
     def all(self) -> dict[str, dict[str, Status]]:
         model = self.model
-        training, trained = self.assets[model.asset("training_data")], self.assets[model.asset("model")]
+        training, trained = self.training, self.assets[model.asset("model")]
         needs = Needs(model, None)
         for index, partition in self._expected(None):
             training.found[partition] = self._data(training, index, partition, needs)
@@ -248,8 +260,15 @@ class _Judge:
             known_by = rows_known_by(self.model, training_windows(self.model, index))
             if self.as_of < known_by:
                 return Status(State.WAITING, f"for rows that become known before {known_by.isoformat()}")
-        changed = State.OUTDATED if trains else State.DUE
-        return data.settle(partition, self.arrivals.inputs(parts), "its event partitions changed", changed)
+        wanted = self.arrivals.inputs(parts)
+        if made and made.inputs and not same_partitions(made.inputs, wanted):
+            return data.settle(partition, wanted, "its declaration names other event partitions", State.OUTDATED)
+        if trains:
+            return data.settle(partition, wanted, "its event partitions changed", State.OUTDATED)
+        # Evaluation data is verified against the training data, too: made again, that may pass.
+        training_data = self.training.made.get(partition)
+        since = training_data.id if training_data else -1
+        return data.settle(partition, wanted, "its event partitions changed", State.DUE, since=since)
 
     def _model(self, trained: _Asset, training: _Asset, partition: str) -> Status:
         training_data = training.made.get(partition)

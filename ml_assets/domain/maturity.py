@@ -15,6 +15,10 @@ Arrived = Mapping[str, Mapping[str, str]]
 Needed = Mapping[str, range]
 
 
+#: How many digits of a digest of inputs say which event partitions they are.
+_WHICH = 6
+
+
 class ImmatureWindowError(Exception):
     """A window was asked for although event partitions that it needs have not arrived."""
 
@@ -42,12 +46,25 @@ class Arrivals:
         return {key: self._logs[key].versions(indices) for key, indices in needed.items()}
 
     def inputs(self, needed: Needed) -> str:
-        """A digest of the event partitions, which have all arrived, as they are."""
+        """A digest of the event partitions, which have all arrived, as they are; see `same_partitions`."""
         parts: list[bytes] = []
+        which = []
         for key in sorted(needed):
+            indices = needed[key]
+            which.append((key, indices.start, indices.stop))
             parts.append(key.encode())
-            parts += self._logs[key].content(needed[key])
-        return hashlib.blake2b(b"".join(parts), digest_size=8).hexdigest()
+            parts += self._logs[key].content(indices)
+        names = _hash(repr(which).encode(), _WHICH // 2)
+        return names + _hash(b"".join(parts), 8)
+
+
+def same_partitions(one: str, other: str) -> bool:
+    """Whether two digests of inputs are of the same event partitions, in whatever state."""
+    return one[:_WHICH] == other[:_WHICH]
+
+
+def _hash(content: bytes, size: int) -> str:
+    return hashlib.blake2b(content, digest_size=size).hexdigest()
 
 
 class _LogArrivals:

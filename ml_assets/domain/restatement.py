@@ -42,10 +42,11 @@ def version_of(
     """
     if recorded is None:
         return EventVersion(present, present)
-    if recorded.present == present:
+    if recorded == EventVersion(present, present):
         return recorded
     if log.restatement is not None:
         end = log.partitions.interval(log.partitions.index_of(partition)).end
         if as_of - end >= log.restatement.elapsed:
+            # What was accepted stays so, be it this content.
             return EventVersion(present, recorded.accepted)
     return EventVersion(present, present)

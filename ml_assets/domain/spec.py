@@ -144,10 +144,11 @@ class Model:
             return {"attribution": attribution, "horizon": str(horizon)}
         if step == "model":
             return {}
-        logs = [(log.key, log.location, *astuple(log.columns)) for log in self.logs]
+        logs = [(log.key, log.location, *astuple(log.columns), *_shape(log.partitions)) for log in self.logs]
         history = [(one.log.key, str(one.window), one.by, dict(one.features)) for one in self.history]
         join = (self.join.by_id, self.join.columns)
-        common = {"join": join, "logs": logs, "exposures": self.exposures.key, "history": history}
+        which = {"exposures": self.exposures.key, "partitions": _shape(self.partitions)}
+        common = {**which, "join": join, "logs": logs, "history": history}
         if horizon is not None:
             return {**common, "window": str(self.evaluation.window), "horizon": str(horizon)}
         delays = [str(log.known_delay) for log in (self.exposures, self.outcomes)]
@@ -221,6 +222,12 @@ class Model:
                 f"it reaches further ahead than {log.key} lists partitions (lookahead {log.lookahead}): "
                 f"raise that log's lookahead to at least {words}",
             )
+
+
+def _shape(calendar: Calendar) -> tuple[object, ...]:
+    """What decides which instants a partition key stands for; a log may begin earlier without changing any."""
+    weekday = calendar.start.weekday() if calendar.every == "week" else None
+    return calendar.every, calendar.timezone, weekday
 
 
 def _is_multiple(window: Duration, every: Every) -> bool:

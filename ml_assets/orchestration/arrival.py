@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from ml_assets.data.event_files import fingerprint, partition_folder, partition_folders
+from ml_assets.data.event_files import fingerprint, partition_folders
 from ml_assets.domain.event_log import EventLog, Marker, Watermark
 
 
@@ -31,22 +31,22 @@ class Arrival(Protocol):
 
 @dataclass(frozen=True)
 class MarkerArrival:
-    """A partition is complete when a file, written last, lies beside its data."""
+    """A partition is complete when it has ended by `as_of`, and a file, written last, lies beside its data."""
 
     declared: Marker
+    as_of: datetime
 
     def arrived(self, root: Path, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
-        """The partitions whose marker exists.
-
-        Raises: FileNotFoundError when all of the log are asked for and it has no folder.
-        """
-        marker = self.declared.file
-        if partitions is None:
-            # A log may reach further back than its declared start; what is no partition does not concern us.
-            folders = {name: at for name, at in partition_folders(root, log).items() if log.partitions.holds(name)}
-        else:
-            folders = {name: partition_folder(root, log, name) for name in partitions}
-        return {name: fingerprint(folder, marker) for name, folder in folders.items() if (folder / marker).exists()}
+        """The partitions whose marker exists. Raises: FileNotFoundError when the log has no folder."""
+        marker, folders = self.declared.file, partition_folders(root, log)
+        ended = log.partitions.complete_before(self.as_of)
+        # A log may reach further back than its declared start; what is no partition does not concern us.
+        asked = [name for name in folders if log.partitions.holds(name)] if partitions is None else partitions
+        return {
+            name: fingerprint(folders[name], marker)
+            for name in asked
+            if name in folders and log.partitions.index_of(name) in ended and (folders[name] / marker).exists()
+        }
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class WatermarkArrival:
             complete = [calendar.key(index) for index in ended]
         else:
             complete = [name for name in partitions if calendar.index_of(name) in ended]
-        return {name: fingerprint(folders.get(name) or partition_folder(root, log, name)) for name in complete}
+        return {name: fingerprint(folders.get(name)) for name in complete}
 
     def _complete_until(self, log: EventLog) -> datetime:
         query, variable = self.declared.query, self.declared.url_variable
@@ -97,7 +97,7 @@ def arrival_of(log: EventLog, *, as_of: datetime) -> Arrival:
     """How a log says what has arrived, as declared."""
     if isinstance(log.arrival, Watermark):
         return WatermarkArrival(log.arrival, as_of)
-    return MarkerArrival(log.arrival)
+    return MarkerArrival(log.arrival, as_of)
 
 
 def _url(variable: str, where: str) -> sa.URL:

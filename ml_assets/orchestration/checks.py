@@ -5,7 +5,7 @@ Dagster's partitioned checks are in preview; what this project uses of them is h
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,14 +69,12 @@ def verify_no_leak(
     # Verifying loads DuckDB; only a process that runs a notebook pays for that.
     from ml_assets.data.no_leak import verify
 
-    bounds = _bounds(model, horizon, cutoff)
-    verdict = verify(folder / TABLE, model.exposures.columns, bounds)
-    for asset in _apart_from(model, horizon):
-        other = current(instance, store, asset, partition)
-        if other is not None and (other.artifact.folder / TABLE).exists():
-            verdict = verify(folder / TABLE, model.exposures.columns, bounds, apart_from=other.artifact.folder / TABLE)
-            if not verdict.passed:
-                return verdict
+    # In a time zone of its own, adding hours to it would count those of the wall clock.
+    bounds = _bounds(model, horizon, cutoff.astimezone(UTC))
+    others = (current(instance, store, asset, partition) for asset in _apart_from(model, horizon))
+    tables = [other.artifact.folder / TABLE for other in others if other is not None]
+    apart_from = [table for table in tables if table.exists()]
+    verdict = verify(folder / TABLE, model.exposures.columns, bounds, apart_from=apart_from)
     return _with_late_reads(verdict, bounds, reads)
 
 
@@ -120,9 +118,15 @@ def _apart_from(model: Model, horizon: Duration | None) -> list[str]:
 def _with_late_reads(verdict: "Verdict", bounds: "Bounds", reads: Sequence[ReadRecord]) -> "Verdict":
     """A retraction that was known too late leaves no row behind; that it was read is on record."""
     leaks, examples = dict(verdict.leaks), dict(verdict.examples)
+    ends = {"exposures": bounds.exposures_until, "outcomes": bounds.outcomes_until}
     for read in reads:
-        before = bounds.known_before.get(read.role)
-        if before is not None and read.latest_known is not None and read.latest_known >= before:
-            rule = f"rows of {read.log} were read that were not known before {before.isoformat()}"
-            leaks[rule], examples[rule] = read.rows, f"one known at {read.latest_known.isoformat()}"
+        instants = {
+            "were known": (read.latest_known, bounds.known_before.get(read.role)),
+            "happened": (read.latest_event, ends.get(read.role)),
+        }
+        for what, (latest, before) in instants.items():
+            if latest is not None and before is not None and latest >= before:
+                rule = f"{read.role} of {read.log} were read that {what} at or after {before.isoformat()}"
+                # One at least: the record holds the latest.
+                leaks[rule], examples[rule] = 1, latest.isoformat()
     return replace(verdict, leaks=leaks, examples=examples)

@@ -138,6 +138,12 @@ class _Tried(NamedTuple):
     code: str
     run: str
     verdict: str
+    id: int
+
+    @classmethod
+    def parse(cls, version: str, tried_id: int) -> "_Tried":
+        inputs, code, run, verdict = version.split(".")
+        return cls(inputs, code, run, verdict, tried_id)
 
 
 def _history(instance: dg.DagsterInstance, key: dg.AssetKey) -> tuple[dict[str, Made], dict[str, _Tried]]:
@@ -145,7 +151,9 @@ def _history(instance: dg.DagsterInstance, key: dg.AssetKey) -> tuple[dict[str, 
     made_ids = storage.get_latest_storage_id_by_partition(key, _MADE)
     tried_ids = storage.get_latest_storage_id_by_partition(key, _TRIED)
     versions = _data_versions(instance, key, _MADE)
-    attempts = {name: _Tried(*version.split(".")) for name, version in _data_versions(instance, key, _TRIED).items()}
+    attempts = {
+        name: _Tried.parse(version, tried_ids[name]) for name, version in _data_versions(instance, key, _TRIED).items()
+    }
     made = {}
     for partition, made_id in made_ids.items():
         # A later attempt hides from what the earlier materialization was made.
@@ -163,7 +171,7 @@ def _failed(instance: dg.DagsterInstance, tried: Mapping[str, Mapping[str, _Trie
     stopped = {run.run_id for run in runs if run.status is dg.DagsterRunStatus.CANCELED}
     return {
         asset: {
-            partition: Attempt(found.inputs, found.code, found.run)
+            partition: Attempt(found.inputs, found.code, found.run, found.id)
             for partition, found in of.items()
             if found.verdict == FAILED or found.run in stopped
         }

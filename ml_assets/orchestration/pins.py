@@ -11,9 +11,9 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from ml_assets.data.event_files import data_files, partition_folder, partition_folders
+from ml_assets.data.event_files import data_files, partition_folders
 from ml_assets.data.store import Artifact, ArtifactStore
-from ml_assets.domain.calendar import Interval
+from ml_assets.domain.calendar import Calendar, Interval
 from ml_assets.domain.due import Made, metrics_inputs, model_inputs
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
@@ -139,16 +139,17 @@ def examples_order(model: Model, events: EventPins, events_root: Path) -> Exampl
     windows = events.windows
 
     def log_order(log: EventLog, interval: Interval, known_before: datetime | None) -> LogOrder:
+        calendar, folders = log.partitions, partition_folders(events_root, log)
         partitions = [
-            _partition_order(log, partition, events_root)
+            _partition_order(calendar, partition, data_files(folders.get(partition)))
             for partition in events.fingerprints[log.key]
-            if log.partitions.index_of(partition) in log.partitions.indices(interval)
+            if calendar.index_of(partition) in calendar.indices(interval)
         ]
         files = [path for partition in partitions for path in partition.files]
         return LogOrder(
             key=log.key,
             partitions=partitions,
-            schema_file=files[0] if files else _any_file(events_root, log),
+            schema_file=files[0] if files else _any_file(log, events_root, events.as_of),
             time=log.columns.time,
             row_key=list(log.columns.key),
             known=log.columns.known,
@@ -181,9 +182,8 @@ def examples_order(model: Model, events: EventPins, events_root: Path) -> Exampl
     )
 
 
-def _partition_order(log: EventLog, partition: str, events_root: Path) -> PartitionOrder:
-    interval = log.partitions.interval(log.partitions.index_of(partition))
-    files = data_files(partition_folder(events_root, log, partition))
+def _partition_order(calendar: Calendar, partition: str, files: list[Path]) -> PartitionOrder:
+    interval = calendar.interval(calendar.index_of(partition))
     return PartitionOrder(key=partition, start=interval.start, end=interval.end, files=files)
 
 
@@ -244,6 +244,8 @@ def _pin_upstream(instance: dg.DagsterInstance, store: ArtifactStore, asset: str
     return found
 
 
-def _any_file(root: Path, log: EventLog) -> Path | None:
-    folders = reversed(partition_folders(root, log).values())
-    return next((files[0] for folder in folders if (files := data_files(folder))), None)
+def _any_file(log: EventLog, root: Path, as_of: datetime) -> Path | None:
+    """A file that tells the columns. Of a partition that has arrived: others may be written at this moment."""
+    folders = partition_folders(root, log)
+    arrived = reversed(list(arrival_of(log, as_of=as_of).arrived(root, log)))
+    return next((files[0] for partition in arrived if (files := data_files(folders.get(partition)))), None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -26,8 +26,9 @@ from ml_assets.orchestration.resources import Storage
 REPORTS_PER_TICK = 200
 RUNS_PER_TICK = 20
 SECONDS_BETWEEN_TICKS = 15
-#: A run that is killed is repeated; one that is killed each time is not repeated for ever.
+#: A run that is killed is repeated; one that is killed each time is repeated ever more seldom.
 TRIES = 3
+SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
 REQUEST_TAG = "ml_assets/request"
 
 
@@ -104,7 +105,8 @@ def look(
         for model in models
         for request in due(model, facts, found[model.name], partitions_per_run=PARTITIONS_PER_RUN)
     ]
-    launches, refused = _not_tried_too_often(instance, sorted(wanted, key=lambda request: request.partitions[0]))
+    wanted.sort(key=lambda request: request.partitions[0])
+    launches, refused = _not_tried_too_often(instance, wanted, as_of)
     lines = [f"{len(arrivals)} event partitions arrived or changed"] if arrivals else []
     lines += [describe_late(log, facts.late[log.key]) for log in logs if facts.late[log.key]]
     lines += [describe(model, found[model.name]) for model in models] + refused
@@ -174,25 +176,60 @@ def _arrivals(
     return sorted(news, key=lambda arrival: arrival[1])[:REPORTS_PER_TICK]
 
 
-def _not_tried_too_often(instance: dg.DagsterInstance, wanted: list[Request]) -> tuple[list[Launch], list[str]]:
-    """Count the runs that were launched for the same request and ended without a verdict: killed, or never begun.
+def _not_tried_too_often(
+    instance: dg.DagsterInstance, wanted: list[Request], as_of: datetime
+) -> tuple[list[Launch], list[str]]:
+    """Leave out what was launched before and came to no verdict too often: its run was killed, or never began.
 
-    Returns: what to launch, and in words what is not launched any more.
+    A request that came to none is launched by single partitions, so that one does not keep back the others; one that
+    did so `TRIES` times waits, longer each time, up to a day.
+    Returns: what to launch, and in words what waits.
     """
-    if not wanted:
-        return [], []
-    filters = dg.RunsFilter(tags={REQUEST_TAG: [request.key for request in wanted]}, statuses=FINISHED_STATUSES)
-    tried: dict[str, list[dg.DagsterRun]] = {}
-    for run in instance.get_runs(filters=filters):
-        tried.setdefault(run.tags[REQUEST_TAG], []).append(run)
+    tried = _tried(instance, wanted)
+    requests = [one for request in wanted for one in _split(request, tried.get(request.key, []))]
+    tried.update(_tried(instance, [request for request in requests if request.key not in tried]))
     launches, lines = [], []
-    for request in wanted:
+    for request in requests:
         runs = tried.get(request.key, [])
-        stopped = any(run.status is dg.DagsterRunStatus.CANCELED for run in runs)
-        if len(runs) < TRIES and not stopped:
-            launches.append(Launch(request, len(runs)))
+        failed = [run for run in runs if run.dagster_run.status is dg.DagsterRunStatus.FAILURE]
+        span = "..".join(dict.fromkeys((request.partitions[0], request.partitions[-1])))
+        words = f"{', '.join(request.assets)} {span}"
+        if stopped := _canceled(runs):
+            lines.append(f"{words} was canceled in run {stopped[0]}; mend the cause and launch it by hand")
+        elif as_of < (again := _again_after(failed)):
+            until = again.isoformat(timespec="minutes")
+            lines.append(f"{words} ended {len(failed)} times without a verdict; it is tried again after {until}")
         else:
-            ended = f"was canceled in run {runs[0].run_id}" if stopped else f"ended {len(runs)} times without a verdict"
-            span = f"{request.partitions[0]}..{request.partitions[-1]}"
-            lines.append(f"{', '.join(request.assets)} {span} {ended}; mend the cause and launch it by hand")
+            launches.append(Launch(request, len(runs)))
     return launches, lines
+
+
+def _split(request: Request, runs: Sequence[dg.RunRecord]) -> list[Request]:
+    """One request, or one for each partition where a run of all came to no verdict."""
+    if len(request.partitions) == 1 or not runs or _canceled(runs):
+        return [request]
+    return request.singles()
+
+
+def _canceled(runs: Iterable[dg.RunRecord]) -> list[str]:
+    """The runs that a person canceled."""
+    return [run.dagster_run.run_id for run in runs if run.dagster_run.status is dg.DagsterRunStatus.CANCELED]
+
+
+def _again_after(failed: Sequence[dg.RunRecord]) -> datetime:
+    """When a request may be tried again, of which so many runs came to no verdict."""
+    if len(failed) < TRIES:
+        return datetime.min.replace(tzinfo=UTC)
+    pause = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** (len(failed) - TRIES))
+    return max(run.update_timestamp.astimezone(UTC) for run in failed) + pause
+
+
+def _tried(instance: dg.DagsterInstance, requests: Sequence[Request]) -> dict[str, list[dg.RunRecord]]:
+    """The finished runs of some requests, by their keys."""
+    if not requests:
+        return {}
+    filters = dg.RunsFilter(tags={REQUEST_TAG: [request.key for request in requests]}, statuses=FINISHED_STATUSES)
+    tried: dict[str, list[dg.RunRecord]] = {}
+    for record in instance.get_run_records(filters=filters):
+        tried.setdefault(record.dagster_run.tags[REQUEST_TAG], []).append(record)
+    return tried

@@ -1,6 +1,7 @@
 """Metrics over partitions and over horizons, from a few judgements; the demo's test writes a report of real ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -53,7 +54,12 @@ def test_the_maturity_curve_compares_the_same_partitions_at_each_horizon() -> No
         "log_loss",
     )
     assert list(curve.columns) == ["12h", "1d", "7d"]
-    assert curve.to_dict("index") == {"2026-05-02": {"12h": 0.1, "1d": 0.2, "7d": 0.3}}
+    assert curve.droplevel("model_run").to_dict("index") == {"2026-05-02": {"12h": 0.1, "1d": 0.2, "7d": 0.3}}
+
+
+def test_a_model_that_was_made_again_is_another_model() -> None:
+    old, new = (judgement("2026-05-02", horizon, 0.1) for horizon in ("7d", "1d"))
+    assert maturity_curve([old, replace(new, model_run="another run")], "log_loss").empty
 
 
 def test_a_partition_with_an_absent_metric_is_left_out_of_the_curve() -> None:
@@ -63,7 +69,8 @@ def test_a_partition_with_an_absent_metric_is_left_out_of_the_curve() -> None:
         ("2026-05-03", "1d"): 0.1,
         ("2026-05-03", "7d"): 0.2,
     }
-    assert list(maturity_curve(judgements(values), "log_loss").index) == ["2026-05-03"]
+    curve = maturity_curve(judgements(values), "log_loss")
+    assert list(curve.index.get_level_values("partition")) == ["2026-05-03"]
 
 
 def test_the_page_shows_the_curve_with_its_distance_from_the_longest_horizon() -> None:

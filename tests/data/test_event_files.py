@@ -1,10 +1,11 @@
 import os
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from ml_assets.data.event_files import data_files, fingerprint, partition_folder, partition_folders
+from ml_assets.data.event_files import EventFilesError, data_files, fingerprint, partition_folder, partition_folders
 from ml_assets.domain.calendar import Calendar, Every
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import Columns, EventLog
@@ -46,6 +47,37 @@ def test_a_partition_lies_in_a_folder_named_after_its_key(every: Every, index: i
     assert partition_folder(tmp_path, log, log.partitions.key(index)) == expected
     expected.mkdir(parents=True)
     assert partition_folders(tmp_path, log) == {log.partitions.key(index): expected}
+
+
+#: The 29th of March 2026 has no hour from 02:00 on in Berlin, the 25th of October two.
+BERLIN_HOURS = {
+    "2026-03-29-01:00+0100": "hour=2026-03-29-01%3A00+0100",
+    "2026-03-29-03:00+0200": "hour=2026-03-29-03%3A00+0200",
+    "2026-10-25-02:00+0200": "hour=2026-10-25-02%3A00+0200",
+    "2026-10-25-02:00+0100": "hour=2026-10-25-02%3A00+0100",
+}
+
+
+def test_hours_are_found_under_the_names_that_hive_and_spark_give_them(tmp_path: Path) -> None:
+    log = replace(event_log(), partitions=Calendar("hour", date(2026, 3, 1), "Europe/Berlin"))
+    expected = {key: tmp_path / log.location / name for key, name in BERLIN_HOURS.items()}
+    for folder in expected.values():
+        folder.mkdir(parents=True)
+    assert partition_folders(tmp_path, log) == expected
+    assert all(log.partitions.holds(key) for key in partition_folders(tmp_path, log))
+
+
+@pytest.mark.parametrize(
+    "name", ["hour=2026-03-29-01:00+0100", "hour=2026-03-29-01%3A00+0100", "hour=2026-03-29-01%3a00%2B0100"]
+)
+def test_the_files_of_an_hour_are_found_whichever_way_its_folder_is_written(name: str, tmp_path: Path) -> None:
+    log = replace(event_log(), partitions=Calendar("hour", date(2026, 3, 1), "Europe/Berlin"))
+    folder = tmp_path / log.location / name
+    folder.mkdir(parents=True)
+    (folder / "a.parquet").touch()
+    folders = partition_folders(tmp_path, log)
+    assert folders == {"2026-03-29-01:00+0100": folder}
+    assert data_files(folders["2026-03-29-01:00+0100"]) == [folder / "a.parquet"]
 
 
 def test_the_folders_of_a_log_come_in_the_order_of_time_and_nothing_else_with_them(tmp_path: Path) -> None:
@@ -137,3 +169,17 @@ def test_a_partition_without_its_marker_has_no_fingerprint(folder: Path) -> None
     (folder / MARKER).unlink()
     with pytest.raises(FileNotFoundError, match=MARKER):
         fingerprint(folder, MARKER)
+
+
+def test_two_folders_of_one_partition_are_refused(tmp_path: Path) -> None:
+    log = replace(event_log(), partitions=Calendar("hour", date(2026, 3, 1), "Europe/Berlin"))
+    for name in ("hour=2026-03-29-01:00+0100", "hour=2026-03-29-01%3A00+0100"):
+        (tmp_path / log.location / name).mkdir(parents=True)
+    with pytest.raises(EventFilesError, match="are the same partition; keep one of them"):
+        partition_folders(tmp_path, log)
+
+
+def test_a_folder_that_cannot_be_listed_is_no_partition_without_events(tmp_path: Path) -> None:
+    (tmp_path / "date=2026-01-01").touch()
+    with pytest.raises(NotADirectoryError):
+        data_files(tmp_path / "date=2026-01-01")

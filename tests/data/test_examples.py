@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,11 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from ml_assets.data.content import hash_frame
-from ml_assets.data.examples import EventLogError, ExampleReader, LogFiles, PartitionFiles
+from ml_assets.data.examples import EventLogError, ExampleReader, HistoryFiles, LogFiles, PartitionFiles, Read
 from ml_assets.data.labels import Selection
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.event_log import Columns
+from ml_assets.domain.history import Feature
 
 Frames = Callable[..., pd.DataFrame]
 
@@ -163,6 +165,15 @@ def test_the_folder_of_a_partition_adds_no_column(tmp_path: Path, outcomes: LogF
     assert "date" not in examples_of(shown, outcomes)
 
 
+@pytest.mark.parametrize("name", ["hour=2026-03-01-12:00+0000", "hour=2026-03-01-12%3A00+0000", "a folder [1] *"])
+def test_a_folder_may_have_any_name(name: str, tmp_path: Path, outcomes: LogFiles) -> None:
+    """Also where the file holds a row of another partition, which its name tells apart."""
+    (tmp_path / "a folder 1 x").mkdir()
+    written(tmp_path / "a folder 1 x" / "a.parquet", id=[7], time=instants(NOON))
+    shown = written(tmp_path / name / "a.parquet", id=[1, 2], time=instants(NOON, DAY.end))
+    assert examples_of(log_files("ads/shown", shown), outcomes)["id"].tolist() == [1]
+
+
 def test_outcomes_of_which_no_file_has_arrived_make_labels_of_zero(tmp_path: Path, column_file: Path) -> None:
     shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], time=instants(NOON)))
     assert examples_of(shown, log_files("ads/sales", schema_file=column_file))["label"].tolist() == [0]
@@ -257,3 +268,216 @@ def test_a_column_that_labelling_adds_is_refused(tmp_path: Path, outcomes: LogFi
     shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], time=instants(NOON), label=[1]))
     with pytest.raises(ValueError, match=r"columns \['label'\], which labelling adds"):
         examples_of(shown, outcomes)
+
+
+@pytest.mark.parametrize("missing", [[1, None], [True, None]], ids=["whole numbers", "booleans"])
+def test_values_stay_what_they_are_where_some_are_missing(
+    missing: list[object], tmp_path: Path, outcomes: LogFiles
+) -> None:
+    big = 2**60 + 1
+    shown = written(tmp_path / "a.parquet", id=[1, 2], time=instants(NOON, NOON), user=[big, None], some=missing)
+    found = examples_of(log_files("ads/shown", shown), outcomes)
+    assert found["user"].tolist() == [big, pd.NA]
+    assert found["some"].tolist() == [missing[0], pd.NA]
+    assert found["id"].dtype == "int64"
+
+
+# --- rows outside of their partition
+
+
+def a_day(zone: str) -> Interval:
+    """The first of March there."""
+    start = datetime(2026, 3, 1, tzinfo=ZoneInfo(zone))
+    return Interval(start.astimezone(UTC), (start + timedelta(days=1)).astimezone(UTC))
+
+
+def filed(path: Path, *times: datetime, interval: Interval = DAY, **options: Any) -> LogFiles:
+    """A log with one partition that holds, or should hold, the instants of the interval."""
+    table = pa.table({"id": range(len(times)), "time": instants(*times)})
+    pq.write_table(table, path, **options)
+    names = Columns("time", ("id",))
+    return LogFiles(
+        "ads/shown", (PartitionFiles("2026-03-01", interval, (path,)),), None, Selection(names, interval, None)
+    )
+
+
+def spread_over(interval: Interval) -> list[datetime]:
+    return [interval.start + number * (interval.end - interval.start) / 96 for number in range(96)]
+
+
+@pytest.mark.parametrize("statistics", [True, False], ids=["with statistics", "without statistics"])
+@pytest.mark.parametrize(("zone", "strays"), [("Asia/Tokyo", 36), ("America/New_York", 20)])
+def test_days_of_another_time_zone_than_declared_are_refused(
+    zone: str, strays: int, statistics: bool, tmp_path: Path, outcomes: LogFiles
+) -> None:
+    """The log writes each UTC day into a folder, and declares another time zone."""
+    of_utc = filed(
+        tmp_path / "a.parquet", *spread_over(a_day("UTC")), interval=a_day(zone), write_statistics=statistics
+    )
+    words = f"ads/shown: {strays} of 96 rows in partition 2026-03-01 have a time outside of"
+    with pytest.raises(EventLogError, match=words) as refused:
+        examples_of(of_utc, outcomes)
+    assert f"outside of [{a_day(zone).start.isoformat()}, {a_day(zone).end.isoformat()})" in str(refused.value)
+    local = filed(tmp_path / "b.parquet", *spread_over(a_day(zone)), interval=a_day(zone), write_statistics=statistics)
+    assert len(examples_of(local, outcomes)) == 96
+
+
+@pytest.mark.parametrize("statistics", [True, False], ids=["with statistics", "without statistics"])
+@pytest.mark.parametrize(("rows", "allowed"), [(30, 10), (2000, 20)])
+def test_a_few_stray_rows_are_dirt_and_more_are_a_mistake(
+    rows: int, allowed: int, statistics: bool, tmp_path: Path, outcomes: LogFiles
+) -> None:
+    for strays in (allowed, allowed + 1):
+        times = [NOON] * (rows - strays) + [DAY.start - timedelta(microseconds=1)] + [DAY.end] * (strays - 1)
+        log = filed(tmp_path / f"{strays}.parquet", *times, write_statistics=statistics)
+        if strays == allowed:
+            assert examples_of(log, outcomes)["time"].tolist() == [NOON] * (rows - strays)
+        else:
+            with pytest.raises(EventLogError, match=f"{strays} of {rows} rows in partition 2026-03-01"):
+                examples_of(log, outcomes)
+
+
+def test_the_first_instant_of_a_partition_is_in_it(tmp_path: Path, outcomes: LogFiles) -> None:
+    times = [DAY.start] * 20 + [DAY.end - timedelta(microseconds=1)] * 20
+    assert len(examples_of(filed(tmp_path / "a.parquet", *times), outcomes)) == 40
+
+
+def test_strays_add_up_over_the_files_of_a_partition(tmp_path: Path, outcomes: LogFiles) -> None:
+    files = [filed(tmp_path / f"{name}.parquet", *[DAY.end] * 6, NOON).files[0] for name in ("a", "b")]
+    with pytest.raises(EventLogError, match="12 of 14 rows in partition 2026-03-01 have a time outside of"):
+        examples_of(log_files("ads/shown", *files), outcomes)
+
+
+@pytest.mark.parametrize(("partitions", "rows", "refused"), [(2, 40, False), (3, 40, True), (3, 420, False)])
+def test_strays_of_small_partitions_add_up(
+    partitions: int, rows: int, refused: bool, tmp_path: Path, outcomes: LogFiles
+) -> None:
+    """Of a small log, no single day may show that its days are those of another time zone."""
+    times = [DAY.end] * 4 + [NOON] * (rows - 4)
+    logs = [filed(tmp_path / f"{number}.parquet", *times) for number in range(partitions)]
+    all_of_it = LogFiles("ads/shown", tuple(part for log in logs for part in log.partitions), None, logs[0].selection)
+    if not refused:
+        assert len(examples_of(all_of_it, outcomes)) == partitions * (rows - 4)
+        return
+    with pytest.raises(EventLogError, match="12 of 120 rows in 3 partitions have a time outside of their partition;"):
+        examples_of(all_of_it, outcomes)
+
+
+@pytest.mark.parametrize("statistics", [True, False], ids=["with statistics", "without statistics"])
+def test_a_row_counts_in_its_own_partition_alone(statistics: bool, tmp_path: Path, outcomes: LogFiles) -> None:
+    """Filed twice, it counts once; filed into another partition, it counts for no window, whichever that one is in."""
+    morning, evening = Interval(DAY.start, NOON), Interval(NOON, DAY.end)
+    logs = [
+        filed(tmp_path / f"{name}.parquet", NOON - HOUR, NOON, *others, interval=part, write_statistics=statistics)
+        for name, part, others in (("a", morning, [NOON + HOUR]), ("b", evening, [NOON - 2 * HOUR]))
+    ]
+    both = LogFiles(
+        "ads/shown", logs[0].partitions + logs[1].partitions, None, Selection(Columns("time", ("id",)), DAY, None)
+    )
+    assert examples_of(both, outcomes)["time"].tolist() == [NOON - HOUR, NOON]
+    assert reads_of(both, outcomes)[0].rows == 2
+
+
+def test_the_outcomes_and_the_history_lie_in_their_partitions_too(tmp_path: Path, outcomes: LogFiles) -> None:
+    wrong = filed(tmp_path / "a.parquet", *[DAY.end] * 20)
+    with pytest.raises(EventLogError, match="20 of 20 rows"):
+        examples_of(outcomes, wrong)
+    history = HistoryFiles(wrong, ("id",), HOUR, {"shown": Feature("count", None)})
+    with pytest.raises(EventLogError, match="20 of 20 rows"):
+        ExampleReader().with_history(examples_of(outcomes, outcomes), [history], time="time")
+
+
+def test_a_row_without_a_time_is_no_stray_and_no_example(tmp_path: Path, outcomes: LogFiles) -> None:
+    times = pa.concat_arrays([pa.nulls(30, instants(NOON).type), instants(NOON)])
+    for statistics in (True, False):
+        pq.write_table(pa.table({"id": range(31), "time": times}), tmp_path / "a.parquet", write_statistics=statistics)
+        assert examples_of(log_files("ads/shown", tmp_path / "a.parquet"), outcomes)["time"].tolist() == [NOON]
+
+
+def test_strays_are_found_beside_nested_columns(tmp_path: Path, outcomes: LogFiles) -> None:
+    """There, the statistics of a column are not those at its place among the columns."""
+    places = [{"x": 1, "y": NOON}] * 20
+    wrong = written(tmp_path / "a.parquet", id=range(20), place=places, time=instants(*[DAY.end] * 20))
+    with pytest.raises(EventLogError, match="20 of 20 rows"):
+        examples_of(log_files("ads/shown", wrong), outcomes)
+    right = written(tmp_path / "b.parquet", id=range(20), place=places, time=instants(*[NOON] * 20))
+    assert len(examples_of(log_files("ads/shown", right), outcomes)) == 20
+
+
+@pytest.mark.parametrize("statistics", [True, False], ids=["with statistics", "without statistics"])
+def test_a_file_without_rows_adds_none(statistics: bool, tmp_path: Path, outcomes: LogFiles) -> None:
+    empty = filed(tmp_path / "a.parquet", write_statistics=statistics)
+    assert examples_of(empty, outcomes).empty
+    some = filed(tmp_path / "b.parquet", NOON)
+    assert len(examples_of(log_files("ads/shown", *empty.files, *some.files), outcomes)) == 1
+
+
+# --- what was read
+
+
+def reads_of(exposures: LogFiles, outcomes: LogFiles) -> list[Read]:
+    reader = ExampleReader()
+    reader.examples(exposures, outcomes, keys=["id"], by_id=True, within=HOUR, observed_until=DAY.end)
+    return reader.reads
+
+
+def as_known(path: Path, known_before: datetime | None, window: Interval = DAY, **columns: Any) -> LogFiles:
+    names = Columns("time", ("id",), "known", "gone" if "gone" in columns else None)
+    file = written(path, **columns)
+    return LogFiles(
+        "ads/shown", (PartitionFiles("2026-03-01", DAY, (file,)),), None, Selection(names, window, known_before)
+    )
+
+
+def test_what_was_read_counts_every_version_that_was_known_in_time(tmp_path: Path, outcomes: LogFiles) -> None:
+    columns = {
+        "id": [1, 1, 1, 2, 3],
+        "time": instants(NOON, NOON + HOUR, NOON, NOON, NOON - HOUR),
+        "known": instants(NOON, NOON + HOUR, NOON + 2 * HOUR, NOON + 3 * HOUR, NOON + 4 * HOUR),
+        "gone": [False, False, True, True, False],
+    }
+    some = as_known(tmp_path / "a.parquet", NOON + 3 * HOUR, **columns)
+    assert reads_of(some, outcomes)[0] == Read(
+        "ads/shown", "exposures", ("2026-03-01",), 3, NOON + HOUR, NOON + 2 * HOUR
+    )
+    newest = as_known(tmp_path / "a.parquet", None, **columns)
+    assert reads_of(newest, outcomes)[0] == Read(
+        "ads/shown", "exposures", ("2026-03-01",), 5, NOON + HOUR, NOON + 4 * HOUR
+    )
+
+
+def test_rows_outside_of_the_window_are_not_counted(tmp_path: Path, outcomes: LogFiles) -> None:
+    times = instants(NOON - HOUR, NOON, NOON + HOUR)
+    log = as_known(tmp_path / "a.parquet", None, Interval(NOON, NOON + HOUR), id=[1, 2, 3], time=times, known=times)
+    assert reads_of(log, outcomes)[0] == Read("ads/shown", "exposures", ("2026-03-01",), 1, NOON, NOON)
+
+
+def test_each_log_is_on_record_with_its_role(tmp_path: Path, outcomes: LogFiles) -> None:
+    shown = filed(tmp_path / "a.parquet", NOON)
+    assert reads_of(shown, outcomes) == [
+        Read("ads/shown", "exposures", ("2026-03-01",), 1, NOON, None),
+        Read("ads/sales", "outcomes", ("2026-03-01",), 1, NOON + HOUR / 2, None),
+    ]
+
+
+def test_nothing_read_is_on_record_too(column_file: Path, outcomes: LogFiles, tmp_path: Path) -> None:
+    empty = log_files("ads/shown", schema_file=column_file)
+    assert reads_of(empty, outcomes)[0] == Read("ads/shown", "exposures", ("2026-03-01",), 0, None, None)
+    none_in_time = as_known(tmp_path / "a.parquet", NOON, id=[1], time=instants(NOON), known=instants(NOON))
+    assert reads_of(none_in_time, outcomes)[0] == Read("ads/shown", "exposures", ("2026-03-01",), 0, None, None)
+
+
+def test_the_partitions_read_are_on_record_also_those_without_files(tmp_path: Path, outcomes: LogFiles) -> None:
+    one = filed(tmp_path / "a.parquet", NOON)
+    tomorrow = Interval(DAY.end, DAY.end + timedelta(days=1))
+    log = LogFiles("ads/shown", (*one.partitions, PartitionFiles("2026-03-02", tomorrow, ())), None, one.selection)
+    assert reads_of(log, outcomes)[0].partitions == ("2026-03-01", "2026-03-02")
+
+
+def test_a_history_is_on_record_with_all_its_versions(tmp_path: Path, outcomes: LogFiles) -> None:
+    times, known = instants(NOON, NOON), instants(NOON, NOON + 9 * HOUR)
+    log = as_known(tmp_path / "a.parquet", None, id=[1, 1], time=times, known=known)
+    reader = ExampleReader()
+    history = HistoryFiles(log, ("id",), HOUR, {"shown": Feature("count", None)})
+    reader.with_history(examples_of(outcomes, outcomes), [history], time="time")
+    assert reader.reads == [Read("ads/shown", "history", ("2026-03-01",), 2, NOON, NOON + 9 * HOUR)]

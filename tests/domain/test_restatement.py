@@ -39,10 +39,16 @@ def test_without_a_window_every_change_counts(make_log: MakeLog) -> None:
 def test_what_was_judged_once_stays_so_while_the_content_does(log: EventLog) -> None:
     late = EventVersion("b", "a")
     assert late.late
-    assert version_of(log, DAY, late, "b", as_of=END) == late
+    assert version_of(log, DAY, late, "b", as_of=END + 5 * WINDOW) == late
     changed_in_time = EventVersion("b", "b")
     assert not changed_in_time.late
     assert version_of(log, DAY, changed_in_time, "b", as_of=END + 2 * WINDOW) == changed_in_time
+
+
+def test_what_was_late_counts_once_the_window_is_extended_or_taken_away(log: EventLog, make_log: MakeLog) -> None:
+    late, as_of = EventVersion("b", "a"), END + WINDOW
+    assert version_of(make_log(), DAY, late, "b", as_of=as_of) == EventVersion("b", "b")
+    assert version_of(make_log(restatement=Duration(3, "d")), DAY, late, "b", as_of=as_of) == EventVersion("b", "b")
 
 
 def test_one_late_change_after_another_leaves_what_counts(log: EventLog) -> None:

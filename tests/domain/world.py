@@ -161,12 +161,16 @@ class World:
 
     def look(self) -> None:
         """Note what the sources hold."""
-        parts = [(log, day) for log, days in self.source.items() for day in days]
+        parts = [(log, day) for log, days in self.source.items() for day in days if self.arrived(log, day)]
         self.seen = {part: (self.source[part[0]][part[1]].times, self.counts(*part)) for part in parts}
+
+    def arrived(self, log: str, day: int) -> bool:
+        """Whether an event partition has arrived."""
+        return day in self.source[log]
 
     def has_arrived(self, step: Step) -> bool:
         """Whether all that a step reads from the logs has arrived."""
-        return all(day in self.source[log] for log, day in self.window(step))
+        return all(self.arrived(log, day) for log, day in self.window(step))
 
     def facts(self) -> Facts:
         """What is recorded, read as from an instance: a later attempt hides what a materialization was made of."""
@@ -180,7 +184,9 @@ class World:
             made.setdefault(step.asset, {})[self.key(step.day)] = fact
         for step, begun in self.begun.items():
             if begun.failed:
-                failed.setdefault(step.asset, {})[self.key(step.day)] = Attempt(begun.inputs, begun.code, begun.run)
+                failed.setdefault(step.asset, {})[self.key(step.day)] = Attempt(
+                    begun.inputs, begun.code, begun.run, begun.id
+                )
         running: dict[str, set[str]] = {}
         for step in (step for run in self.runs for step in run.holds):
             running.setdefault(step.asset, set()).add(self.key(step.day))
@@ -248,6 +254,9 @@ class World:
         begun = self.begun.get(step)
         if begun is None or not begun.failed:
             return False
+        training = self.made.get(Step(self.model.asset("training_data"), step.day))
+        if self.horizon(step.asset) and "_data" in step.asset and training and training.id > begun.id:
+            return False  # it was verified against older training data
         return (begun.of, begun.code) == (self.truth(step), self.code[step.asset])
 
     def _begin(self, step: Step, run: Run) -> None:
@@ -315,7 +324,7 @@ class World:
     def _arrived(self) -> dict[str, dict[str, str]]:
         calendars = {log.key: log.partitions for log in self.model.logs}
         return {
-            log: {calendars[log].key(day): str(self.counts(log, day)) for day in days}
+            log: {calendars[log].key(day): str(self.counts(log, day)) for day in days if self.arrived(log, day)}
             for log, days in self.source.items()
         }
 

@@ -22,7 +22,7 @@ from ml_assets.orchestration import sensors
 from ml_assets.orchestration.facts import FAILED, asset_key, attempt, materialization
 from ml_assets.orchestration.pins import ChangedWhileReadError, MissingInputError, Pins, check_unchanged, pin
 from tests.domain.watched import Watched
-from tests.domain.world import Run, Step
+from tests.domain.world import Run, Step, edge
 
 JOB = "__ASSET_JOB"
 
@@ -48,6 +48,11 @@ class RealWorld(Watched):
         # Two writings within the clock's tick differ by their size.
         (folder / "part-0.parquet").write_bytes(b"x" * self.source[log][day].times)
         (folder / "_SUCCESS").touch()
+
+    def arrived(self, log: str, day: int) -> bool:
+        """Here a marker does not tell of a partition that is not over."""
+        calendar = next(one for one in self.model.logs if one.key == log).partitions
+        return super().arrived(log, day) and edge(calendar, day + 1) <= self.now
 
     def requests(self) -> list[Request]:
         tick = sensors.look(
