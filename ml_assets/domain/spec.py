@@ -165,10 +165,11 @@ class Model:
 
     def _check_history(self) -> None:
         # Engines tell no case apart in names.
-        names = [name.lower() for history in self.history for name in history.features]
+        names = [name for history in self.history for name in history.features]
+        plain = [name.lower() for name in names]
         columns = self.exposures.columns
         others = {*ADDED_COLUMNS, *(name.lower() for name in (*columns.times, *columns.key, *self.join.columns))}
-        taken = sorted({name for name in names if names.count(name) > 1 or name in others})
+        taken = sorted({name for name, one in zip(names, plain, strict=True) if plain.count(one) > 1 or one in others})
         if taken:
             right = f"names that differ from one another and from {', '.join(sorted(others))}"
             raise SpecError("history.features", taken, right)

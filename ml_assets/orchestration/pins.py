@@ -168,8 +168,8 @@ def examples_order(model: Model, events: EventPins, events_root: Path) -> Exampl
         observed_until=windows.observed_until,
         history=[
             HistoryOrder(
-                # What was known of each row is a matter of each exposure's own time.
-                log=log_order(history.log, windows.history[history.log.key], None),
+                # What was known of each row is a matter of each exposure's own time: of the last one's at most.
+                log=log_order(history.log, windows.history[history.log.key], windows.exposures.end),
                 by=list(history.by),
                 within=history.window.elapsed,
                 features={

@@ -279,3 +279,28 @@ def test_inputs_of_a_model_are_one_materialization_and_those_of_metrics_the_rows
     assert model_inputs(one) == model_inputs(other) != model_inputs(rewritten)
     assert metrics_inputs(one, one) == metrics_inputs(rewritten, other) != metrics_inputs(other, one)
     assert metrics_inputs(one, one) != metrics_inputs(one, rewritten)
+
+
+def test_a_declaration_that_names_other_event_partitions_makes_an_evaluation_outdated_not_due(
+    world: World, make_model: Callable[..., Model]
+) -> None:
+    for asset in (TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS):
+        _make(world, asset)
+    longer = make_model(training=("2d", "0d", "1d"), evaluation=("2d", "1d", "2d"))
+    for log in (IMPRESSIONS, CONVERSIONS):
+        world.arrive(log, 4)
+    world.model = longer
+    assert _status(world, EVALUATION_DATA) == (State.OUTDATED, "its declaration names other event partitions")
+    assert [assets for assets, _ in _requested(world) if EVALUATION_DATA in assets] == []
+
+
+def test_an_evaluation_that_failed_is_tried_again_when_its_training_data_was_made_again(world: World) -> None:
+    """The check of its rows reads both."""
+    for asset in (TRAINING_DATA, MODEL):
+        _make(world, asset)
+    _make(world, EVALUATION_DATA, fails=True)
+    assert _status(world, EVALUATION_DATA)[0] is State.FAILED
+    _make(world, TRAINING_DATA)
+    assert _status(world, EVALUATION_DATA)[0] is State.DUE
+    _make(world, EVALUATION_DATA, fails=True)
+    assert _status(world, EVALUATION_DATA)[0] is State.FAILED

@@ -52,10 +52,10 @@ class Service:
                 (folder / "part-0.parquet").write_bytes(content)
                 (folder / "_SUCCESS").touch()
 
-    def look(self) -> Tick:
+    def look(self, as_of: datetime = AS_OF) -> Tick:
         """A tick, whose arrivals are recorded as the daemon records them."""
         code = dict.fromkeys(ASSETS, "code")
-        tick = look(self.instance, self.model.logs, [self.model], code=code, events_root=self.root, as_of=AS_OF)
+        tick = look(self.instance, self.model.logs, [self.model], code=code, events_root=self.root, as_of=as_of)
         for arrival in tick.arrivals:
             self.instance.report_runless_asset_event(materialization(*arrival))
         return tick

@@ -1,7 +1,7 @@
 """A tick on a real instance: arrivals are reported once, what is due is launched, and what waits is told in words."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -108,6 +108,39 @@ def test_a_killed_run_is_launched_again_with_a_new_key_but_not_for_ever(service:
     tick = service.look()
     assert tick.launches == []
     assert "2026-05-02 ended 3 times without a verdict; it is tried again after" in tick.message
+
+
+def test_what_was_given_a_rest_is_tried_again(service: Service) -> None:
+    service.arrive(1, 2)
+    for _ in range(sensors.TRIES):
+        (launched,) = service.look().launches
+        launch(service, launched, dg.DagsterRunStatus.FAILURE)
+    assert service.look().launches == []
+    later = datetime.now(UTC) + sensors.SHORTEST_PAUSE + timedelta(minutes=1)
+    (launched,) = service.look(later).launches
+    assert launched.tries == sensors.TRIES
+    launch(service, launched, dg.DagsterRunStatus.FAILURE)
+    assert service.look(later).launches == []
+
+
+def test_a_partition_that_kills_its_run_does_not_keep_back_the_others(service: Service) -> None:
+    service.arrive(1, 2, 3, 4)
+    (launched,) = service.look().launches
+    assert len(launched.request.partitions) == 3
+    launch(service, launched, dg.DagsterRunStatus.FAILURE)
+    tick = service.look()
+    assert [one.request.partitions for one in tick.launches] == [("2026-05-02",), ("2026-05-03",), ("2026-05-04",)]
+    assert len({one.request.key for one in tick.launches} | {launched.request.key}) == 4
+
+
+def test_a_marker_of_a_partition_that_is_not_over_tells_nothing(service: Service) -> None:
+    # It is noon of 10 May.
+    service.arrive(*range(1, 13))
+    tick = service.look()
+    assert max(arrival[1] for arrival in tick.arrivals) == "2026-05-09"
+    _train(service, "2026-05-08")
+    evaluation = service.look().found["shop/order"]["shop/order/evaluation_data_1d"]["2026-05-08"]
+    assert evaluation.why == "for shop/orders 2026-05-10"
 
 
 def test_a_run_that_a_person_canceled_is_not_launched_again(service: Service) -> None:
