@@ -142,7 +142,7 @@ def due(
                 for start in range(run.start, run.stop, partitions_per_run):
                     part = range(start, min(start + partitions_per_run, run.stop))
                     partitions = tuple(model.partitions.key(index) for index in part)
-                    result.append(Request(assets, partitions, _key(assets, partitions, facts, found)))
+                    result.append(Request(assets, partitions, _key(model, assets, partitions, facts, found)))
     return sorted(result, key=lambda request: request.partitions[0])
 
 
@@ -154,14 +154,24 @@ def _chains(model: Model) -> list[tuple[str, ...]]:
 
 
 def _key(
+    model: Model,
     assets: tuple[str, ...],
     partitions: tuple[str, ...],
     facts: Facts,
     found: Mapping[str, Mapping[str, Status]],
 ) -> str:
+    # Evaluation data that failed is tried again when its training data was made again.
+    also = model.asset("training_data")
     return digest(
         *(
-            (asset, partition, found[asset][partition].inputs, facts.code.get(asset), _id(facts, asset, partition))
+            (
+                asset,
+                partition,
+                found[asset][partition].inputs,
+                facts.code.get(asset),
+                _id(facts, asset, partition),
+                _id(facts, also, partition),
+            )
             for asset in assets
             for partition in partitions
         )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -15,15 +16,16 @@ from tests.domain.world import Step
 MakeModel = Callable[..., Model]
 
 
-@given(
-    models(),
-    st.integers(1, 4),
-    st.integers(4, DAYS),
-    st.booleans(),
-    st.lists(st.tuples(HAPPENINGS, st.booleans()), min_size=5, max_size=40),
+ANYTHING = given(
+    model=models(),
+    partitions_per_run=st.integers(1, 4),
+    days_over=st.integers(4, DAYS),
+    settled=st.booleans(),
+    happenings=st.lists(st.tuples(HAPPENINGS, st.booleans()), min_size=5, max_size=40),
 )
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
-def test_whatever_happens_nothing_is_forgotten_or_repeated(
+
+
+def play(
     model: Model,
     partitions_per_run: int,
     days_over: int,
@@ -52,13 +54,26 @@ def test_whatever_happens_nothing_is_forgotten_or_repeated(
         assert world.horizon(step.asset) is None or world.made[step].of == world.truth(step)
 
 
+@ANYTHING
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_happens_nothing_is_forgotten_or_repeated(**world: Any) -> None:
+    play(**world)
+
+
+@pytest.mark.slow
+@ANYTHING
+@settings(max_examples=800, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_happens_a_thousand_times_nothing_is_forgotten_or_repeated(**world: Any) -> None:
+    play(**world)
+
+
 @given(
     models(),
     st.integers(1, 4),
     st.permutations([(log, day) for log in (0, 1, 2) for day in range(DAYS)]),
     st.lists(st.integers(0, 2), min_size=3 * DAYS, max_size=3 * DAYS),
 )
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 def test_each_mature_partition_is_made_exactly_once_in_whatever_order_its_events_arrive(
     model: Model,
     partitions_per_run: int,
