@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ml_assets.domain.due import statuses
 from ml_assets.domain.spec import Model
 from tests.domain.strategies import models
-from tests.domain.watched import DAY, DAYS, HAPPENINGS, LOG, NTH, Watched, assert_settled
+from tests.domain.watched import DAY, DAYS, HAPPENINGS, LOG, NTH, Watched, play
 from tests.domain.world import Step
 
 MakeModel = Callable[..., Model]
@@ -25,46 +25,21 @@ ANYTHING = given(
 )
 
 
-def play(
-    model: Model,
-    partitions_per_run: int,
-    days_over: int,
-    settled: bool,
-    happenings: list[tuple[tuple[Any, ...], bool]],
-) -> None:
-    world = Watched(model, partitions_per_run=partitions_per_run)
-    world.time_passes(days_over)
-    for log in range(len(model.logs)):
-        world.arrives(log, 0, days_over)
-    if settled:
-        world.settle()
-    for (what, *details), then_tick in happenings:
-        getattr(world, what)(*details)
-        if then_tick:
-            world.tick()
-    world.settle()
-    for step in world.expected():
-        assert_settled(world, step)
-    # A failure stands until its inputs or its code change; then nothing is left over.
-    for asset in world.code:
-        world.code[asset] += "!"
-    world.settle()
-    for step in world.expected():
-        assert step in world.made
-        assert world.horizon(step.asset) is None or world.made[step].of == world.truth(step)
-
-
 @ANYTHING
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-def test_whatever_happens_nothing_is_forgotten_or_repeated(**world: Any) -> None:
-    play(**world)
+def test_whatever_happens_nothing_is_forgotten_or_repeated(
+    model: Model, partitions_per_run: int, **happened: Any
+) -> None:
+    play(Watched(model, partitions_per_run=partitions_per_run), **happened)
 
 
 @pytest.mark.slow
 @ANYTHING
 @settings(max_examples=800, deadline=None, suppress_health_check=list(HealthCheck))
-def test_whatever_happens_a_thousand_times_nothing_is_forgotten_or_repeated(**world: Any) -> None:
-    play(**world)
+def test_whatever_happens_hundreds_of_times_nothing_is_forgotten_or_repeated(
+    model: Model, partitions_per_run: int, **happened: Any
+) -> None:
+    play(Watched(model, partitions_per_run=partitions_per_run), **happened)
 
 
 @given(

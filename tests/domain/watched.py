@@ -177,6 +177,29 @@ class Watched(World):
         return made is None or made.of != self.truth(step) or self.begun[step].id > made.id
 
 
+def play(world: Watched, *, days_over: int, settled: bool, happenings: list[tuple[tuple[Any, ...], bool]]) -> None:
+    """Let things happen in a world, each followed by a tick or not, and see that nothing is left over in the end."""
+    world.time_passes(days_over)
+    for log in range(len(world.model.logs)):
+        world.arrives(log, 0, days_over)
+    if settled:
+        world.settle()
+    for (what, *details), then_tick in happenings:
+        getattr(world, what)(*details)
+        if then_tick:
+            world.tick()
+    world.settle()
+    for step in world.expected():
+        assert_settled(world, step)
+    # A failure stands until its inputs or its code change; then nothing is left over.
+    for asset in world.code:
+        world.code[asset] += "!"
+    world.settle()
+    for step in world.expected():
+        assert step in world.made
+        assert world.horizon(step.asset) is None or world.made[step].of == world.truth(step)
+
+
 def assert_settled(world: Watched, step: Step) -> None:
     """A partition is made, from what is there now where it is of evaluation; or it, or what it follows, has failed."""
     chain = next(chain for chain in world.chains if step.asset in chain)

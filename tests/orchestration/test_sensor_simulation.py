@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration import sensors
 from tests.domain.strategies import models
-from tests.domain.watched import HAPPENINGS, assert_settled
+from tests.domain.watched import HAPPENINGS, play
 from tests.orchestration.real_world import RealWorld
 
 pytestmark = pytest.mark.slow
@@ -39,30 +39,15 @@ def real_world(model: Model) -> Iterator[RealWorld]:
             world.instance.dispose()
 
 
-def play(model: Model, days_over: int, settled: bool, happenings: list[tuple[tuple[Any, ...], bool]]) -> None:
+def play_for_real(model: Model, **happened: Any) -> None:
     with real_world(model) as world:
-        world.time_passes(days_over)
-        for log in range(len(model.logs)):
-            world.arrives(log, 0, days_over)
-        if settled:
-            world.settle()
-        for (what, *details), then_tick in happenings:
-            getattr(world, what)(*details)
-            if then_tick:
-                world.tick()
-        world.settle()
-        for step in world.expected():
-            assert_settled(world, step)
-        for asset in world.code:
-            world.code[asset] += "!"
-        world.settle()
-        for step in world.expected():
-            assert step in world.made
-            assert world.horizon(step.asset) is None or world.made[step].of == world.truth(step)
+        play(world, **happened)
 
 
 def test_whatever_happens_the_sensor_forgets_nothing_and_repeats_nothing(pytestconfig: pytest.Config) -> None:
     examples = pytestconfig.getoption("--examples") or EXAMPLES
     happenings = st.lists(st.tuples(HAPPENINGS, st.booleans()), min_size=5, max_size=25)
-    test = given(models(nested=NESTED), st.integers(3, RealWorld.days), st.booleans(), happenings)(play)
+    days_over = st.integers(3, RealWorld.days)
+    happened = {"days_over": days_over, "settled": st.booleans(), "happenings": happenings}
+    test = given(model=models(nested=NESTED), **happened)(play_for_real)
     settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)(test)()
