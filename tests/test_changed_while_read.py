@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import dagster as dg
-import jupytext
 import pytest
 
 from ml_assets.orchestration.lineage import current_runs
@@ -14,27 +13,11 @@ pytestmark = pytest.mark.slow
 
 TRAINING = "shop/order/training_data"
 #: Writes an event partition again in its first run, after it has read it.
-MEDDLING = """\
-# ---
-# jupyter:
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
-# %% tags=["parameters"]
-import dagstermill
-
-context = dagstermill.get_context()
-
+MEDDLING = """
 # %%
 import os
 from pathlib import Path
 
-from ml_assets.notebooks.step import Step
-
-step = Step.of(context)
 examples = step.examples()
 events = Path("{events}")
 if not events.with_name("meddled").exists():
@@ -52,9 +35,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> TeamProject:
     model = shop.DEFS["shop/order"] + "  notebooks: {training_data: notebooks/meddling/training_data.ipynb}\n"
     team = TeamProject.make(root, "meddled_shop", {"shop/logs": logs, "shop/order": model})
     events: Path = team.home / "events/shop/orders/date=2026-03-02/part-0.parquet"
-    notebook = jupytext.reads(MEDDLING.format(events=events), fmt="py:percent")
-    (root / "notebooks/meddling").mkdir()
-    jupytext.write(notebook, root / "notebooks/meddling/training_data.ipynb")
+    team.write_notebook("notebooks/meddling/training_data.ipynb", MEDDLING.format(events=events))
     for log in ("visits", "orders"):
         shop.arrive(team, log, 1, 3)
     with team.daemon():

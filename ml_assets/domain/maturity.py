@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from itertools import accumulate
+from zlib import crc32
 
 from ml_assets.domain.calendar import Calendar, contiguous
 from ml_assets.domain.event_log import EventLog
@@ -16,7 +17,7 @@ Needed = Mapping[str, range]
 
 
 #: How many digits of a digest of inputs say which event partitions they are.
-_WHICH = 6
+_WHICH = 8
 
 
 class ImmatureWindowError(Exception):
@@ -48,23 +49,19 @@ class Arrivals:
     def inputs(self, needed: Needed) -> str:
         """A digest of the event partitions, which have all arrived, as they are; see `same_partitions`."""
         parts: list[bytes] = []
-        which = []
+        which = ""
         for key in sorted(needed):
             indices = needed[key]
-            which.append((key, indices.start, indices.stop))
-            parts.append(key.encode())
+            which += f"{key} {indices.start} {indices.stop} "
             parts += self._logs[key].content(indices)
-        names = _hash(repr(which).encode(), _WHICH // 2)
-        return names + _hash(b"".join(parts), 8)
+        names = which.encode()
+        content = hashlib.blake2b(b"".join((names, *parts)), digest_size=8).hexdigest()
+        return f"{crc32(names):08x}{content}"
 
 
 def same_partitions(one: str, other: str) -> bool:
     """Whether two digests of inputs are of the same event partitions, in whatever state."""
     return one[:_WHICH] == other[:_WHICH]
-
-
-def _hash(content: bytes, size: int) -> str:
-    return hashlib.blake2b(content, digest_size=size).hexdigest()
 
 
 class _LogArrivals:

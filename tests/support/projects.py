@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import jupytext
 import pandas as pd
 
 from ml_assets.cli.daemon import daemon, wait_until_settled
@@ -28,6 +29,26 @@ from ml_assets.definitions import build_definitions
 @dg.definitions
 def defs():
     return build_definitions(dg.ComponentTree.for_project(Path(__file__).parents[1]))
+"""
+_BEGINNING = """\
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% tags=["parameters"]
+import dagstermill
+
+context = dagstermill.get_context()
+
+# %%
+from ml_assets.notebooks.step import Step
+
+step = Step.of(context)
+
 """
 
 
@@ -87,6 +108,11 @@ class TeamProject:
         if marker:
             (folder / "_SUCCESS").touch()
         return folder
+
+    def write_notebook(self, path: str, cells: str) -> None:
+        """Write a notebook of the team's own, whose cells `cells` begin with `# %%`; its step is `step`."""
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        jupytext.write(jupytext.reads(_BEGINNING + cells, fmt="py:percent"), self.root / path)
 
     @contextmanager
     def daemon(self) -> Iterator["TeamProject"]:
