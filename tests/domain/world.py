@@ -348,8 +348,11 @@ def moved(instant: datetime, window: Duration, zone: ZoneInfo, *, back: bool = F
     by = -window.elapsed if back else window.elapsed
     if window.unit == "h" or not by:
         return instant + by
-    wall = instant.astimezone(zone).replace(tzinfo=None) + by
-    return wall.replace(tzinfo=zone).astimezone(UTC)
+    wall = instant.astimezone(zone)
+    if instant == datetime.combine(wall.date(), time(), zone).astimezone(UTC):
+        # Where clocks skip midnight, a day begins at one.
+        return datetime.combine(wall.date() + by, time(), zone).astimezone(UTC)
+    return (wall.replace(tzinfo=None) + by).replace(tzinfo=zone).astimezone(UTC)
 
 
 @cache
