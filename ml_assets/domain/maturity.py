@@ -42,10 +42,6 @@ class Arrivals:
         found = {key: self._logs[key].missing(indices) for key, indices in needed.items()}
         return {key: indices for key, indices in found.items() if indices}
 
-    def versions(self, needed: Needed) -> dict[str, dict[str, str]]:
-        """The versions of the event partitions that have arrived, by log and partition key."""
-        return {key: self._logs[key].versions(indices) for key, indices in needed.items()}
-
     def inputs(self, needed: Needed) -> str:
         """A digest of the event partitions, which have all arrived, as they are; see `same_partitions`."""
         parts: list[bytes] = []
@@ -66,7 +62,6 @@ def same_partitions(one: str, other: str) -> bool:
 
 class _LogArrivals:
     def __init__(self, log: EventLog, arrived: Mapping[str, str]) -> None:
-        self._calendar = log.partitions
         self._arrived = {log.partitions.index_of(key): (key, version) for key, version in arrived.items()}
 
     def complete(self, indices: range) -> bool:
@@ -82,9 +77,6 @@ class _LogArrivals:
         if self.complete(indices):
             return ()
         return tuple(index for index in indices if index not in self._arrived)
-
-    def versions(self, indices: range) -> dict[str, str]:
-        return dict(self._arrived[index] for index in indices if index in self._arrived)
 
     def content(self, indices: range) -> list[bytes]:
         return self._encoded[indices.start : indices.stop]

@@ -29,7 +29,6 @@ class State:
         arrivals = Arrivals(model.logs, arrived)
         self.mature = arrivals.mature(parts)
         self.missing = arrivals.missing(parts)
-        self.versions = arrivals.versions(parts)
         self.inputs = arrivals.inputs(parts)
 
 
@@ -41,7 +40,6 @@ def test_a_window_is_mature_once_all_that_it_needs_has_arrived(make_model: MakeM
     state = _maturity(make_model(), _days(11, 11), _days(11, 18))
     assert state.mature
     assert state.missing == {}
-    assert state.versions == {IMPRESSIONS: _days(11, 11), CONVERSIONS: _days(11, 18)}
 
 
 def test_what_has_arrived_beyond_the_window_changes_nothing(make_model: MakeModel) -> None:
