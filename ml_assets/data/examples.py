@@ -170,7 +170,9 @@ class ExampleReader:
         _check_columns(table.drop(_FILE), log, keys)
         # A row counts in its own partition alone: wherever a window begins or ends, and once if it was filed twice.
         for path, interval in _find_strays(log).items():
-            table = table.filter((table[_FILE] != str(path)) | _within(table[log.selection.columns.time], interval))
+            time = table[log.selection.columns.time]
+            # Without a time it lies nowhere, and may be a retraction.
+            table = table.filter((table[_FILE] != str(path)) | time.isnull() | _within(time, interval))
         table = (table if log.files else table.limit(0)).drop(_FILE)
         self._record(table, log, role)
         return table

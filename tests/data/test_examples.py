@@ -481,3 +481,15 @@ def test_a_history_is_on_record_with_all_its_versions(tmp_path: Path, outcomes: 
     history = HistoryFiles(log, ("id",), HOUR, {"shown": Feature("count", None)})
     reader.with_history(examples_of(outcomes, outcomes), [history], time="time")
     assert reader.reads == [Read("ads/shown", "history", ("2026-03-01",), 2, NOON, NOON + 9 * HOUR)]
+
+
+def test_a_retraction_without_a_time_counts_beside_a_stray_row_too(tmp_path: Path, outcomes: LogFiles) -> None:
+    """What lies outside of the partition is left out; what lies nowhere still takes its key back."""
+    columns = {
+        "id": [1, 1, 2],
+        "time": pa.array([NOON, None, NOON - 100 * HOUR], pa.timestamp("us", "UTC")),
+        "known": instants(NOON, NOON + HOUR, NOON),
+        "gone": [False, True, False],
+    }
+    shown = log_files("ads/shown", written(tmp_path / "a.parquet", **columns), known="known", deleted="gone")
+    assert examples_of(shown, outcomes).empty
