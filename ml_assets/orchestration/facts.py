@@ -95,7 +95,9 @@ def read_facts(
     made: dict[str, dict[str, Made]] = {}
     tried: dict[str, dict[str, _Tried]] = {}
     for asset in (asset for model in models for asset in model.assets):
-        made[asset], tried[asset] = _history(instance, asset_key(asset))
+        made[asset], tried[asset], changing = _history(instance, asset_key(asset))
+        if changing:
+            running[asset] = running.get(asset, frozenset()) | changing
     return Facts(
         arrived={log: {name: version.accepted for name, version in of.items()} for log, of in known.items()},
         late={log: frozenset(name for name, version in of.items() if version.late) for log, of in known.items()},
@@ -146,22 +148,37 @@ class _Tried(NamedTuple):
         return cls(inputs, code, run, verdict, tried_id)
 
 
-def _history(instance: dg.DagsterInstance, key: dg.AssetKey) -> tuple[dict[str, Made], dict[str, _Tried]]:
-    storage = instance.event_log_storage
-    made_ids = storage.get_latest_storage_id_by_partition(key, _MADE)
-    tried_ids = storage.get_latest_storage_id_by_partition(key, _TRIED)
-    versions = _data_versions(instance, key, _MADE)
-    attempts = {
-        name: _Tried.parse(version, tried_ids[name]) for name, version in _data_versions(instance, key, _TRIED).items()
+def _history(
+    instance: dg.DagsterInstance, key: dg.AssetKey
+) -> tuple[dict[str, Made], dict[str, _Tried], frozenset[str]]:
+    """What exists of an asset, the attempts after that, and the partitions that a run changed during the look.
+
+    Of those nothing else is said: an id and a version read one after the other may be of two different events.
+    """
+    made_ids, tried_ids = _ids(instance, key, _MADE), _ids(instance, key, _TRIED)
+    versions, attempts = _data_versions(instance, key, _MADE), _data_versions(instance, key, _TRIED)
+    after = _ids(instance, key, _MADE).items() | _ids(instance, key, _TRIED).items()
+    changing = frozenset(partition for partition, _ in after - made_ids.items() - tried_ids.items())
+    # Of an attempt whose run was killed between the event and its tag, nothing is known.
+    known = {
+        partition: _Tried.parse(version, tried_ids[partition])
+        for partition, version in attempts.items()
+        if partition not in changing
     }
-    made = {}
-    for partition, made_id in made_ids.items():
-        # A later attempt hides from what the earlier materialization was made.
-        known = attempts[partition] if tried_ids.get(partition, made_id) < made_id else None
-        inputs, code = (known.inputs, known.code) if known else (None, None)
-        made[partition] = Made(made_id, versions.get(partition, ""), inputs, code)
-    open_attempts = {name: attempts[name] for name, tried_id in tried_ids.items() if tried_id > made_ids.get(name, -1)}
-    return made, open_attempts
+    made, later = {}, {}
+    for partition in (made_ids.keys() | tried_ids.keys()) - changing:
+        made_id, attempt = made_ids.get(partition), known.get(partition)
+        if attempt and (made_id is None or attempt.id > made_id):
+            later[partition] = attempt
+        if made_id is not None:
+            # A later attempt hides from what the earlier materialization was made.
+            inputs, code = (attempt.inputs, attempt.code) if attempt and attempt.id < made_id else (None, None)
+            made[partition] = Made(made_id, versions.get(partition, ""), inputs, code)
+    return made, later, changing
+
+
+def _ids(instance: dg.DagsterInstance, key: dg.AssetKey, event: DagsterEventType) -> dict[str, int]:
+    return dict(instance.event_log_storage.get_latest_storage_id_by_partition(key, event))
 
 
 def _failed(instance: dg.DagsterInstance, tried: Mapping[str, Mapping[str, _Tried]]) -> dict[str, dict[str, Attempt]]:

@@ -117,7 +117,7 @@ class _Partition:
     def executed(self) -> Path:
         """Where the executed notebook is kept."""
         root: Path = self.context.resources.executed_notebooks.path(self.context.instance)
-        return root / self.asset.name / self.name / f"{self.context.run_id}.ipynb"
+        return root / self.asset.name / self.name / f"{self.context.run.run_id}.ipynb"
 
     def materialize(self) -> Iterator[Any]:
         """Pin the inputs, run the notebook, publish what it saved."""
@@ -181,7 +181,7 @@ class _Partition:
             step=asset.step,
             partition=self.name,
             cutoff=self.cutoff,
-            run_id=self.context.run_id,
+            run_id=self.context.run.run_id,
             attribution=asset.model.training.attribution.elapsed,
             horizon=asset.horizon.elapsed if asset.horizon else None,
             config=dict(asset.model.config),
@@ -198,7 +198,7 @@ class _Partition:
             "step": asset.step,
             "model": asset.model.name,
             "partition": self.name,
-            "run_id": self.context.run_id,
+            "run_id": self.context.run.run_id,
             "data_version": result.data_version,
             "numbers": result.numbers,
             "windows": _windows(pins.events.windows, asset.model) if pins.events else {},

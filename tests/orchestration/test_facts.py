@@ -47,6 +47,34 @@ def test_a_failure_is_the_same_fact_with_its_error_or_without(service: Service) 
     assert without[ASSET][PARTITION].run == "run-1"
 
 
+def test_a_partition_that_a_run_changes_during_the_look_shows_as_running(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, third = "2026-05-03", "2026-05-04"
+    _try(service, "run-1", FAILED)
+    service.instance.report_runless_asset_event(materialization(ASSET, other, "v1"))
+    storage, changes = service.instance.event_log_storage, []
+    versions = storage.get_latest_tags_by_partition
+
+    def change_and_read(key: dg.AssetKey, *args: object, **kwargs: object) -> object:
+        if key == dg.AssetKey(ASSET.split("/")) and not changes:
+            changes.append(key)
+            _try(service, "run-2")
+            service.instance.report_runless_asset_event(materialization(ASSET, other, "v2"))
+            _try(service, "run-2", partition=third)
+        return versions(key, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(storage, "get_latest_tags_by_partition", change_and_read)
+    during = read_facts(service.instance, [service.model], code={})
+    assert changes
+    assert during.running[ASSET] == {PARTITION, other, third}
+    assert not during.made[ASSET]
+    assert not during.failed[ASSET]
+    after = read_facts(service.instance, [service.model], code={})
+    assert ASSET not in after.running
+    assert {name: made.data_version for name, made in after.made[ASSET].items()} == {other: "v2"}
+
+
 @pytest.mark.parametrize(
     ("message", "recorded"),
     [
