@@ -130,8 +130,8 @@ class _Partition:
             instance, model, asset.step, asset.horizon, self.name, as_of=as_of, events_root=events_root, store=store
         )
         asset.check_loaded()
-        folder = store.prepare(asset.name, self.name, context.run_id)
-        tried = (asset.name, self.name, pins.inputs, asset.code_version, context.run_id)
+        folder = store.prepare(asset.name, self.name, context.run.run_id)
+        tried = (asset.name, self.name, pins.inputs, asset.code_version, context.run.run_id)
         yield attempt(*tried)
         try:
             order = self._order(pins, folder, events_root)
