@@ -140,7 +140,7 @@ def test_evaluations_of_a_model_share_a_pool_and_nothing_else_has_one(definition
 def test_there_is_one_sensor_per_service_and_it_runs_by_default(definitions: dg.Definitions) -> None:
     sensors = {sensor.name: sensor.default_status for sensor in definitions.get_repository_def().sensor_defs}
     running = dg.DefaultSensorStatus.RUNNING
-    assert sensors == {"ads_sensor": running, "grocery_sensor": running}
+    assert sensors == {"ads_sensor": running, "fashion_sensor": running, "grocery_sensor": running}
 
 
 def test_dagster_cloud_yaml_names_the_module_that_workspace_yaml_and_dg_load() -> None:

@@ -84,6 +84,11 @@ class GbdtModel:
     rows: int
     positives: int
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns that it needs."""
+        return list(self.config.features)
+
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the probability of a positive label for each row, shape (n,)."""
         matrix = self.encoder.transform(frame).to_numpy()

@@ -1,0 +1,241 @@
+"""scikit-learn's classifiers as models: what is saved predicts the same, in equal bytes, and no code is loaded."""
+
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.base
+import skops.io
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.naive_bayes import BernoulliNB, GaussianNB
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.svm import SVC
+
+from ml_assets.models.sklearn_classifier import SklearnClassifier, load
+
+REPOSITORY = Path(__file__).parents[2]
+COLUMNS = ["campaign", "returning", "hour", "price"]
+
+SAVE_IN_ANOTHER_PROCESS = """
+import sys
+from pathlib import Path
+from ml_assets.models.sklearn_classifier import SklearnClassifier
+from tests.models.test_sklearn_classifier import SAVED, fitted
+
+for name in SAVED:
+    SklearnClassifier(fitted(SAVED[name])).save(Path(sys.argv[1]) / name)
+"""
+
+
+def on_features(classifier: object) -> Pipeline:
+    encoder = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["campaign", "returning"]),
+        (StandardScaler(), ["hour"]),
+        (FunctionTransformer(np.log1p, feature_names_out="one-to-one"), ["price"]),
+        sparse_threshold=0,
+    )
+    return make_pipeline(encoder, classifier)
+
+
+SAVED = {
+    "logistic_regression": on_features(LogisticRegression()),
+    "gradient_descent": on_features(SGDClassifier(loss="log_loss", random_state=0)),
+    "discriminant": on_features(LinearDiscriminantAnalysis()),
+    "naive_bayes": make_pipeline(OneHotEncoder(), BernoulliNB()),
+    "without_a_pipeline": GaussianNB(),
+}
+
+
+def add_one(values):
+    return values + 1
+
+
+class OwnRegression(LogisticRegression):
+    pass
+
+
+# What skops 0.16 does not trust by default: code of others, and what can crash a process when it was tampered with.
+REFUSED = [
+    (RandomForestClassifier(3), "sklearn.tree._tree.Tree"),
+    (GradientBoostingClassifier(n_estimators=3), "sklearn.tree._tree.Tree"),
+    (HistGradientBoostingClassifier(max_iter=3), "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"),
+    (CalibratedClassifierCV(LogisticRegression(), cv=2), "sklearn.calibration._CalibratedClassifier"),
+    (OwnRegression(), "OwnRegression"),
+    (make_pipeline(FunctionTransformer(add_one), LogisticRegression()), "add_one"),
+]
+
+
+def rows() -> tuple[pd.DataFrame, pd.Series]:
+    rng = np.random.default_rng(0)
+    features = pd.DataFrame(
+        {
+            "campaign": rng.choice(["a", "b", "価格"], 300),
+            "returning": rng.random(300) < 0.5,
+            "hour": rng.integers(0, 24, 300),
+            "price": rng.lognormal(size=300),
+        }
+    )
+    return features, (rng.random(300) < features["hour"] / 24).astype(int)
+
+
+def fitted(estimator):
+    features, labels = rows()
+    if isinstance(estimator, GaussianNB):
+        features = features[["hour", "price"]]
+    return sklearn.base.clone(estimator).fit(features, labels)
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_a_saved_classifier_predicts_as_before(tmp_path, name):
+    estimator, (features, _) = fitted(SAVED[name]), rows()
+    SklearnClassifier(estimator).save(tmp_path / "new" / "model")
+    loaded = load(tmp_path / "new" / "model")
+    predicted = loaded.predict(features.iloc[:, ::-1].assign(other=1))
+    assert predicted.dtype == np.float64
+    assert 0.05 < predicted.std() < 0.5
+    assert loaded.columns == list(estimator.feature_names_in_)
+    np.testing.assert_array_equal(predicted, estimator.predict_proba(features[loaded.columns])[:, 1])
+
+
+def test_two_processes_that_fit_the_same_write_the_same_bytes(tmp_path):
+    command = [sys.executable, "-W", "ignore", "-c", SAVE_IN_ANOTHER_PROCESS, str(tmp_path / "there")]
+    subprocess.run(command, cwd=REPOSITORY, check=True, timeout=120)
+    for name, estimator in SAVED.items():
+        SklearnClassifier(fitted(estimator)).save(tmp_path / "here" / name)
+        here, there = (tmp_path / where / name / "model.skops" for where in ("here", "there"))
+        assert here.read_bytes() == there.read_bytes(), name
+
+
+def test_a_loaded_classifier_is_saved_in_the_same_bytes(tmp_path):
+    SklearnClassifier(fitted(SAVED["logistic_regression"])).save(tmp_path / "first")
+    load(tmp_path / "first").save(tmp_path / "second")
+    first, second = (tmp_path / which / "model.skops" for which in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_classifiers_that_differ_have_other_bytes(tmp_path):
+    features, labels = rows()
+    SklearnClassifier(LogisticRegression().fit(features[["hour"]], labels)).save(tmp_path / "first")
+    SklearnClassifier(LogisticRegression().fit(features[["hour"]], 1 - labels)).save(tmp_path / "second")
+    first, second = (tmp_path / which / "model.skops" for which in ("first", "second"))
+    assert first.read_bytes() != second.read_bytes()
+
+
+def test_keys_that_look_like_those_of_skops_survive(tmp_path):
+    features, labels = rows()
+    weight = {"file": {"file": "a.npy", "__id__": 7}}
+    estimator = LogisticRegression().fit(features[["hour"]], labels)
+    estimator.extra_ = weight
+    SklearnClassifier(estimator).save(tmp_path)
+    assert load(tmp_path).estimator.extra_ == weight
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("estimator", "held"), REFUSED)
+def test_what_skops_would_not_load_without_trust_is_not_saved(tmp_path, estimator, held):
+    features, labels = rows()
+    estimator = sklearn.base.clone(estimator).fit(features[["hour", "price"]], labels)
+    with pytest.raises(
+        ValueError, match=rf"holds .*{held}.* does not load without trust: expected only what it trusts"
+    ):
+        SklearnClassifier(estimator).save(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_skops_cannot_write_is_refused(tmp_path):
+    estimator = fitted(SAVED["logistic_regression"])
+    estimator.extra_ = (number for number in range(3))
+    with pytest.raises(ValueError, match="Pipeline cannot be saved with skops"):
+        SklearnClassifier(estimator).save(tmp_path)
+
+
+def test_a_file_that_holds_code_is_not_loaded(tmp_path):
+    features, labels = rows()
+    skops.io.dump(OwnRegression().fit(features[["hour"]], labels), tmp_path / "model.skops")
+    with pytest.raises(ValueError, match=r"model.skops was not written by save: Untrusted types .*OwnRegression"):
+        load(tmp_path)
+
+
+def test_a_file_that_is_none_of_skops_is_refused_by_name(tmp_path):
+    (tmp_path / "model.skops").write_bytes(b"cos\nsystem\n")
+    with pytest.raises(ValueError, match="model.skops is no file of skops: File is not a zip file"):
+        load(tmp_path)
+    with ZipFile(tmp_path / "model.skops", "w", ZIP_DEFLATED) as other:
+        other.writestr("other.txt", "")
+    with pytest.raises(ValueError, match="model.skops is no file of skops"):
+        load(tmp_path)
+
+
+def test_another_version_of_scikit_learn_is_warned_of(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(sklearn.base, "__version__", "1.2.3")
+        SklearnClassifier(fitted(SAVED["logistic_regression"])).save(tmp_path)
+    with pytest.warns(InconsistentVersionWarning, match=r"from version 1\.2\.3 when using version"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "why"),
+    [
+        (Ridge(), "Ridge is no model: expected a fitted scikit-learn classifier that has predict_proba"),
+        (SVC(), "SVC is no model"),
+        ({}, "dict is no model"),
+    ],
+)
+def test_what_predicts_no_probability_is_no_model(estimator, why):
+    features, labels = rows()
+    if estimator:
+        estimator.fit(features[["hour"]], labels)
+    with pytest.raises(ValueError, match=why):
+        SklearnClassifier(estimator)
+
+
+def test_a_classifier_that_is_not_fitted_is_no_model():
+    with pytest.raises(ValueError, match="Pipeline is no model: expected a fitted"):
+        SklearnClassifier(SAVED["logistic_regression"])
+
+
+def test_a_classifier_fitted_on_arrays_is_asked_for_names():
+    features, labels = rows()
+    estimator = LogisticRegression().fit(features[["hour"]].to_numpy(), labels)
+    with pytest.raises(ValueError, match="knows no names of columns: fit it on a DataFrame"):
+        SklearnClassifier(estimator)
+
+
+@pytest.mark.parametrize("classes", [["no", "yes"], [1, 2], [0, 1, 2]])
+def test_other_classes_than_no_and_yes_are_refused(classes):
+    features, _ = rows()
+    labels = np.resize(classes, len(features))
+    estimator = GaussianNB().fit(features[["hour"]], labels)
+    with pytest.raises(ValueError, match="GaussianNB has the classes .*: expected 0 and 1, or False and True"):
+        SklearnClassifier(estimator)
+
+
+@pytest.mark.parametrize("dtype", [bool, float])
+def test_false_and_true_are_no_and_yes(dtype):
+    features, labels = rows()
+    estimator = GaussianNB().fit(features[["hour"]], labels.astype(dtype))
+    expected = GaussianNB().fit(features[["hour"]], labels).predict_proba(features[["hour"]])[:, 1]
+    np.testing.assert_array_equal(SklearnClassifier(estimator).predict(features), expected)
+
+
+def test_a_column_that_is_missing_is_named():
+    features, _ = rows()
+    model = SklearnClassifier(fitted(SAVED["logistic_regression"]))
+    with pytest.raises(ValueError, match=r"columns \['hour'\] are missing; the columns present are \['campaign'"):
+        model.predict(features.drop(columns="hour"))
+
+
+def test_no_rows_are_predicted_as_none():
+    features, _ = rows()
+    assert SklearnClassifier(fitted(SAVED["logistic_regression"])).predict(features[:0]).shape == (0,)
