@@ -34,7 +34,7 @@ from ml_assets.domain.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.windows import Windows, windows_of
 from ml_assets.notebooks.order import ReadRecord, StepOrder, StepResult
 from ml_assets.notebooks.step import Step
-from ml_assets.orchestration import pins
+from ml_assets.orchestration import orders, pins
 from ml_assets.orchestration.checks import verify_no_leak
 from ml_assets.orchestration.facts import materialization
 from ml_assets.orchestration.partitions import partitions_definition
@@ -195,7 +195,7 @@ class World:
             config={},
             folder=folder,
             inputs={},
-            examples=pins.examples_order(self.model, pinned, self.events),
+            examples=orders.examples_order(self.model, pinned, self.events),
         )
         notebook = Step(order, self.home / "result.json", logging.getLogger("a notebook"))
         rows = notebook.history(notebook.examples())

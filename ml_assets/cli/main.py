@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Literal
 
 import click
 
@@ -136,6 +137,71 @@ def debt(home: Path, model: str | None, as_of: datetime, as_json_: bool) -> None
 
 @main.command()
 @_home_option(exists=True)
+@click.argument("asset")
+@click.option("--reason", required=True, help="Why the change alters no result.")
+def harmless(home: Path, asset: str, reason: str) -> None:
+    """Declare the latest change of an ASSET's code harmless: what was made before it is not outdated by it.
+
+    Appends an entry to notebooks/harmless.yaml: from the version that made the newest outdated partition, to the
+    present one. Declare it before the new code makes partitions. Exits with 1 when nothing is outdated by its code.
+    """
+    from ml_assets.cli.harmless import NotDeclaredError, declare_harmless
+    from ml_assets.cli.project import Project
+    from ml_assets.domain.errors import SpecError
+
+    project = Project(home)
+    known = project.assets
+    if asset not in known:
+        raise click.UsageError(f"{asset!r} is no asset of a model; there are {', '.join(known)}")
+    try:
+        click.echo(declare_harmless(project, asset, reason))
+    except (NotDeclaredError, SpecError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@_home_option(exists=True)
+@click.argument("asset")
+@click.argument("partition")
+@click.option("--run", "run_id", help="The notebook of this run, instead of the latest one.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Export it into an HTML file.")
+def notebook(home: Path, asset: str, partition: str, run_id: str | None, html: Path | None) -> None:
+    """Print where the executed notebook of a PARTITION of an ASSET is kept, whether it succeeded or failed."""
+    from ml_assets.cli.notebook import NoNotebookError, find_executed, write_html
+    from ml_assets.cli.project import NoAssetError, Project
+
+    try:
+        path = find_executed(Project(home), asset, partition, run_id)
+    except (NoAssetError, NoNotebookError) as error:
+        raise click.ClickException(str(error)) from error
+    if html is not None:
+        write_html(path, html)
+    click.echo(html or path)
+
+
+@main.command()
+@_home_option(exists=True)
+@click.argument("run_id")
+def retry(home: Path, run_id: str) -> None:
+    """Repeat a failed run from the step that failed, here and now.
+
+    What the run had made before is not made again, and what follows is made from exactly that. Exits with 1 when it
+    fails again.
+    """
+    from ml_assets.cli.project import Project
+    from ml_assets.cli.retry import RetryError
+    from ml_assets.cli.retry import retry as repeat
+
+    try:
+        run = repeat(Project(home), run_id)
+    except RetryError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"run {run.run_id}: {run.status.value}")
+    sys.exit(0 if run.is_success else 1)
+
+
+@main.command()
+@_home_option(exists=True)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="[default: report.html in the home]")
 def report(home: Path, output: Path | None) -> None:
     """Write an HTML page with every metric over time."""
@@ -153,6 +219,72 @@ def home(home: Path) -> None:
     from ml_assets.cli.home import prepare_home
 
     click.echo(prepare_home(home))
+
+
+@main.command()
+@click.argument("paths", type=click.Path(path_type=Path), nargs=-1)
+@click.option("--check", is_flag=True, help="Write nothing; name each problem, and exit with 1 when there is one.")
+@click.option("--from", "prefer", type=click.Choice(["py", "ipynb"]), help="The half that wins where both were edited.")
+@click.option(
+    "--staged", is_flag=True, help="For git's hook: exit with 1 when one was written, or is not in the index."
+)
+def pair(paths: tuple[Path, ...], check: bool, prefer: Literal["py", "ipynb"] | None, staged: bool) -> None:
+    """Bring each notebook and its .py into step.
+
+    PATHS are files or folders; without any, the folder notebooks. The half that changed since both last agreed wins;
+    where both changed, say which by --from. Outputs, execution counts and metadata are left out of the .ipynb; its
+    cells keep their ids.
+    """
+    from ml_assets.notebooks.pairs import PairError, bring_into_step, find_pairs, find_problems, find_unstaged
+
+    if check and prefer:
+        raise click.UsageError("--check writes nothing; leave out --from")
+    failed = False
+    try:
+        found = find_pairs(paths or [Path("notebooks")])
+    except PairError as error:
+        raise click.ClickException(str(error)) from error
+    for one in found:
+        try:
+            lines = find_problems(one) if check else bring_into_step(one, prefer)
+            lines += find_unstaged(one) if staged else []
+        except PairError as error:
+            click.echo(f"Error: {error}", err=True)
+            failed = True
+        else:
+            click.echo("".join(f"{line}\n" for line in lines), nl=False)
+            failed |= bool(lines) and (check or staged)
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@click.argument("name", metavar="SERVICE/MODEL")
+@click.option("--from-notebook", metavar="PATH", type=click.Path(path_type=Path), help="Your notebook, .ipynb or .py.")
+@click.option("--model-variable", metavar="NAME", help="What holds its fitted model.  [default: what it fits last]")
+@click.option("--exposures", metavar="LOG", help="Event log of exposures.  [default: the service's]")
+@click.option("--outcomes", metavar="LOG", help="Event log of outcomes.  [default: the service's]")
+@click.option("--id", metavar="COLUMNS", help="Exposure id in both logs.  [default: the key of the exposures]")
+@click.option("--entity", metavar="COLUMNS", help="Such as user_id,item_id in both logs, instead of an id.")
+@click.option("--start", metavar="DATE", help="First day of new logs.  [default: 1 January]")
+@click.option("--timezone", default="UTC", show_default=True, help="Of the partitions of new logs.")
+def new(**options: Any) -> None:
+    """Add a model to the project around the working folder: its defs.yaml, its notebook and a test.
+
+    Event logs are added where the service has none yet. A notebook of yours gets the cell tagged parameters and the
+    save, nothing else; what changed is shown as a diff. No file is overwritten.
+    """
+    from ml_assets.cli.adapt import AdaptError
+    from ml_assets.cli.at_hand import NoProjectError
+    from ml_assets.cli.new import Asked, NewError, plan_model, render
+    from ml_assets.components.scaffold import ScaffoldError
+    from ml_assets.domain.errors import SpecError
+
+    try:
+        plan = plan_model(Asked(**options), Path.cwd())
+        plan.write()
+    except (AdaptError, NewError, NoProjectError, ScaffoldError, SpecError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(render(plan))
 
 
 if __name__ == "__main__":

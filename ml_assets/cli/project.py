@@ -13,11 +13,16 @@ from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
 from ml_assets.data.store import ArtifactStore
 from ml_assets.definitions import PROJECT_ROOT
+from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.resources import default_resources
 from ml_assets.orchestration.sensors import Tick, look
+
+
+class NoAssetError(ValueError):
+    """No model has such an asset. The message names those that there are."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,11 @@ class Project:
     def tree(self) -> dg.ComponentTree:
         """The declarations."""
         return dg.ComponentTree.for_project(self.root)
+
+    @property
+    def definitions_module(self) -> str:
+        """The module of the code location, beside the folder of the declarations."""
+        return f"{self.tree.defs_module.__name__.rpartition('.')[0]}.definitions"
 
     @cached_property
     def logs(self) -> dict[str, EventLog]:
@@ -49,6 +59,17 @@ class Project:
     def assets(self) -> list[str]:
         """The asset keys of all models."""
         return [asset for model in self.models.values() for asset in model.assets]
+
+    def find(self, asset: str) -> tuple[Model, str, Duration | None]:
+        """The model, the step and the horizon of an asset.
+
+        Raises: NoAssetError.
+        """
+        for model in self.models.values():
+            for step, horizon in model.steps:
+                if model.asset(step, horizon) == asset:
+                    return model, step, horizon
+        raise NoAssetError(f"{asset!r} is no asset of a model; there are {', '.join(self.assets) or 'none'}")
 
     @cached_property
     def instance(self) -> dg.DagsterInstance:

@@ -61,7 +61,8 @@ class ArtifactStore:
         folder.mkdir(parents=True)
         return folder
 
-    def publish(self, folder: Path, manifest: Mapping[str, Any]) -> Artifact:
+    @staticmethod
+    def publish(folder: Path, manifest: Mapping[str, Any]) -> Artifact:
         """Write the manifest, after which the version exists."""
         sizes = {
             path.relative_to(folder).as_posix(): path.stat().st_size

@@ -76,6 +76,8 @@ class Model:
     notebooks: Notebooks = field(default_factory=Notebooks)
     config: Mapping[str, Any] = field(default_factory=dict)
     history: tuple[History, ...] = ()
+    #: Packages that the notebooks need beyond those of the project, as pip names them.
+    requirements: tuple[str, ...] = ()
     #: None: that of the exposure log.
     calendar: Calendar | None = None
 

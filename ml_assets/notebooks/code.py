@@ -3,36 +3,60 @@
 import json
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.versions import digest
+from ml_assets.notebooks.source import FileState, Source, imported_modules, read_source, state_of
 
 
-def notebook_version(notebook: Path, config: Mapping[str, Any], *, key: str = "notebooks") -> str:
-    """A digest of the notebook's code cells and of the configuration it runs with.
+def notebook_version(notebook: Path, config: Mapping[str, Any], *, root: Path, key: str = "notebooks") -> str:
+    """A digest of the notebook's code, of the project's modules that it imports, and of its configuration.
 
-    Markdown, outputs and cell metadata do not count.
-    Args: `key` names the place in the specification for the error.
+    Comments, blank lines, Markdown, outputs and metadata do not count, nor does what the cell tagged `parameters`
+    holds: Dagster replaces it.
+    Args: `root`: the project's folder; `key` names the place in the specification for the error.
     Raises: SpecError when the file is missing, is no notebook, or has no cell tagged `parameters`.
     """
+    state = state_of(notebook)
+    if state is None or notebook.is_dir():
+        raise SpecError(key, str(notebook), "the path of a notebook, from the project's root")
     try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        code = ["".join(cell["source"]).strip() for cell in cells if cell["cell_type"] == "code"]
-        tags = [tag for cell in cells for tag in cell["metadata"].get("tags", ())]
-    except (FileNotFoundError, IsADirectoryError):
-        raise SpecError(key, str(notebook), "the path of a notebook, from the project's root") from None
-    except (ValueError, KeyError, TypeError) as error:
+        cells = _cells(notebook, state)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SpecError(key, str(notebook), f"a Jupyter notebook (version 4); this file is none: {error}") from None
-    if tags.count("parameters") != 1:
+    if cells.parameters != 1:
         raise SpecError(
             key,
             str(notebook),
-            "a notebook with one cell tagged `parameters`, which sets `context = dagstermill.get_context()`; "
-            f"it has {tags.count('parameters')}",
+            "a notebook with one cell tagged `parameters`, which sets `context` (for example "
+            f'`context = context_of("ads/cvr/model")`); it has {cells.parameters}',
         )
-    return digest(code, dict(config))
+    modules = imported_modules((cell for cell in cells.code if cell), root=root, beside=notebook.parent)
+    return digest([cell.text if cell else None for cell in cells.code], modules, dict(config))
+
+
+class _Cells(NamedTuple):
+    """The code cells of a notebook that hold code, None for one that Dagster replaces; and how many those are."""
+
+    code: tuple[Source | None, ...]
+    parameters: int
+
+
+@cache
+def _cells(notebook: Path, state: FileState) -> _Cells:  # noqa: ARG001  (a file of another state is read again)
+    code: list[Source | None] = []
+    parameters = 0
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        tags = list(cell["metadata"].get("tags", ()))
+        parameters += tags.count("parameters")
+        if cell["cell_type"] == "code":
+            source = None if "parameters" in tags else read_source("".join(cell["source"]))
+            if source is None or source.text:
+                code.append(source)
+    return _Cells(tuple(code), parameters)
 
 
 def git_commit(root: Path) -> str | None:

@@ -72,14 +72,16 @@ class ExamplesOrder(BaseModel):
 class StepOrder(BaseModel):
     """One partition of one step: where its artifact goes, and what it may read.
 
-    `cutoff`: the end of the partition. `inputs`: folder of each upstream artifact by step name. `examples`: of training
-    and evaluation data.
+    `cutoff`: the end of the partition. `windows`: of exposures and of outcomes. `inputs`: folder of each upstream
+    artifact by step name. `examples`: of training and evaluation data. `scratch`: the artifact is a trial, and may be
+    saved again.
     """
 
     asset: str
     step: str
     partition: str
     cutoff: datetime
+    windows: dict[str, tuple[datetime, datetime]]
     run_id: str
     attribution: timedelta
     horizon: timedelta | None
@@ -87,6 +89,7 @@ class StepOrder(BaseModel):
     folder: Path
     inputs: dict[str, Path]
     examples: ExamplesOrder | None
+    scratch: bool = False
 
 
 class ReadRecord(BaseModel):
@@ -101,8 +104,12 @@ class ReadRecord(BaseModel):
 
 
 class StepResult(BaseModel):
-    """What a notebook left behind: the version of what it saved, the numbers it reported, and what it read of logs."""
+    """What a notebook left behind: the version of what it saved, what it reported, and what it read of logs.
+
+    `figures`: PNG images in base64.
+    """
 
     data_version: str | None = None
     numbers: dict[str, int | float | str] = {}
+    figures: dict[str, str] = {}
     reads: list[ReadRecord] = []

@@ -6,6 +6,7 @@ held its partition alone; everything else about the notebook contract stays dags
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,40 +19,31 @@ from dagster._core.storage.tags import (
 
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, StepOrder, StepResult
 
+_KERNEL_START_SECONDS = 120
+
 
 class NotebookError(Exception):
-    """A notebook failed. The message names its cell and shows the traceback."""
+    """A notebook failed. The message names its cell, with source and traceback."""
 
 
 def run_notebook(context: dg.AssetExecutionContext, *, notebook: Path, order: StepOrder, executed: Path) -> StepResult:
-    """Run a notebook and keep its executed copy, whether it succeeds or fails.
+    """Run a notebook in its own folder, and keep its executed copy, whether it succeeds or fails.
 
     Args: `executed`: where the executed notebook is kept.
     Raises: NotebookError when a cell raises, the kernel dies, or the notebook saves no artifact.
     """
-    # These load Jupyter; only a process that runs a notebook pays for that.
-    from dagstermill.factory import execute_notebook
-    from papermill.exceptions import PapermillException
-
+    step_context = context.get_step_execution_context()
     with tempfile.TemporaryDirectory(prefix="ml_assets-") as work:
         order_file = Path(work) / "order.json"
         order_file.write_text(order.model_dump_json(indent=1), encoding="utf-8")
-        step_context = _OnePartition(context.get_step_execution_context(), order.partition, order_file)
         try:
-            execute_notebook(
-                step_context,  # type: ignore[arg-type]
-                name=order.asset,
-                save_notebook_on_failure=False,
-                notebook_path=str(notebook),
-                output_notebook_dir=work,
-                inputs={},
-            )
-        except (PapermillException, RuntimeError) as error:
-            raise NotebookError(f"{notebook.name} failed for {order.asset} {order.partition}: {error}") from error
+            _execute(_OnePartition(step_context, order.partition, order_file), notebook, Path(work), context.log.info)
+        except NotebookError as error:
+            raise NotebookError(f"{notebook.name} failed for {order.asset} {order.partition}{error}") from error
         finally:
-            _keep(Path(work), executed)
+            _keep(Path(work) / _EXECUTED, executed)
             # dagstermill makes this folder for each run and leaves it behind.
-            shutil.rmtree(Path(tempfile.gettempdir()) / "dagstermill" / context.run_id, ignore_errors=True)
+            shutil.rmtree(Path(tempfile.gettempdir()) / "dagstermill" / context.run.run_id, ignore_errors=True)
         result = _result(Path(work) / RESULT_FILE)
     if result.data_version is None:
         raise NotebookError(
@@ -60,24 +52,89 @@ def run_notebook(context: dg.AssetExecutionContext, *, notebook: Path, order: St
     return result
 
 
+_EXECUTED = "executed.ipynb"
+
+
+def _execute(step_context: "_OnePartition", notebook: Path, work: Path, log: Callable[[str], None]) -> None:
+    """What dagstermill's own `execute_notebook` does, but in the notebook's folder, as Jupyter does, and with progress.
+
+    Raises: NotebookError whose message continues that of the caller.
+    """
+    # These load Jupyter; only a process that runs a notebook pays for that.
+    import papermill
+    from dagstermill.engine import DagstermillEngine
+    from dagstermill.factory import get_papermill_parameters, replace_parameters
+    from papermill.engines import papermill_engines
+    from papermill.exceptions import PapermillException, PapermillExecutionError
+    from papermill.iorw import load_notebook_node, write_ipynb
+
+    from ml_assets.notebooks.progress import showing
+
+    parameters = get_papermill_parameters(step_context, {}, str(work / "output.log"), "asset")  # type: ignore[arg-type]
+    given, executed = work / "given.ipynb", work / _EXECUTED
+    replaced = replace_parameters(step_context, load_notebook_node(str(notebook)), parameters)  # type: ignore[no-untyped-call]
+    write_ipynb(replaced, str(given))
+    papermill_engines.register("dagstermill", DagstermillEngine)
+    try:
+        with showing(log):
+            papermill.execute_notebook(
+                str(given),
+                str(executed),
+                engine_name="dagstermill",
+                log_output=True,
+                progress_bar=False,
+                start_timeout=_KERNEL_START_SECONDS,
+                resources={"metadata": {"path": str(notebook.parent)}},
+            )
+    except PapermillExecutionError as error:
+        cell = f" in cell [{error.exec_count}]: {error.ename}: {error.evalue}"
+        raise NotebookError(f"{cell}\n{_quoted(error.source)}\n{error}") from error
+    except (PapermillException, RuntimeError) as error:
+        raise NotebookError(f"{_where_it_ended(executed)}: {error}") from error
+
+
+def _where_it_ended(executed: Path) -> str:
+    """The last cell that began, where no cell raised: its kernel died."""
+    import nbformat
+
+    if not executed.exists():
+        return " before its first cell"
+    cells = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.cell_type == "code"]
+    begun = [
+        (number, cell)
+        for number, cell in enumerate(cells, 1)
+        if cell.metadata.get("papermill", {}).get("start_time")
+        and "injected-teardown" not in cell.metadata.get("tags", [])
+    ]
+    if not begun:
+        return " before its first cell"
+    number, cell = begun[-1]
+    return f" in cell [{number}], where its kernel died\n{_quoted(cell.source)}\n"
+
+
+def _quoted(source: str) -> str:
+    return "\n".join(f"    {line}" for line in source.splitlines())
+
+
 def _result(path: Path) -> StepResult:
     return StepResult.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else StepResult()
 
 
-def _keep(work: Path, executed: Path) -> None:
+def _keep(path: Path, executed: Path) -> None:
     """Keep the executed notebook without the cell that dagstermill injected: it holds the whole instance and run."""
     import nbformat
 
-    for path in work.glob("*-out.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if "injected-parameters" in cell.metadata.get("tags", []):
-                cell.source = (
-                    "# The run's context was injected here.\nimport dagstermill\n\ncontext = dagstermill.get_context()"
-                )
-        notebook.metadata.get("papermill", {}).pop("parameters", None)
-        executed.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, executed)
+    if not path.exists():
+        return
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = (
+                "# The run's context was injected here.\nimport dagstermill\n\ncontext = dagstermill.get_context()"
+            )
+    notebook.metadata.get("papermill", {}).pop("parameters", None)
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, executed)
 
 
 class _OnePartition:

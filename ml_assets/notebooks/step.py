@@ -1,9 +1,13 @@
 """What a notebook sees: its examples, its inputs, and where its artifact and numbers go.
 
-A notebook reads event logs and artifacts through its step alone, never by a path of its own.
+A notebook reads event logs and artifacts through its step alone, never by a path of its own. The step is the same in a
+Dagster run, in Jupyter and in a test.
 """
 
+import base64
+import io
 import math
+import shutil
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -14,11 +18,19 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ml_assets.data.content import hash_files, hash_frame
-from ml_assets.data.store import load_artifact
+from ml_assets.data.store import ArtifactStore, load_artifact
+from ml_assets.domain.calendar import Interval
+from ml_assets.notebooks.frames import Frame, Kind, given_as, is_spark, to_pandas
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, TABLE, ExamplesOrder, StepOrder, StepResult
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from ml_assets.notebooks.reading import OrderReader
+
+#: Of a figure that is shown in the Dagster UI; the executed notebook has it in full.
+_DPI = 60
 
 
 class StepError(Exception):
@@ -28,9 +40,10 @@ class StepError(Exception):
 class Step:
     """One partition of one step, as its notebook sees it.
 
-    Attributes: `asset`, `partition` (keys), `cutoff` (the partition's end), `config` (of the model's specification),
-    `attribution` and `horizon` (timedelta; the horizon of evaluation data and metrics, else None), `log` (a logger that
-    Dagster shows).
+    Attributes: `asset`, `partition` (keys), `cutoff` (the partition's end), `windows` (of exposures and outcomes),
+    `config` (of the model's specification), `attribution` and `horizon` (timedelta; the horizon of evaluation data and
+    metrics, else None), `log` (a logger that Dagster shows while the notebook runs).
+    Tables are pandas frames, or Spark's where asked for by `frame="spark"`; `save` takes both.
     """
 
     def __init__(self, order: StepOrder, result_file: Path, log: Logger) -> None:
@@ -41,15 +54,15 @@ class Step:
 
     @classmethod
     def of(cls, context: Any) -> "Step":
-        """The step of a dagstermill context.
+        """The step of the context that the cell tagged `parameters` sets.
 
-        Raises: StepError when the notebook does not run under Dagster.
+        Raises: StepError when the context is of no step.
         """
         path = context.run.tags.get(ORDER_TAG)
         if path is None:
             raise StepError(
-                "this notebook was started by hand: it has no partition. "
-                "Materialize a partition of its asset in the Dagster UI instead"
+                "this context has no partition; let the cell tagged `parameters` say `from ml_assets.jupyter import "
+                'context_of` and `context = context_of("ads/cvr/model")`, with your asset'
             )
         order = StepOrder.model_validate_json(Path(path).read_text(encoding="utf-8"))
         return cls(order, Path(path).with_name(RESULT_FILE), context.log)
@@ -70,6 +83,14 @@ class Step:
         return self._order.cutoff
 
     @property
+    def windows(self) -> Mapping[str, Interval]:
+        """The half-open intervals of event time in which this partition has its `exposures` and `outcomes`, in UTC.
+
+        Those of training for training data and model, those of this horizon for evaluation data and metrics.
+        """
+        return {name: Interval(*bounds) for name, bounds in self._order.windows.items()}
+
+    @property
     def config(self) -> Mapping[str, Any]:
         """The `config` of the model's specification."""
         return self._order.config
@@ -84,7 +105,7 @@ class Step:
         """How long after an exposure an outcome counts in this evaluation."""
         return self._order.horizon
 
-    def examples(self) -> pd.DataFrame:
+    def examples(self, frame: Kind = "pandas") -> Any:
         """The labelled examples of this step's windows, ordered by event time.
 
         Returns: the exposure log's columns, `label` (0 or 1), `label_age` (seconds), `mature`, `outcome_time` and
@@ -93,9 +114,9 @@ class Step:
         """
         examples = self._reader.examples()
         self._finish(reads=self._reader.reads)
-        return examples
+        return given_as(examples, frame)
 
-    def history(self, examples: pd.DataFrame) -> pd.DataFrame:
+    def history(self, examples: Frame) -> Any:
         """The examples with the history features that the specification declares, and `feature_time`.
 
         Each feature is made of rows that happened before the exposure and were known before it, no others. Without
@@ -105,13 +126,13 @@ class Step:
         """
         if not self._examples_order.history:
             return examples
-        examples = self._reader.history(examples)
+        result = self._reader.history(to_pandas(examples))
         self._finish(reads=self._reader.reads)
-        return examples
+        return given_as(result, "spark" if is_spark(examples) else "pandas")
 
-    def read(self, step: str) -> pd.DataFrame:
+    def read(self, step: str, frame: Kind = "pandas") -> Any:
         """The table that an upstream step saved, such as `step.read("training_data")`."""
-        return pd.read_parquet(self.files_of(step) / TABLE)
+        return given_as(pd.read_parquet(self.files_of(step) / TABLE), frame)
 
     def files_of(self, step: str) -> Path:
         """The folder with the files that an upstream step saved, such as `step.files_of("model")`.
@@ -122,37 +143,59 @@ class Step:
             raise StepError(f"{self.asset} has no input {step!r}; it has {sorted(self._order.inputs)}")
         return load_artifact(self._order.inputs[step]).folder
 
-    def save(self, frame: pd.DataFrame) -> None:
-        """Save a table as this step's artifact; it is published when the notebook ends well."""
-        self._refuse_second_save()
-        frame.to_parquet(self._order.folder / TABLE, index=False)
-        self._finish(data_version=hash_frame(frame))
+    def load_model(self) -> Any:
+        """The model that `save_model` saved upstream: `predict(frame)` gives a probability for each row.
+
+        Raises: StepError when the model is not upstream; FileNotFoundError or ValueError for files of another kind.
+        """
+        from ml_assets.models.saved import load_model
+
+        return load_model(self.files_of("model"))
+
+    def save(self, frame: Frame) -> None:
+        """Save a pandas or Spark frame as this step's artifact; it is published when the notebook ends well."""
+        self._begin_save()
+        table = to_pandas(frame)
+        table.to_parquet(self._order.folder / TABLE, index=False)
+        self._end_save(hash_frame(table))
 
     def save_files(self, write: Callable[[Path], object]) -> None:
         """Let `write` put files into a folder, as this step's artifact, such as `step.save_files(model.save)`."""
-        self._refuse_second_save()
+        self._begin_save()
         folder = self._order.folder
         write(folder)
         files = [path for path in folder.rglob("*") if path.is_file()]
         if not files:
             raise StepError(f"{self.asset}: nothing was written into the folder given")
-        self._finish(data_version=hash_files(files, relative_to=folder))
+        self._end_save(hash_files(files, relative_to=folder))
 
-    def report(self, **numbers: float | str) -> None:
-        """Report numbers and words; they become metadata of the partition, which Dagster plots.
+    def save_model(self, model: Any) -> None:
+        """Save a standard model, or a fitted scikit-learn classifier, as this step's artifact.
+
+        Raises: ValueError for a model that could not be loaded without running code of its own.
+        """
+        from ml_assets.models.saved import save_model
+
+        self.save_files(lambda folder: save_model(model, folder))
+
+    def report(self, **values: "float | str | Figure | Axes") -> None:
+        """Report numbers, words and matplotlib figures; they become metadata of the partition, which Dagster shows.
 
         Raises: ValueError for NaN or infinity: leave out what is not known, and say why in words. TypeError for what
-        is neither a number nor words.
+        is neither a number nor words nor a figure.
         """
-        values = {}
-        for name, number in numbers.items():
-            value = number.item() if hasattr(number, "item") else number
+        numbers, figures = {}, {}
+        for name, given in values.items():
+            if hasattr(given, "get_figure"):
+                figures[name] = _png(given.get_figure())
+                continue
+            value = given.item() if hasattr(given, "item") else given
             if not isinstance(value, (int, float, str)):
-                raise TypeError(f"{name} is a {type(value).__name__}: report numbers and words alone")
+                raise TypeError(f"{name} is a {type(value).__name__}: report numbers, words and figures alone")
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name} is {value}: leave out what is not known, and report the reason in words")
-            values[name] = value
-        self._finish(numbers={**self._result.numbers, **values})
+            numbers[name] = value
+        self._finish(numbers={**self._result.numbers, **numbers}, figures={**self._result.figures, **figures})
 
     @property
     def _examples_order(self) -> ExamplesOrder:
@@ -167,10 +210,28 @@ class Step:
 
         return OrderReader(self._examples_order)
 
-    def _refuse_second_save(self) -> None:
-        if self._result.data_version is not None:
+    def _begin_save(self) -> None:
+        if self._result.data_version is None:
+            return
+        if not self._order.scratch:
             raise StepError(f"{self.asset}: the artifact of this step has been saved; a step saves once")
+        shutil.rmtree(self._order.folder)
+        self._order.folder.mkdir()
+
+    def _end_save(self, data_version: str) -> None:
+        self._finish(data_version=data_version)
+        if self._order.scratch:
+            ArtifactStore.publish(
+                self._order.folder, {"asset": self.asset, "partition": self.partition, "data_version": data_version}
+            )
+            self.log.info(f"saved in {self._order.folder}, data version {data_version}; nothing was published")
 
     def _finish(self, **changes: Any) -> None:
         self._result = self._result.model_copy(update=changes)
         self._result_file.write_text(self._result.model_dump_json(), encoding="utf-8")
+
+
+def _png(figure: Any) -> str:
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=_DPI)
+    return base64.b64encode(content.getvalue()).decode()

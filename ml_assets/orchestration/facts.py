@@ -6,10 +6,18 @@ the hash of the content. Dagster indexes data versions, so that each kind is one
 """
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_TAG,
+    DEFAULT_DATA_VERSION,
+    NULL_EVENT_POINTER,
+    get_input_data_version_tag,
+    get_input_event_pointer_tag,
+)
 from dagster._core.events import DagsterEventType
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import (
@@ -37,22 +45,48 @@ def asset_key(name: str) -> dg.AssetKey:
 
 
 def materialization(
-    asset: str, partition: str, data_version: str, metadata: Mapping[str, Any] | None = None
+    asset: str,
+    partition: str,
+    data_version: str,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    code: str | None = None,
+    inputs: Mapping[str, Made | None] | None = None,
 ) -> dg.AssetMaterialization:
-    """The fact that a partition exists, with the version of its content."""
-    return dg.AssetMaterialization(
-        asset_key(asset), partition=partition, metadata=dict(metadata or {}), tags={DATA_VERSION_TAG: data_version}
-    )
+    """The fact that a partition exists, with the version of its content.
+
+    Args: `code`: the version of the code that made it, by which the UI tells what is outdated; `inputs`: what it was
+    made from, all that the asset depends on; None for an event log, of whose changes `due` judges alone.
+    """
+    tags = {DATA_VERSION_TAG: data_version}
+    if code is not None:
+        tags[CODE_VERSION_TAG] = code
+        for name, made in (inputs or {}).items():
+            # Where Dagster finds one input without these, it calls the partition outdated.
+            key = asset_key(name)
+            tags[get_input_data_version_tag(key)] = made.data_version if made else DEFAULT_DATA_VERSION.value
+            tags[get_input_event_pointer_tag(key)] = str(made.id) if made else NULL_EVENT_POINTER
+    return dg.AssetMaterialization(asset_key(asset), partition=partition, metadata=dict(metadata or {}), tags=tags)
 
 
 def attempt(  # noqa: PLR0917
-    asset: str, partition: str, inputs: str, code: str, run_id: str, verdict: str = BEGUN, *, error: str | None = None
+    asset: str,
+    partition: str,
+    inputs: str,
+    code: str,
+    run_id: str,
+    verdict: str = BEGUN,
+    *,
+    error: str | None = None,
+    executed: Path | None = None,
 ) -> dg.AssetObservation:
     """The fact that a run begins a partition, or failed at it, from which inputs and by which code.
 
-    Args: `error`: the exception that it failed with, on one line.
+    Args: `error`: the exception that it failed with, on one line; `executed`: its executed notebook.
     """
-    words = {} if error is None else {_ERROR: dg.MetadataValue.text(error)}
+    words: dict[str, Any] = {} if error is None else {_ERROR: dg.MetadataValue.text(error)}
+    if executed is not None:
+        words["executed_notebook"] = dg.MetadataValue.notebook(str(executed))
     return dg.AssetObservation(
         asset_key(asset),
         partition=partition,

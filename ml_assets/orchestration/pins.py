@@ -3,7 +3,7 @@
 The pins are what lineage records: event partitions with their fingerprints, upstream artifacts with their versions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,9 +11,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from ml_assets.data.event_files import data_files, partition_folders
 from ml_assets.data.store import Artifact, ArtifactStore
-from ml_assets.domain.calendar import Calendar, Interval
 from ml_assets.domain.due import Made, metrics_inputs, model_inputs
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
@@ -21,13 +19,6 @@ from ml_assets.domain.maturity import Arrivals, ImmatureWindowError, describe_mi
 from ml_assets.domain.restatement import version_of
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import Windows, needed, rows_known_by, windows_of
-from ml_assets.notebooks.order import (
-    ExamplesOrder,
-    FeatureOrder,
-    HistoryOrder,
-    LogOrder,
-    PartitionOrder,
-)
 from ml_assets.orchestration.arrival import arrival_of
 from ml_assets.orchestration.facts import asset_key, read_arrived
 
@@ -89,35 +80,44 @@ def pin(
     as_of: datetime,
     events_root: Path,
     store: ArtifactStore,
+    runs: Collection[str] = (),
 ) -> Pins:
     """Find the inputs of a partition as they are now.
 
+    Args: `runs`: upstream versions that these made are taken instead of the current ones.
     Raises: ImmatureWindowError when event partitions have not arrived, naming them, or when rows that training counts
     may still become known; MissingInputError when an upstream partition was not materialized.
     """
-    if step in ("training_data", "evaluation_data"):
-        events = _pin_events(instance, model, horizon, partition, as_of, events_root)
+    if not _UPSTREAM[step]:
+        events = pin_events(instance, model, horizon, partition, as_of, events_root)
         return Pins(events.inputs, {}, events)
     upstream = {}
-    for name in _UPSTREAM[step]:
-        asset = model.asset(name, horizon if name == "evaluation_data" else None)
-        upstream[name] = _pin_upstream(instance, store, asset, partition)
+    for name, asset in upstream_assets(model, step, horizon).items():
+        upstream[name] = _pin_upstream(instance, store, asset, partition, runs)
     if step == "model":
         return Pins(model_inputs(upstream["training_data"].made), upstream, None)
     return Pins(metrics_inputs(upstream["evaluation_data"].made, upstream["model"].made), upstream, None)
 
 
-def current(instance: dg.DagsterInstance, store: ArtifactStore, asset: str, partition: str) -> UpstreamPin | None:
-    """The current version of a partition, or None when it does not exist."""
+def upstream_assets(model: Model, step: str, horizon: Duration | None) -> dict[str, str]:
+    """The asset of each upstream step, by its name; none for the steps that read event logs."""
+    return {name: model.asset(name, horizon if name == "evaluation_data" else None) for name in _UPSTREAM[step]}
+
+
+def current(
+    instance: dg.DagsterInstance, store: ArtifactStore, asset: str, partition: str, runs: Collection[str] = ()
+) -> UpstreamPin | None:
+    """The current version of a partition, or the newest one that `runs` made; None when it does not exist."""
     records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=asset_key(asset), asset_partitions=[partition]), limit=1
+        dg.AssetRecordsFilter(asset_key=asset_key(asset), asset_partitions=[partition]), limit=100 if runs else 1
     ).records
     if not records:
         return None
-    event = records[0].asset_materialization
+    record = next((one for one in records if one.run_id in runs), records[0])
+    event = record.asset_materialization
     version = (event.tags or {}).get(DATA_VERSION_TAG, "") if event else ""
-    made = Made(records[0].storage_id, version, None, None)
-    return UpstreamPin(asset, made, records[0].run_id, store.load(asset, partition, records[0].run_id))
+    made = Made(record.storage_id, version, None, None)
+    return UpstreamPin(asset, made, record.run_id, store.load(asset, partition, record.run_id))
 
 
 def check_unchanged(model: Model, events: EventPins, events_root: Path) -> None:
@@ -134,60 +134,7 @@ def check_unchanged(model: Model, events: EventPins, events_root: Path) -> None:
             )
 
 
-def examples_order(model: Model, events: EventPins, events_root: Path) -> ExamplesOrder:
-    """The files and bounds that a notebook reads its examples from."""
-    windows = events.windows
-
-    def log_order(log: EventLog, interval: Interval, known_before: datetime | None) -> LogOrder:
-        calendar, folders = log.partitions, partition_folders(events_root, log)
-        partitions = [
-            _partition_order(calendar, partition, data_files(folders.get(partition)))
-            for partition in events.fingerprints[log.key]
-            if calendar.index_of(partition) in calendar.indices(interval)
-        ]
-        files = [path for partition in partitions for path in partition.files]
-        return LogOrder(
-            key=log.key,
-            partitions=partitions,
-            schema_file=files[0] if files else _any_file(log, events_root, events.as_of),
-            time=log.columns.time,
-            row_key=list(log.columns.key),
-            known=log.columns.known,
-            deleted=log.columns.deleted,
-            start=interval.start,
-            end=interval.end,
-            known_before=known_before,
-        )
-
-    return ExamplesOrder(
-        exposures=log_order(model.exposures, windows.exposures, windows.known_before(model.exposures)),
-        outcomes=log_order(model.outcomes, windows.outcomes, windows.known_before(model.outcomes)),
-        keys=list(model.join.columns),
-        by_id=model.join.by_id,
-        within=windows.within,
-        observed_until=windows.observed_until,
-        history=[
-            HistoryOrder(
-                # What was known of each row is a matter of each exposure's own time: of the last one's at most.
-                log=log_order(history.log, windows.history[history.log.key], windows.exposures.end),
-                by=list(history.by),
-                within=history.window.elapsed,
-                features={
-                    name: FeatureOrder(function=feature.function, column=feature.column)
-                    for name, feature in history.features.items()
-                },
-            )
-            for history in model.history
-        ],
-    )
-
-
-def _partition_order(calendar: Calendar, partition: str, files: list[Path]) -> PartitionOrder:
-    interval = calendar.interval(calendar.index_of(partition))
-    return PartitionOrder(key=partition, start=interval.start, end=interval.end, files=files)
-
-
-def _pin_events(  # noqa: PLR0917
+def pin_events(  # noqa: PLR0917
     instance: dg.DagsterInstance,
     model: Model,
     horizon: Duration | None,
@@ -195,6 +142,10 @@ def _pin_events(  # noqa: PLR0917
     as_of: datetime,
     root: Path,
 ) -> EventPins:
+    """The event partitions of a step's windows as they are now.
+
+    Raises: ImmatureWindowError when some have not arrived, or rows that training counts may still become known.
+    """
     windows = windows_of(model, model.partitions.index_of(partition), horizon)
     parts = needed(model, windows)
     present = _arrived(model, parts, root, as_of)
@@ -237,15 +188,10 @@ def _keys(log: EventLog, indices: range) -> list[str]:
     return [key for key in keys if log.partitions.holds(key)]
 
 
-def _pin_upstream(instance: dg.DagsterInstance, store: ArtifactStore, asset: str, partition: str) -> UpstreamPin:
-    found = current(instance, store, asset, partition)
+def _pin_upstream(
+    instance: dg.DagsterInstance, store: ArtifactStore, asset: str, partition: str, runs: Collection[str]
+) -> UpstreamPin:
+    found = current(instance, store, asset, partition, runs)
     if found is None:
         raise MissingInputError(f"{asset} {partition} does not exist; materialize it first")
     return found
-
-
-def _any_file(log: EventLog, root: Path, as_of: datetime) -> Path | None:
-    """A file that tells the columns. Of a partition that has arrived: others may be written at this moment."""
-    folders = partition_folders(root, log)
-    arrived = reversed(list(arrival_of(log, as_of=as_of).arrived(root, log)))
-    return next((files[0] for partition in arrived if (files := data_files(folders.get(partition)))), None)

@@ -1,4 +1,4 @@
-"""Where things lie: the roots of event logs, artifacts and executed notebooks."""
+"""Where things lie: the roots of event logs, artifacts and executed notebooks, and how long the last are kept."""
 
 from pathlib import Path
 
@@ -15,10 +15,20 @@ class Storage(dg.ConfigurableResource[None]):
         return Path(instance.root_directory).absolute() / self.root
 
 
+class ExecutedNotebooks(Storage):
+    """The executed notebook of every run, successful or failed: `<asset>/<partition>/<run>.ipynb`.
+
+    `keep_days`: older ones are removed when a partition of their asset is run, except those of current
+    materializations; None keeps all.
+    """
+
+    keep_days: int | None = None
+
+
 def default_resources() -> dict[str, Storage]:
     """One home folder: everything below the Dagster instance's own folder."""
     return {
         "events": Storage(root="events"),
         "artifacts": Storage(root="artifacts"),
-        "executed_notebooks": Storage(root="notebooks"),
+        "executed_notebooks": ExecutedNotebooks(root="notebooks"),
     }

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,16 @@ from ml_assets.domain.spec import Model
 from ml_assets.domain.versions import digest
 from ml_assets.domain.windows import Windows
 from ml_assets.notebooks.code import git_commit, notebook_version
+from ml_assets.notebooks.executed import executed_path, remove_old
+from ml_assets.notebooks.harmless import effective_version
 from ml_assets.notebooks.order import StepOrder, StepResult
 from ml_assets.notebooks.run import run_notebook
 from ml_assets.orchestration.checks import no_leak_evaluation, verify_no_leak
 from ml_assets.orchestration.facts import FAILED, attempt, materialization
-from ml_assets.orchestration.lineage import versions
-from ml_assets.orchestration.pins import ChangedWhileReadError, Pins, check_unchanged, examples_order, pin
+from ml_assets.orchestration.lineage import current_runs, versions
+from ml_assets.orchestration.orders import step_order
+from ml_assets.orchestration.pins import ChangedWhileReadError, Pins, check_unchanged, pin
+from ml_assets.orchestration.resume import made_before, repeated_runs
 
 #: What a manifest repeats of the artifacts that it was made from, so that it tells the whole chain by itself.
 _LINEAGE = ("inputs", "events", "windows", "known_as_of", "notebook", "code_version", "git_commit")
@@ -42,27 +46,34 @@ class NotebookChangedError(Exception):
 
 @dataclass(frozen=True)
 class StepAsset:
-    """One step of one model: what its asset runs."""
+    """One step of one model: what its asset runs.
+
+    `source_version`: the version of its code and declaration as they are; `code_version`: the one that it counts as,
+    which differs after a change that was declared harmless.
+    """
 
     model: Model
     step: str
     horizon: Duration | None
     notebook: Path
+    source_version: str
     code_version: str
     project_root: Path
 
     @classmethod
     def load(cls, model: Model, step: str, horizon: Duration | None, project_root: Path) -> "StepAsset":
-        """Read the notebook's version.
+        """Read the versions.
 
-        Raises: SpecError when the notebook is missing, lies elsewhere or has no parameters cell.
+        Raises: SpecError when the notebook is missing, lies elsewhere or has no parameters cell, or the record of
+        harmless changes cannot be accepted.
         """
         path = Path(getattr(model.notebooks, step))
         if path.is_absolute() or ".." in path.parts:
             raise SpecError(f"notebooks.{step}", str(path), "a path below the project's root")
-        cells = notebook_version(project_root / path, model.config, key=f"notebooks.{step}")
-        version = digest(cells, model.declaration_of(step, horizon))
-        return cls(model, step, horizon, project_root / path, version, project_root)
+        code = notebook_version(project_root / path, model.config, root=project_root, key=f"notebooks.{step}")
+        source = digest(code, model.declaration_of(step, horizon))
+        version = effective_version(project_root, model.asset(step, horizon), source)
+        return cls(model, step, horizon, project_root / path, source, version, project_root)
 
     @property
     def name(self) -> str:
@@ -70,12 +81,15 @@ class StepAsset:
         return self.model.asset(self.step, self.horizon)
 
     def check_loaded(self) -> None:
-        """Refuse a notebook that was edited after it was loaded: what runs is what is recorded.
+        """Refuse code that was edited after it was loaded: what runs is what is recorded.
 
         Raises: NotebookChangedError.
         """
-        if self.load(self.model, self.step, self.horizon, self.project_root).code_version != self.code_version:
-            raise NotebookChangedError(f"{self.notebook.name} changed after it was loaded; reload the code location")
+        if self.load(self.model, self.step, self.horizon, self.project_root) != self:
+            raise NotebookChangedError(
+                f"{self.notebook.name}, a module of the project that it imports, or the record of harmless changes "
+                "changed after it was loaded; reload the code location"
+            )
 
 
 def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator[Any]:
@@ -86,12 +100,17 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
     """
     failures: dict[_Partition, Exception] = {}
     for name in context.partition_keys:
+        made_by = made_before(context.instance, context.run, asset.name, name)
+        if made_by is not None:
+            context.log.info(f"{asset.name} {name} was made by run {made_by}, which this one resumes")
+            continue
         partition = _Partition(context, asset, name)
         try:
             yield from partition.materialize()
         except Exception as error:  # noqa: BLE001  (raised at the end, with those of the other partitions)
             failures[partition] = error
             context.log.error(f"{asset.name} {name} failed: {error}")
+    _remove_old_notebooks(context, asset)
     if failures:
         raise _failure(asset, failures, len(context.partition_keys))
     # An asset's own output would materialize every partition of the run once more, with one version for all. This tells
@@ -103,6 +122,16 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
         for name in context.get_step_execution_context().step.step_output_dict
         if name != _RESULT
     )
+
+
+def _remove_old_notebooks(context: dg.AssetExecutionContext, asset: StepAsset) -> None:
+    executed, instance = context.resources.executed_notebooks, context.instance
+    if executed.keep_days is None:
+        return
+    before = datetime.now(UTC) - timedelta(days=executed.keep_days)
+    removed = remove_old(executed.path(instance), asset.name, current_runs(instance, asset.name), before=before)
+    if removed:
+        context.log.info(f"{asset.name}: removed {len(removed)} executed notebooks of before {before.isoformat()}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +146,7 @@ class _Partition:
     def executed(self) -> Path:
         """Where the executed notebook is kept."""
         root: Path = self.context.resources.executed_notebooks.path(self.context.instance)
-        return root / self.asset.name / self.name / f"{self.context.run.run_id}.ipynb"
+        return executed_path(root, self.asset.name, self.name, self.context.run.run_id)
 
     def materialize(self) -> Iterator[Any]:
         """Pin the inputs, run the notebook, publish what it saved."""
@@ -127,7 +156,16 @@ class _Partition:
         store = ArtifactStore(context.resources.artifacts.path(instance))
         started, as_of = time.monotonic(), datetime.now(UTC)
         pins = pin(
-            instance, model, asset.step, asset.horizon, self.name, as_of=as_of, events_root=events_root, store=store
+            instance,
+            model,
+            asset.step,
+            asset.horizon,
+            self.name,
+            as_of=as_of,
+            events_root=events_root,
+            store=store,
+            # A run that is repeated goes on from what was made before, whatever has been made since.
+            runs=repeated_runs(instance, context.run),
         )
         asset.check_loaded()
         folder = store.prepare(asset.name, self.name, context.run.run_id)
@@ -148,10 +186,21 @@ class _Partition:
             # It says nothing of the partition, which stays without a verdict and is due again.
             raise
         except Exception as error:
-            yield attempt(*tried, verdict=FAILED, error=_on_one_line(error))
+            executed = self.executed if self.executed.exists() else None
+            yield attempt(*tried, verdict=FAILED, error=_on_one_line(error), executed=executed)
             raise
         metadata = self._metadata(pins, artifact, time.monotonic() - started)
-        yield materialization(asset.name, self.name, artifact.data_version, metadata)
+        metadata.update({name: _picture(name, png) for name, png in result.figures.items()})
+        inputs = {upstream.asset: upstream.made for upstream in pins.upstream.values()}
+        events = pins.events.fingerprints if pins.events else {}
+        yield materialization(
+            asset.name,
+            self.name,
+            artifact.data_version,
+            metadata,
+            code=asset.code_version,
+            inputs={**inputs, **dict.fromkeys(events)},
+        )
 
     @property
     def cutoff(self) -> datetime:
@@ -176,18 +225,17 @@ class _Partition:
 
     def _order(self, pins: Pins, folder: Path, events_root: Path) -> StepOrder:
         asset = self.asset
-        return StepOrder(
-            asset=asset.name,
-            step=asset.step,
-            partition=self.name,
+        return step_order(
+            asset.model,
+            asset.step,
+            asset.horizon,
+            self.name,
             cutoff=self.cutoff,
             run_id=self.context.run.run_id,
-            attribution=asset.model.training.attribution.elapsed,
-            horizon=asset.horizon.elapsed if asset.horizon else None,
-            config=dict(asset.model.config),
             folder=folder,
             inputs={step: upstream.artifact.folder for step, upstream in pins.upstream.items()},
-            examples=examples_order(asset.model, pins.events, events_root) if pins.events else None,
+            events=pins.events,
+            events_root=events_root,
         )
 
     def _manifest(self, pins: Pins, result: StepResult, as_of: datetime) -> dict[str, Any]:
@@ -216,6 +264,7 @@ class _Partition:
             },
             "notebook": asset.notebook.relative_to(asset.project_root).as_posix(),
             "code_version": asset.code_version,
+            "source_version": asset.source_version,
             "git_commit": git_commit(asset.project_root),
         }
 
@@ -264,6 +313,10 @@ def _output_event(context: dg.AssetExecutionContext) -> dg.DagsterEvent:
     step_context = context.get_step_execution_context()
     handle = StepOutputHandle(step_context.step.key, _RESULT)
     return dg.DagsterEvent.step_output_event(step_context, StepOutputData(handle))
+
+
+def _picture(name: str, png: str) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(f"![{name}](data:image/png;base64,{png})")
 
 
 def _on_one_line(error: Exception) -> str:

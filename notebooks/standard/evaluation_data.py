@@ -12,9 +12,9 @@
 # outcomes of the whole horizon have arrived.
 
 # %% tags=["parameters"]
-import dagstermill
+from ml_assets.jupyter import context_of
 
-context = dagstermill.get_context()
+context = context_of("ads/cvr/evaluation_data_1d")
 
 # %%
 from ml_assets.notebooks.step import Step

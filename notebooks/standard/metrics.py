@@ -11,18 +11,17 @@
 # The model of this partition, judged on exposures that it could not know.
 
 # %% tags=["parameters"]
-import dagstermill
+from ml_assets.jupyter import context_of
 
-context = dagstermill.get_context()
+context = context_of("ads/cvr/metrics_1d")
 
 # %%
 from ml_assets.metrics.evaluate import evaluate
-from ml_assets.models.gbdt import load
 from ml_assets.notebooks.step import Step
 from ml_assets.notebooks.summary import describe_metrics
 
 step = Step.of(context)
-model = load(step.files_of("model"))
+model = step.load_model()
 examples = step.read("evaluation_data")
 predictions = model.predict(examples)
 

@@ -13,9 +13,9 @@
 # upwards.
 
 # %% tags=["parameters"]
-import dagstermill
+from ml_assets.jupyter import context_of
 
-context = dagstermill.get_context()
+context = context_of("ads/cvr/model")
 
 # %%
 from ml_assets.models.delayed_feedback import training_examples
@@ -33,7 +33,7 @@ step.log.info(f"{examples['mature'].sum()} of {len(examples)} examples are matur
 model = train(rows, config, weight=weight)
 
 # %%
-step.save_files(model.save)
+step.save_model(model)
 step.report(**describe_examples(rows), immature_rows=len(examples) - examples["mature"].sum())
 if weight is not None:
     step.report(weighted_positive_rate=(weight * rows["label"]).sum() / weight.sum())

@@ -11,9 +11,9 @@
 # Labelled examples of the training window, each label as it was known at the cutoff.
 
 # %% tags=["parameters"]
-import dagstermill
+from ml_assets.jupyter import context_of
 
-context = dagstermill.get_context()
+context = context_of("ads/cvr/training_data")
 
 # %%
 from ml_assets.notebooks.step import Step

@@ -148,6 +148,8 @@ MODEL_REFUSALS = [
     ("notebooks.modle", "notebooks/x.ipynb", "There are training_data, model, evaluation_data, metrics"),
     ("notebooks.model", "notebooks/none.ipynb", "the path of a notebook, from the project's root"),
     ("notebooks.model", "/notebooks/model.ipynb", "a path below the project's root"),
+    ("requirements", ["no-such-package>=2"], "here is no no-such-package. Run: "),
+    ("requirements", ["pandas=2"], "a requirement as pip takes it"),
     ("variants", {"challenger": {}}, "Extra inputs are not permitted"),
 ]
 

@@ -24,6 +24,7 @@ class Ordered:
             "step": "model",
             "partition": "2026-01-01",
             "cutoff": datetime(2026, 1, 2, tzinfo=UTC),
+            "windows": {},
             "run_id": "run-1",
             "attribution": timedelta(days=7),
             "horizon": None,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ml_assets.domain.errors import SpecError
-from ml_assets.notebooks.code import git_commit, notebook_version
+from ml_assets.notebooks import code as code_module
+from ml_assets.notebooks.code import git_commit
 
 Cell = dict[str, Any]
 Write = Callable[..., Path]
@@ -37,6 +38,11 @@ def written(tmp_path: Path) -> Write:
     return write
 
 
+def notebook_version(notebook: Path, config: dict[str, Any]) -> str:
+    """The version of a notebook that lies in its project's root."""
+    return code_module.notebook_version(notebook, config, root=notebook.parent)
+
+
 @pytest.fixture
 def version(written: Write) -> str:
     """The version of a parameters cell and one more."""
@@ -50,10 +56,9 @@ def version(written: Write) -> str:
         [PARAMETERS, code("train()"), code("save()")],
         [PARAMETERS],
         [code("train()"), PARAMETERS],
-        [PARAMETERS | {"source": "context = None"}, code("train()")],
         [PARAMETERS, code("if a:\n    train()")],
     ],
-    ids=["another call", "a cell more", "a cell less", "another order", "other parameters", "an indent"],
+    ids=["another call", "a cell more", "a cell less", "another order", "an indent"],
 )
 def test_any_change_of_code_is_a_new_version(cells: list[Cell], version: str, written: Write) -> None:
     assert notebook_version(written(*cells), CONFIG) != version
@@ -82,9 +87,21 @@ def test_the_order_of_the_configuration_does_not_count(version: str, written: Wr
         ([PARAMETERS, code("train()", outputs=[{"output_type": "stream", "text": "done"}], execution_count=3)], {}),
         ([PARAMETERS, code("train()", metadata={"tags": ["slow"], "collapsed": True}, id="a1")], {}),
         ([PARAMETERS, code(["train", "()", "\n"])], {}),
+        ([PARAMETERS, code("# Trees.\n\ntrain()  # all of them\n\n")], {}),
+        ([PARAMETERS, code("# Trees."), code("train()"), code("")], {}),
+        ([PARAMETERS | {"source": "import helper\n\ncontext = None"}, code("train()")], {}),
         ([PARAMETERS, code("train()")], {"metadata": {"kernelspec": {"name": "python3"}}, "nbformat_minor": 4}),
     ],
-    ids=["markdown", "outputs", "cell metadata", "source as lines", "notebook metadata"],
+    ids=[
+        "markdown",
+        "outputs",
+        "cell metadata",
+        "source as lines",
+        "comments and blank lines",
+        "cells without code",
+        "what Dagster replaces",
+        "notebook metadata",
+    ],
 )
 def test_what_is_not_code_does_not_count(
     cells: list[Cell], changes: dict[str, Any], version: str, written: Write
@@ -95,6 +112,79 @@ def test_what_is_not_code_does_not_count(
 def test_the_path_of_a_notebook_does_not_count(version: str, written: Write, tmp_path: Path) -> None:
     moved = written(PARAMETERS, code("train()")).rename(tmp_path / "other.ipynb")
     assert notebook_version(moved, CONFIG) == version
+
+
+class Project:
+    """A project whose notebook `notebooks/ads/model.ipynb` imports helpers."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.write("team/trees.py", "from team import leaves\n\n\ndef grow():\n    return leaves.COUNT\n")
+        self.write("team/leaves.py", "COUNT = 7\n")
+        self.write("team/lazy.py", "DEPTH = 3\n")
+        self.write("team/unused.py", "A = 1\n")
+        self.write("notebooks/ads/beside.py", "B = 1\n")
+        cells = [
+            PARAMETERS,
+            code("import beside\nimport json\nfrom team.trees import grow\nimport library"),
+            code("def train():\n    from team import lazy\n    return lazy.DEPTH"),
+        ]
+        self.write("notebooks/ads/model.ipynb", json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
+
+    def write(self, path: str, text: str) -> None:
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text, encoding="utf-8")
+
+    @property
+    def version(self) -> str:
+        return code_module.notebook_version(self.root / "notebooks/ads/model.ipynb", CONFIG, root=self.root)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project")
+
+
+@pytest.mark.parametrize("path", ["team/trees.py", "team/leaves.py", "team/lazy.py", "notebooks/ads/beside.py"])
+def test_a_change_in_a_helper_is_a_new_version_and_a_comment_is_none(path: str, project: Project) -> None:
+    version = project.version
+    before = (project.root / path).read_text(encoding="utf-8")
+    project.write(path, f"# Why.\n\n{before}\n\n# The end.\n")
+    assert project.version == version
+    project.write(path, f"{before}\nMORE = 1\n")
+    assert project.version != version
+    project.write(path, before)
+    assert project.version == version
+
+
+def test_a_helper_that_is_renamed_or_removed_is_a_new_version(project: Project) -> None:
+    version = project.version
+    (project.root / "team/leaves.py").rename(project.root / "team/twigs.py")
+    removed = project.version
+    project.write("team/trees.py", "from team import twigs as leaves\n\n\ndef grow():\n    return leaves.COUNT\n")
+    assert len({version, removed, project.version}) == 3
+
+
+def test_a_module_that_no_notebook_imports_does_not_count(project: Project) -> None:
+    version = project.version
+    project.write("team/unused.py", "A = 2\n")
+    project.write("tests/test_trees.py", "from team.trees import grow\n")
+    assert project.version == version
+
+
+def test_a_library_does_not_count_wherever_it_is_installed(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = project.version
+    for folder in (tmp_path / "site-packages", project.root / ".venv/lib/python3.11/site-packages"):
+        folder.mkdir(parents=True)
+        (folder / "library.py").write_text("V = 1\n", encoding="utf-8")
+        monkeypatch.syspath_prepend(folder)
+    assert project.version == version
+
+
+def test_a_checkout_elsewhere_has_the_same_version(project: Project, tmp_path: Path) -> None:
+    assert Project(tmp_path / "another" / "checkout").version == project.version
 
 
 def test_a_notebook_that_is_missing_is_refused_by_its_path(tmp_path: Path) -> None:
@@ -131,7 +221,8 @@ def test_a_file_that_is_no_notebook_is_refused(content: bytes, tmp_path: Path) -
 @pytest.mark.parametrize("cells", [[], [code("train()")], [PARAMETERS, PARAMETERS]], ids=["none", "untagged", "twice"])
 def test_a_notebook_needs_one_parameters_cell(cells: list[Cell], written: Write) -> None:
     found = sum("tags" in cell["metadata"] for cell in cells)
-    with pytest.raises(SpecError, match=rf"one cell tagged `parameters`.*it has {found}"):
+    right = r"""one cell tagged `parameters`, which sets `context` \(for example `context = context_of\("ads/cvr/model"\)`\)"""
+    with pytest.raises(SpecError, match=rf"{right}; it has {found}"):
         notebook_version(written(*cells), CONFIG)
 
 

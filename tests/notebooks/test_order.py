@@ -45,6 +45,10 @@ def step_order(**changes: Any) -> StepOrder:
         "step": "evaluation_data",
         "partition": "2026-01-01",
         "cutoff": datetime(2026, 1, 1, 15, tzinfo=UTC),
+        "windows": {
+            "exposures": (datetime(2026, 1, 1, 15, tzinfo=UTC), datetime(2026, 1, 2, 15, tzinfo=UTC)),
+            "outcomes": (datetime(2026, 1, 1, 15, tzinfo=UTC), datetime(2026, 1, 9, 15, tzinfo=UTC)),
+        },
         "run_id": "run-1",
         "attribution": timedelta(days=7),
         "horizon": timedelta(hours=36, minutes=1),

@@ -335,6 +335,6 @@ def test_a_number_that_is_not_known_is_refused(unknown: float, ordered: Order) -
 @pytest.mark.parametrize("value", [None, pd.NA, [1], {"a": 1}, NOON, HOUR], ids=str)
 def test_what_is_neither_number_nor_words_is_refused(value: Any, ordered: Order) -> None:
     given = ordered()
-    with pytest.raises(TypeError, match="rows is a .*: report numbers and words alone"):
+    with pytest.raises(TypeError, match="rows is a .*: report numbers, words and figures alone"):
         given.step.report(rows=value)
     assert given.result is None

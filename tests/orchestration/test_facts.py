@@ -9,7 +9,7 @@ from ml_assets.notebooks.run import NotebookError
 from ml_assets.orchestration import runner
 from ml_assets.orchestration.assets import model_definitions
 from ml_assets.orchestration.facts import FAILED, attempt, materialization, read_error, read_facts
-from ml_assets.orchestration.resources import Storage
+from ml_assets.orchestration.resources import Storage, default_resources
 from tests.orchestration.conftest import Service
 from tests.support.projects import REPOSITORY
 
@@ -99,8 +99,7 @@ def test_a_run_records_what_its_notebook_raised_on_one_line(
     service.look()
     definitions = model_definitions(service.model, REPOSITORY)
     (training_data,) = (one for one in definitions.assets or () if one.key == dg.AssetKey(ASSET.split("/")))
-    folders = {"events": service.root, "artifacts": "artifacts", "executed_notebooks": "notebooks"}
-    resources = {name: Storage(root=str(root)) for name, root in folders.items()}
+    resources = {**default_resources(), "events": Storage(root=str(service.root))}
     result = dg.materialize(
         [training_data], instance=service.instance, partition_key=PARTITION, resources=resources, raise_on_error=False
     )

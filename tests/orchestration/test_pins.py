@@ -9,12 +9,12 @@ from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.due import metrics_inputs, model_inputs
 from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.orchestration.facts import materialization, read_facts
+from ml_assets.orchestration.orders import examples_order
 from ml_assets.orchestration.pins import (
     ChangedWhileReadError,
     MissingInputError,
     Pins,
     check_unchanged,
-    examples_order,
     pin,
 )
 from tests.orchestration.conftest import AS_OF, Service, event_inputs

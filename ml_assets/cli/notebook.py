@@ -1,0 +1,38 @@
+"""Finds the executed notebook of a run, and exports it as a page that needs no Jupyter."""
+
+from pathlib import Path
+
+from ml_assets.cli.project import Project
+from ml_assets.notebooks.executed import executed_path
+from ml_assets.orchestration.resources import default_resources
+
+
+class NoNotebookError(Exception):
+    """There is no executed notebook as asked for. The message names what there is."""
+
+
+def find_executed(project: Project, asset: str, partition: str, run_id: str | None) -> Path:
+    """The executed notebook of a partition by a run; the latest one where no run is named.
+
+    Raises: NoAssetError; NoNotebookError.
+    """
+    project.find(asset)
+    root = default_resources()["executed_notebooks"].path(project.instance)
+    newest_first = sorted((root / asset / partition).glob("*.ipynb"), key=lambda path: -path.stat().st_mtime_ns)
+    if not newest_first:
+        raise NoNotebookError(f"no run of {asset} {partition} has left a notebook in {root}")
+    if run_id is None:
+        return newest_first[0]
+    path = executed_path(root, asset, partition, run_id)
+    if path not in newest_first:
+        runs = ", ".join(path.stem for path in newest_first)
+        raise NoNotebookError(f"run {run_id} has left no notebook of {asset} {partition}; {runs} did")
+    return path
+
+
+def write_html(notebook: Path, output: Path) -> None:
+    """Export a notebook with its outputs and pictures into one HTML file."""
+    from nbconvert import HTMLExporter
+
+    page, _ = HTMLExporter().from_filename(str(notebook))
+    output.write_text(page, encoding="utf-8")

@@ -1,0 +1,33 @@
+"""The context of a notebook that no Dagster run gives one: in Jupyter, and in tests."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml_assets.notebooks.order import ORDER_TAG
+
+
+@dataclass(frozen=True)
+class Run:
+    """The tags of a run, one of which names the order."""
+
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a step needs of dagstermill's context: the run's tags, and a logger."""
+
+    run: Run
+    log: logging.Logger
+
+
+def context_of_order(order_file: Path) -> Context:
+    """The context of the step that a file orders. Its log is printed below the cell."""
+    log = logging.getLogger("ml_assets.notebook")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.handlers = [logging.StreamHandler(sys.stdout)]
+    return Context(Run({ORDER_TAG: str(order_file)}), log)

@@ -1,0 +1,27 @@
+"""Executed notebooks: where each run's is kept, and for how long. Light: the code location imports this."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+def executed_path(root: Path, asset: str, partition: str, run_id: str) -> Path:
+    """Where the executed notebook of one partition of one run is kept."""
+    return root / asset / partition / f"{run_id}.ipynb"
+
+
+def remove_old(root: Path, asset: str, current: Mapping[str, str], *, before: datetime) -> list[Path]:
+    """Remove the executed notebooks of an asset that were written before an instant.
+
+    Args: `current`: the run whose materialization of each partition is current; its notebook stays.
+    Returns: what was removed.
+    """
+    kept = {executed_path(root, asset, partition, run) for partition, run in current.items()}
+    removed = [
+        path
+        for path in sorted((root / asset).glob("*/*.ipynb"))
+        if path not in kept and datetime.fromtimestamp(path.stat().st_mtime, UTC) < before
+    ]
+    for path in removed:
+        path.unlink()
+    return removed

@@ -1,0 +1,116 @@
+"""Writes down what one notebook is asked to do, from what its partition is made from."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from ml_assets.data.event_files import data_files, partition_folders
+from ml_assets.domain.calendar import Calendar, Interval
+from ml_assets.domain.durations import Duration
+from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.spec import Model
+from ml_assets.domain.windows import windows_of
+from ml_assets.notebooks.order import (
+    ExamplesOrder,
+    FeatureOrder,
+    HistoryOrder,
+    LogOrder,
+    PartitionOrder,
+    StepOrder,
+)
+from ml_assets.orchestration.arrival import arrival_of
+from ml_assets.orchestration.pins import EventPins
+
+
+def step_order(
+    model: Model,
+    step: str,
+    horizon: Duration | None,
+    partition: str,
+    *,
+    cutoff: datetime,
+    run_id: str,
+    folder: Path,
+    inputs: Mapping[str, Path],
+    events: EventPins | None,
+    events_root: Path,
+    scratch: bool = False,
+) -> StepOrder:
+    """The order of one partition of one step; see `notebooks.order` for what each part means."""
+    windows = windows_of(model, model.partitions.index_of(partition), horizon)
+    bounds = {"exposures": windows.exposures, "outcomes": windows.outcomes}
+    return StepOrder(
+        asset=model.asset(step, horizon),
+        step=step,
+        partition=partition,
+        cutoff=cutoff,
+        windows={name: (one.start, one.end) for name, one in bounds.items()},
+        run_id=run_id,
+        attribution=model.training.attribution.elapsed,
+        horizon=horizon.elapsed if horizon else None,
+        config=dict(model.config),
+        folder=folder,
+        inputs=dict(inputs),
+        examples=examples_order(model, events, events_root) if events else None,
+        scratch=scratch,
+    )
+
+
+def examples_order(model: Model, events: EventPins, events_root: Path) -> ExamplesOrder:
+    """The files and bounds that a notebook reads its examples from."""
+    windows = events.windows
+
+    def log_order(log: EventLog, interval: Interval, known_before: datetime | None) -> LogOrder:
+        calendar, folders = log.partitions, partition_folders(events_root, log)
+        partitions = [
+            _partition_order(calendar, partition, data_files(folders.get(partition)))
+            for partition in events.fingerprints[log.key]
+            if calendar.index_of(partition) in calendar.indices(interval)
+        ]
+        files = [path for partition in partitions for path in partition.files]
+        return LogOrder(
+            key=log.key,
+            partitions=partitions,
+            schema_file=files[0] if files else _any_file(log, events_root, events.as_of),
+            time=log.columns.time,
+            row_key=list(log.columns.key),
+            known=log.columns.known,
+            deleted=log.columns.deleted,
+            start=interval.start,
+            end=interval.end,
+            known_before=known_before,
+        )
+
+    return ExamplesOrder(
+        exposures=log_order(model.exposures, windows.exposures, windows.known_before(model.exposures)),
+        outcomes=log_order(model.outcomes, windows.outcomes, windows.known_before(model.outcomes)),
+        keys=list(model.join.columns),
+        by_id=model.join.by_id,
+        within=windows.within,
+        observed_until=windows.observed_until,
+        history=[
+            HistoryOrder(
+                # What was known of each row is a matter of each exposure's own time: of the last one's at most.
+                log=log_order(history.log, windows.history[history.log.key], windows.exposures.end),
+                by=list(history.by),
+                within=history.window.elapsed,
+                features={
+                    name: FeatureOrder(function=feature.function, column=feature.column)
+                    for name, feature in history.features.items()
+                },
+            )
+            for history in model.history
+        ],
+    )
+
+
+def _partition_order(calendar: Calendar, partition: str, files: list[Path]) -> PartitionOrder:
+    interval = calendar.interval(calendar.index_of(partition))
+    return PartitionOrder(key=partition, start=interval.start, end=interval.end, files=files)
+
+
+def _any_file(log: EventLog, root: Path, as_of: datetime) -> Path | None:
+    """A file that tells the columns. Of a partition that has arrived: others may be written at this moment."""
+    folders = partition_folders(root, log)
+    arrived = reversed(list(arrival_of(log, as_of=as_of).arrived(root, log)))
+    return next((files[0] for partition in arrived if (files := data_files(folders.get(partition)))), None)
