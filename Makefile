@@ -3,13 +3,13 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
-# DAGSTER_HOME of `make demo` and `make dev`: Dagster's state, event logs, artifacts and notebooks in one folder.
+# DAGSTER_HOME of `make demo`, `make dev` and `make lab`: Dagster's state, event logs, artifacts and notebooks in one folder.
 HOME_FOLDER ?= .home
 JOBS ?= auto
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check bench lock format
+.PHONY: help setup demo dev lab test check bench lock format
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -24,30 +24,35 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: setup ## Run the whole loop on two models, without a person, and show the metrics
+demo: setup ## Run the whole loop on three models, without a person, and show the metrics
 	$(BIN)/ml-assets demo --home $(HOME_FOLDER)
 
 dev: setup ## Open the Dagster UI on the same state
 	DAGSTER_HOME="$$($(BIN)/ml-assets home --home $(HOME_FOLDER))" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dagster dev -w workspace.yaml
 
+lab: setup ## Open the notebooks in JupyterLab on the same state
+	DAGSTER_HOME="$$($(BIN)/ml-assets home --home $(HOME_FOLDER))" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab --notebook-dir="$(CURDIR)"
+
 test: setup ## Run all tests: fast ones first, then the slow real ones
 	$(BIN)/python -m pytest -m "not slow" -n $(JOBS)
 	$(BIN)/python -m pytest -m slow -n $(JOBS)
 
-check: setup ## Lint, types, import direction, definitions
+check: setup ## Lint, types, import direction, notebooks in pairs, definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/ml-assets pair --check
 	PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs
 
 bench: setup ## Measure
 	$(BIN)/python -m benchmarks
 
-format: setup ## Format the code, and write each notebook from its .py
+format: setup ## Format the code, and bring each notebook and its .py into step
+	$(BIN)/ml-assets pair
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*/*.py
+	$(BIN)/ml-assets pair
 
 lock: setup ## Resolve the newest versions that pyproject.toml allows into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header --no-annotate pyproject.toml --output-file requirements.lock

@@ -1,21 +1,16 @@
 """Gating on a real instance: nothing premature, nothing forgotten, nothing twice; one bad partition costs itself alone."""
 
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import dagster as dg
 import pytest
-import requests
 
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.lineage import current_runs, trace, versions
 from tests.support import shop
 from tests.support.projects import TeamProject
+from tests.support.webserver import Webserver, webserver
 
 pytestmark = pytest.mark.slow
 
@@ -169,16 +164,6 @@ def test_the_kept_notebook_holds_no_configuration_of_the_instance(evaluated: Tea
     assert not [path for path in kept if "instance_ref" in path.read_text(encoding="utf-8")]
 
 
-LAUNCH = """
-mutation Launch($params: ExecutionParams!) {
-  launchPipelineExecution(executionParams: $params) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on PythonError { message }
-    ... on InvalidSubsetError { message }
-  }
-}"""
-RUN = "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 METADATA = """
 query Metadata($key: AssetKeyInput!, $partitions: [String!]) {
   assetNodeOrError(assetKey: $key) { ... on AssetNode {
@@ -197,98 +182,27 @@ query Metadata($key: AssetKeyInput!, $partitions: [String!]) {
 }"""
 
 
-@pytest.fixture
-def webserver(evaluated: TeamProject) -> Iterator[str]:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        str(Path(sys.executable).with_name("dagster-webserver")),
-        *evaluated.location,
-        "-h",
-        "127.0.0.1",
-        "-p",
-        str(port),
-    ]
-    with (evaluated.home / "webserver.log").open("w") as log:
-        process = subprocess.Popen(
-            command, cwd=evaluated.root, env=evaluated.environment, stdout=log, stderr=subprocess.STDOUT
-        )
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/server_info")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
 def test_a_partition_is_materialized_through_the_web_api_and_the_metric_names_its_model(
-    evaluated: TeamProject, webserver: str
+    evaluated: TeamProject,
 ) -> None:
-    params = {
-        "selector": {
-            "repositoryLocationName": f"{evaluated.package}.definitions",
-            "repositoryName": "__repository__",
-            "pipelineName": "__ASSET_JOB",
-            "assetSelection": [{"path": ["shop", "order", "model"]}],
-            "assetCheckSelection": [],
-        },
-        "mode": "default",
-        "runConfigData": {},
-        "executionMetadata": {"tags": [{"key": "dagster/partition", "value": "2026-03-04"}]},
-    }
-    launched = _ask(webserver, LAUNCH, {"params": params})["launchPipelineExecution"]
-    assert launched["__typename"] == "LaunchRunSuccess", launched
-    run_id = launched["run"]["runId"]
-    _wait_for_run(webserver, run_id)
-
-    model = _metadata(webserver, "model", "2026-03-04")
-    assert model["run"] == run_id
-    # The sensor judges the remade model anew; the metric then names this very run.
-    deadline = time.monotonic() + 240
-    while (metric := _metadata(webserver, "metrics_2d", "2026-03-04"))["model_run"]["runId"] != run_id:
-        assert time.monotonic() < deadline, "the metric was not made again for the remade model"
-        time.sleep(2)
+    with webserver(evaluated) as server:
+        run_id = server.launch(["shop/order/model"], {"dagster/partition": "2026-03-04"})
+        assert server.wait(run_id) == "SUCCESS"
+        model = _metadata(server, "model", "2026-03-04")
+        assert model["run"] == run_id
+        # The sensor judges the remade model anew; the metric then names this very run.
+        deadline = time.monotonic() + 240
+        while (metric := _metadata(server, "metrics_2d", "2026-03-04"))["model_run"]["runId"] != run_id:
+            assert time.monotonic() < deadline, "the metric was not made again for the remade model"
+            time.sleep(2)
+        page = server.notebook(metric["executed_notebook"]["path"])
     assert metric["model_partition"]["text"] == "2026-03-04"
     assert isinstance(metric["log_loss"]["floatValue"], float)
     assert "shop/order/training_data" in metric["lineage"]["jsonString"]
-
-    page = requests.get(
-        f"{webserver}/notebook",
-        params={"path": metric["executed_notebook"]["path"], "repoLocName": f"{evaluated.package}.definitions"},
-        timeout=60,
-    )
-    assert page.status_code == 200
-    assert "judged on exposures that it could not know" in page.text
+    assert "judged on exposures that it could not know" in page
 
 
-def _ask(server: str, query: str, variables: dict) -> dict:
-    answer = requests.post(f"{server}/graphql", json={"query": query, "variables": variables}, timeout=60).json()
-    assert "errors" not in answer, answer
-    return answer["data"]
-
-
-def _metadata(server: str, step: str, partition: str) -> dict:
-    variables = {"key": {"path": ["shop", "order", step]}, "partitions": [partition]}
-    newest = _ask(server, METADATA, variables)["assetNodeOrError"]["assetMaterializations"][0]
+def _metadata(server: Webserver, step: str, partition: str) -> dict:
+    key = {"path": ["shop", "order", step]}
+    newest = server.ask(METADATA, key=key, partitions=[partition])["assetNodeOrError"]["assetMaterializations"][0]
     return {"run": newest["runId"], **{entry["label"]: entry for entry in newest["metadataEntries"]}}
-
-
-def _wait_for_run(server: str, run_id: str) -> None:
-    deadline = time.monotonic() + 240
-    while (status := _ask(server, RUN, {"id": run_id})["runOrError"]["status"]) != "SUCCESS":
-        assert status not in ("FAILURE", "CANCELED"), status
-        assert time.monotonic() < deadline, status
-        time.sleep(1)
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            requests.get(url, timeout=5).raise_for_status()
-        except requests.RequestException:
-            assert time.monotonic() < deadline, f"{url} does not answer"
-            time.sleep(1)
-        else:
-            return

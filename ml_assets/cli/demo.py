@@ -3,12 +3,13 @@
 Nothing here launches a run: it writes logs, starts the daemon, and looks.
 """
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ml_assets.cli.daemon import daemon, look_whether_settled, wait_until_settled
@@ -19,7 +20,7 @@ from ml_assets.cli.results import Judgement, examples_of, judgements
 from ml_assets.definitions import PROJECT_ROOT
 from ml_assets.domain.due import State
 from ml_assets.domain.spec import Model
-from ml_assets.examples import advertising, grocery
+from ml_assets.examples import advertising, fashion, grocery
 from ml_assets.metrics.calibration_ratio import CALIBRATION_RATIO
 from ml_assets.metrics.log_loss import LOG_LOSS
 from ml_assets.metrics.normalized_entropy import NORMALIZED_ENTROPY
@@ -29,23 +30,31 @@ from ml_assets.orchestration.sensors import Tick, describe
 Days = tuple[date, date]
 
 ADS_DAYS = (date(2025, 12, 12), date(2026, 1, 13))
+FASHION_DAYS = (date(2026, 1, 1), date(2026, 1, 9))
 GROCERY_DAYS = (date(2017, 2, 1), date(2017, 3, 10))
 #: Of the output where there is no terminal that has a width.
 _WIDTH = 160
 _SHOWN = (LOG_LOSS, NORMALIZED_ENTROPY, ROC_AUC, CALIBRATION_RATIO)
 
 
-def run_demo(home: Path, *, seconds: float, ads_days: Days = ADS_DAYS, grocery_days: Days = GROCERY_DAYS) -> int:
+def run_demo(
+    home: Path,
+    *,
+    seconds: float,
+    ads_days: Days = ADS_DAYS,
+    fashion_days: Days = FASHION_DAYS,
+    grocery_days: Days = GROCERY_DAYS,
+) -> int:
     """Run the demo to its end.
 
-    Args: `seconds`: give up after so long; `ads_days`, `grocery_days`: first and last day of events that arrive.
+    Args: `seconds`: give up after so long; `ads_days` and its like: first and last day of events that arrive.
     Returns: the exit code: 0 when everything that is mature was evaluated, 1 when a partition failed.
     """
     console = Console()
     if not console.is_terminal:
         console.width = _WIDTH
     project = Project(home.absolute())
-    services = _write_logs(console, project, ads_days, grocery_days)
+    services = _write_logs(console, project, ads_days, fashion_days, grocery_days)
     tick = _settle(console, project, services, seconds)
     models = [project.models[name] for name in sorted(tick.found)]
     results = [result for model in models for result in judgements(project, model)]
@@ -70,24 +79,29 @@ def run_demo(home: Path, *, seconds: float, ads_days: Days = ADS_DAYS, grocery_d
     return 1 if unfinished else 0
 
 
-def _write_logs(console: Console, project: Project, ads_days: Days, grocery_days: Days) -> list[str]:
+def _write_logs(
+    console: Console, project: Project, ads_days: Days, fashion_days: Days, grocery_days: Days
+) -> list[str]:
     """Let the event partitions arrive. Returns: the services that have data."""
-    root, services = project.events_root, ["ads"]
+    written: dict[str, tuple[str, Callable[..., None], Days]] = {
+        "ads": ("simulated", advertising.write_logs, ads_days),
+        "fashion": ("simulated", fashion.write_logs, fashion_days),
+    }
+    reason = grocery.available()
+    if reason is None:
+        written["grocery"] = ("real", grocery.write_logs, grocery_days)
     with _progress(console) as progress:
-        task = progress.add_task("event partitions of ads (simulated)", total=None)
-        first, last = ads_days
-        advertising.write_logs(root, first_day=first, last_day=last, on_partition=lambda _: progress.advance(task))
-        progress.update(task, total=progress.tasks[task].completed)
-        reason = grocery.available()
-        if reason is None:
-            task = progress.add_task("event partitions of grocery (real)", total=None)
-            first, last = grocery_days
-            grocery.write_logs(root, first_day=first, last_day=last, on_partition=lambda _: progress.advance(task))
+        for service, (kind, write, (first, last)) in written.items():
+            task = progress.add_task(f"event partitions of {service} ({kind})", total=None)
+
+            def advance(_: str, task: TaskID = task) -> None:
+                progress.advance(task)
+
+            write(project.events_root, first_day=first, last_day=last, on_partition=advance)
             progress.update(task, total=progress.tasks[task].completed)
-            services.append("grocery")
     if reason is not None:
         console.print(f"[yellow]The real data (grocery/revisit) is left out: {reason}[/yellow]", soft_wrap=True)
-    return services
+    return list(written)
 
 
 def _settle(console: Console, project: Project, services: list[str], seconds: float) -> Tick:

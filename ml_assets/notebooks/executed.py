@@ -17,11 +17,16 @@ def remove_old(root: Path, asset: str, current: Mapping[str, str], *, before: da
     Returns: what was removed.
     """
     kept = {executed_path(root, asset, partition, run) for partition, run in current.items()}
-    removed = [
-        path
-        for path in sorted((root / asset).glob("*/*.ipynb"))
-        if path not in kept and datetime.fromtimestamp(path.stat().st_mtime, UTC) < before
-    ]
-    for path in removed:
+    paths = sorted((root / asset).glob("*/*.ipynb"))
+    return [path for path in paths if path not in kept and _remove_if_old(path, before)]
+
+
+def _remove_if_old(path: Path, before: datetime) -> bool:
+    try:
+        if datetime.fromtimestamp(path.stat().st_mtime, UTC) >= before:
+            return False
         path.unlink()
-    return removed
+    except FileNotFoundError:
+        # Another run of the asset removed it meanwhile.
+        return False
+    return True

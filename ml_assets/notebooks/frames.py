@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 #: What a notebook may ask for.
 Kind = Literal["pandas", "spark"]
 Frame: TypeAlias = "pd.DataFrame | DataFrame"
+_NULLABLE = {
+    pa.bool_(): pd.BooleanDtype(),
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+}
+#: Spark has no unsigned numbers.
+_WIDER = {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64(), pa.uint64(): pa.int64()}
 
 
 def is_spark(frame: Any) -> bool:
@@ -23,7 +32,7 @@ def is_spark(frame: Any) -> bool:
 
 
 def to_pandas(frame: Frame) -> pd.DataFrame:
-    """The frame as pandas: instants aware, in UTC.
+    """The frame as pandas: instants aware, in UTC; whole numbers and booleans nullable where some are missing.
 
     Raises: TypeError for what is neither a pandas nor a Spark frame.
     """
@@ -32,13 +41,17 @@ def to_pandas(frame: Frame) -> pd.DataFrame:
     if not is_spark(frame):
         raise TypeError(f"{type(frame).__name__} is no table: pandas or Spark frames are")
     frame.sparkSession.conf.set("spark.sql.session.timeZone", "UTC")
-    return frame.toArrow().to_pandas()
+    table = frame.toArrow()
+    result = table.to_pandas(types_mapper=_NULLABLE.get)
+    plain = [field for field in table.schema if field.type in _NULLABLE and not table[field.name].null_count]
+    return result.astype({field.name: field.type.to_pandas_dtype() for field in plain})
 
 
 def given_as(frame: pd.DataFrame, kind: Kind) -> Any:
     """A pandas frame as the kind that was asked for.
 
-    Raises: ValueError for another kind, or for instants finer than the microseconds that Spark has.
+    Raises: ValueError for another kind, or for a column that Spark cannot hold as it is, such as instants finer than
+    microseconds.
     """
     if kind == "pandas":
         return frame
@@ -47,11 +60,16 @@ def given_as(frame: pd.DataFrame, kind: Kind) -> Any:
     from pyspark.sql import SparkSession
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    fields = [field.with_type(_spark_type(field.type)) for field in table.schema]
+    columns = [_spark_column(name, table[name]) for name in table.column_names]
     session = SparkSession.builder.getOrCreate()
     session.conf.set("spark.sql.session.timeZone", "UTC")
-    return session.createDataFrame(table.cast(pa.schema(fields)))
+    return session.createDataFrame(pa.table(columns, names=table.column_names))
 
 
-def _spark_type(kind: pa.DataType) -> pa.DataType:
-    return pa.timestamp("us", kind.tz) if pa.types.is_timestamp(kind) else kind
+def _spark_column(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = pa.timestamp("us", column.type.tz) if pa.types.is_timestamp(column.type) else column.type
+    kind = _WIDER.get(kind, kind)
+    try:
+        return column.cast(kind)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"column {name!r} is {column.type}, which Spark has as {kind} alone: {error}") from error

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from ml_assets.domain.errors import SpecError
 from ml_assets.notebooks.source import FileState, state_of

@@ -76,7 +76,7 @@ def _execute(step_context: "_OnePartition", notebook: Path, work: Path, log: Cal
     write_ipynb(replaced, str(given))
     papermill_engines.register("dagstermill", DagstermillEngine)
     try:
-        with showing(log):
+        with showing(log, [cell.cell_type for cell in replaced.cells]):
             papermill.execute_notebook(
                 str(given),
                 str(executed),

@@ -18,7 +18,8 @@ from ml_assets.notebooks.requirements import check_requirements
 from ml_assets.orchestration.checks import CHECKED, no_leak_spec
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.partitions import partitions_definition, window_mappings
-from ml_assets.orchestration.runner import StepAsset, materialize
+from ml_assets.orchestration.runner import materialize
+from ml_assets.orchestration.step_asset import StepAsset
 
 #: A run holds at most this many partitions, so that what a killed run loses is bounded.
 PARTITIONS_PER_RUN = 10

@@ -15,15 +15,8 @@ from typing import Any
 import dagster as dg
 from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
 
-from ml_assets.data.store import Artifact, ArtifactStore
-from ml_assets.domain.durations import Duration
-from ml_assets.domain.errors import SpecError
-from ml_assets.domain.spec import Model
-from ml_assets.domain.versions import digest
-from ml_assets.domain.windows import Windows
-from ml_assets.notebooks.code import git_commit, notebook_version
+from ml_assets.data.store import ArtifactStore
 from ml_assets.notebooks.executed import executed_path, remove_old
-from ml_assets.notebooks.harmless import effective_version
 from ml_assets.notebooks.order import StepOrder, StepResult
 from ml_assets.notebooks.run import run_notebook
 from ml_assets.orchestration.checks import no_leak_evaluation, verify_no_leak
@@ -31,65 +24,13 @@ from ml_assets.orchestration.facts import FAILED, attempt, materialization
 from ml_assets.orchestration.lineage import current_runs, versions
 from ml_assets.orchestration.orders import step_order
 from ml_assets.orchestration.pins import ChangedWhileReadError, Pins, check_unchanged, pin
+from ml_assets.orchestration.records import manifest, metadata, pictures
 from ml_assets.orchestration.resume import made_before, repeated_runs
+from ml_assets.orchestration.step_asset import StepAsset
 
-#: What a manifest repeats of the artifacts that it was made from, so that it tells the whole chain by itself.
-_LINEAGE = ("inputs", "events", "windows", "known_as_of", "notebook", "code_version", "git_commit")
 _RESULT = "result"
 #: Characters of an error's first line that are kept where it has more lines.
 _HALF = 250
-
-
-class NotebookChangedError(Exception):
-    """A notebook is not the one whose version would be recorded."""
-
-
-@dataclass(frozen=True)
-class StepAsset:
-    """One step of one model: what its asset runs.
-
-    `source_version`: the version of its code and declaration as they are; `code_version`: the one that it counts as,
-    which differs after a change that was declared harmless.
-    """
-
-    model: Model
-    step: str
-    horizon: Duration | None
-    notebook: Path
-    source_version: str
-    code_version: str
-    project_root: Path
-
-    @classmethod
-    def load(cls, model: Model, step: str, horizon: Duration | None, project_root: Path) -> "StepAsset":
-        """Read the versions.
-
-        Raises: SpecError when the notebook is missing, lies elsewhere or has no parameters cell, or the record of
-        harmless changes cannot be accepted.
-        """
-        path = Path(getattr(model.notebooks, step))
-        if path.is_absolute() or ".." in path.parts:
-            raise SpecError(f"notebooks.{step}", str(path), "a path below the project's root")
-        code = notebook_version(project_root / path, model.config, root=project_root, key=f"notebooks.{step}")
-        source = digest(code, model.declaration_of(step, horizon))
-        version = effective_version(project_root, model.asset(step, horizon), source)
-        return cls(model, step, horizon, project_root / path, source, version, project_root)
-
-    @property
-    def name(self) -> str:
-        """The asset key."""
-        return self.model.asset(self.step, self.horizon)
-
-    def check_loaded(self) -> None:
-        """Refuse code that was edited after it was loaded: what runs is what is recorded.
-
-        Raises: NotebookChangedError.
-        """
-        if self.load(self.model, self.step, self.horizon, self.project_root) != self:
-            raise NotebookChangedError(
-                f"{self.notebook.name}, a module of the project that it imports, or the record of harmless changes "
-                "changed after it was loaded; reload the code location"
-            )
 
 
 def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator[Any]:
@@ -180,8 +121,8 @@ class _Partition:
             if pins.events:
                 yield from self._check(store, folder, result)
             before = versions(instance, asset.name, self.name)
-            manifest = {**self._manifest(pins, result, as_of), "supersedes": before[-1] if before else None}
-            artifact = store.publish(folder, manifest)
+            record = manifest(asset, self.name, context.run.run_id, pins, result, as_of)
+            artifact = store.publish(folder, {**record, "supersedes": before[-1] if before else None})
         except ChangedWhileReadError:
             # It says nothing of the partition, which stays without a verdict and is due again.
             raise
@@ -189,15 +130,15 @@ class _Partition:
             executed = self.executed if self.executed.exists() else None
             yield attempt(*tried, verdict=FAILED, error=_on_one_line(error), executed=executed)
             raise
-        metadata = self._metadata(pins, artifact, time.monotonic() - started)
-        metadata.update({name: _picture(name, png) for name, png in result.figures.items()})
+        seconds = time.monotonic() - started
+        shown = metadata(asset, self.name, pins, artifact, seconds=seconds, executed=self.executed)
         inputs = {upstream.asset: upstream.made for upstream in pins.upstream.values()}
         events = pins.events.fingerprints if pins.events else {}
         yield materialization(
             asset.name,
             self.name,
             artifact.data_version,
-            metadata,
+            {**pictures(result), **shown},
             code=asset.code_version,
             inputs={**inputs, **dict.fromkeys(events)},
         )
@@ -238,85 +179,11 @@ class _Partition:
             events_root=events_root,
         )
 
-    def _manifest(self, pins: Pins, result: StepResult, as_of: datetime) -> dict[str, Any]:
-        """Everything that lineage needs, in the artifact itself."""
-        asset = self.asset
-        return {
-            "asset": asset.name,
-            "step": asset.step,
-            "model": asset.model.name,
-            "partition": self.name,
-            "run_id": self.context.run.run_id,
-            "data_version": result.data_version,
-            "numbers": result.numbers,
-            "windows": _windows(pins.events.windows, asset.model) if pins.events else {},
-            "known_as_of": as_of.isoformat(),
-            "events": pins.events.fingerprints if pins.events else {},
-            "reads": [read.model_dump(mode="json") for read in result.reads],
-            "inputs": {
-                upstream.asset: {
-                    "partition": self.name,
-                    "run_id": upstream.run_id,
-                    "data_version": upstream.made.data_version,
-                    **{key: upstream.artifact.manifest[key] for key in _LINEAGE},
-                }
-                for upstream in pins.upstream.values()
-            },
-            "notebook": asset.notebook.relative_to(asset.project_root).as_posix(),
-            "code_version": asset.code_version,
-            "source_version": asset.source_version,
-            "git_commit": git_commit(asset.project_root),
-        }
-
-    def _metadata(self, pins: Pins, artifact: Artifact, seconds: float) -> dict[str, Any]:
-        """What the Dagster UI shows of a materialization; numbers are plotted over partitions."""
-        manifest = artifact.manifest
-        metadata: dict[str, Any] = {
-            **manifest["numbers"],
-            "seconds": round(seconds, 3),
-            "bytes": artifact.size,
-            "executed_notebook": dg.MetadataValue.notebook(str(self.executed)),
-            "artifact": dg.MetadataValue.path(str(artifact.folder)),
-            "lineage": dg.MetadataValue.json({key: manifest[key] for key in _LINEAGE}),
-        }
-        if pins.events:
-            metadata["reads"] = dg.MetadataValue.json(manifest["reads"])
-            metadata["known_as_of"] = dg.MetadataValue.timestamp(datetime.fromisoformat(manifest["known_as_of"]))
-        if manifest["supersedes"]:
-            metadata["supersedes"] = dg.MetadataValue.dagster_run(manifest["supersedes"])
-        metadata.update({f"window_{name}": words for name, words in manifest["windows"].items()})
-        for step, upstream in pins.upstream.items():
-            metadata[f"{step}_partition"] = self.name
-            metadata[f"{step}_run"] = dg.MetadataValue.dagster_run(upstream.run_id)
-            metadata[f"{step}_data_version"] = upstream.made.data_version
-            windows = upstream.artifact.manifest["windows"]
-            metadata.update({f"{step}_window_{name}": words for name, words in windows.items()})
-        unknown = [log.key for log in self.asset.model.logs if log.columns.known is None]
-        if self.asset.step == "training_data" and unknown:
-            metadata["known_time"] = (
-                f"{', '.join(unknown)}: no known time, so rows as of the cutoff cannot be guaranteed"
-            )
-        return metadata
-
-
-def _windows(windows: Windows, model: Model) -> dict[str, str]:
-    """The windows as a person reads them, in the log's time zone."""
-    zone = model.partitions.zone
-    intervals = {"exposures": windows.exposures, "outcomes": windows.outcomes}
-    return {
-        name: f"[{part.start.astimezone(zone).isoformat()}, {part.end.astimezone(zone).isoformat()})"
-        for name, part in intervals.items()
-    }
-
 
 def _output_event(context: dg.AssetExecutionContext) -> dg.DagsterEvent:
     step_context = context.get_step_execution_context()
     handle = StepOutputHandle(step_context.step.key, _RESULT)
     return dg.DagsterEvent.step_output_event(step_context, StepOutputData(handle))
-
-
-def _picture(name: str, png: str) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(f"![{name}](data:image/png;base64,{png})")
 
 
 def _on_one_line(error: Exception) -> str:

@@ -13,11 +13,18 @@ from ml_assets.cli.demo import run_demo
 from ml_assets.cli.project import Project
 from ml_assets.examples import grocery
 from ml_assets.orchestration.lineage import current_runs
+from tests.support.jupyter import assert_same_as_under_dagster
+from tests.support.projects import REPOSITORY
 
 pytestmark = pytest.mark.slow
 
-# One evaluation at 1d of one model, and one at 3d of the other; everything else waits.
-DAYS = {"ads_days": (date(2025, 12, 12), date(2026, 1, 3)), "grocery_days": (date(2017, 2, 1), date(2017, 3, 4))}
+# One evaluation at 1d of one model, one at 1h and one at 3d of the others; everything else waits.
+DAYS = {
+    "ads_days": (date(2025, 12, 12), date(2026, 1, 3)),
+    "fashion_days": (date(2026, 1, 1), date(2026, 1, 9)),
+    "grocery_days": (date(2017, 2, 1), date(2017, 3, 4)),
+}
+NOTEBOOKS = sorted(path for path in (REPOSITORY / "notebooks").glob("*/*.ipynb") if path.parent.name != "examples")
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +73,18 @@ def test_the_demo_makes_what_is_mature_and_says_why_the_rest_waits(home: Path, s
         "ads/cvr/metrics_7d: 2026-01-01..2026-01-13 waiting (2026-01-01 for ads/conversions 2026-01-04..2026-01-09)"
         in shown
     )
+
+
+def test_the_demo_evaluates_the_click_model(home: Path, shown: str) -> None:
+    assert made(home, "fashion/click/metrics_1h") == ["2026-01-07"]
+    assert "fashion/click" in shown
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_an_unedited_notebook_makes_in_jupyter_what_the_demo_made_by_dagster(
+    path: Path, home: Path, shown: str
+) -> None:
+    assert_same_as_under_dagster(path, Project(home))
 
 
 @pytest.mark.skipif(grocery.available() is not None, reason=str(grocery.available()))

@@ -84,9 +84,9 @@ def test_a_step_without_a_horizon_has_none(ordered: Order) -> None:
     assert ordered().step.horizon is None
 
 
-def test_a_notebook_started_by_hand_is_told_what_to_do_instead() -> None:
+def test_a_context_without_a_partition_is_told_what_to_write() -> None:
     by_hand = SimpleNamespace(run=SimpleNamespace(tags={}), log=None)
-    with pytest.raises(StepError, match="started by hand: it has no partition. Materialize a partition"):
+    with pytest.raises(StepError, match="no partition; let the cell tagged `parameters` say"):
         Step.of(by_hand)
 
 

@@ -25,7 +25,7 @@ from ml_assets.orchestration import runner
 from ml_assets.orchestration.assets import code_versions, event_log_definitions, model_definitions, step_assets
 from ml_assets.orchestration.facts import asset_key, read_facts
 from ml_assets.orchestration.resources import Storage, default_resources
-from ml_assets.orchestration.runner import NotebookChangedError, StepAsset
+from ml_assets.orchestration.step_asset import NotebookChangedError, StepAsset
 from tests.orchestration.conftest import AS_OF, ASSETS, Service, model
 from tests.support.projects import REPOSITORY
 

@@ -1,0 +1,382 @@
+"""Keeps each notebook and its .py in step: two files, one text.
+
+The `.py` (jupytext's percent format) says what the cells are; the `.ipynb` adds their ids. Outputs, execution counts
+and metadata beyond the kernel and the cells' tags are left out.
+Which half wins: the one that changed since both last agreed, be that in a commit or when they were last brought into
+step. Where both changed, or nothing tells, a person says. Times of files are not asked: a clone gives all the same.
+Ids: a cell keeps the id that it had in the `.ipynb`, also when edited or moved; a new one gets a digest of its content.
+Running notebooks does not belong here.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
+from itertools import chain, count, zip_longest
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import jupytext  # type: ignore[import-untyped]
+import nbformat
+from nbformat import NotebookNode
+
+from ml_assets.domain.versions import digest
+
+Half = Literal["py", "ipynb"]
+
+_FORMAT = "py:percent"
+_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+_FILTERS = {"notebook_metadata_filter": "kernelspec,-all", "cell_metadata_filter": "tags,-all"}
+_CELL_LINE = re.compile(r"^# %%", re.MULTILINE)
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+#: What jupytext notes on a cell of a .py about how it is written.
+_LAYOUT = re.compile(r"cell_marker|lines_to_\w+|(no)?skipline")
+_COMMITS = 20
+
+
+class PairError(ValueError):
+    """A file is no half of a pair, or both halves were edited."""
+
+
+class Pair(NamedTuple):
+    """The two files of a notebook; one of them may be missing."""
+
+    py: Path
+    ipynb: Path
+
+    @property
+    def agreed(self) -> Path:
+        """The text that both had when they were last brought into step; beside Jupyter's own, ignored by git."""
+        return self.ipynb.parent / ".ipynb_checkpoints" / f"{self.ipynb.stem}-paired.py"
+
+
+class Cell(NamedTuple):
+    """What both halves say of a cell."""
+
+    kind: str
+    source: str
+    tags: tuple[str, ...]
+
+    @classmethod
+    def of(cls, cell: NotebookNode) -> "Cell":
+        """The cell without its id, outputs and other metadata."""
+        return cls(cell.cell_type, cell.source, tuple(cell.metadata.get("tags", ())))
+
+    def node(self, **fields: str) -> NotebookNode:
+        """The cell of an .ipynb, with no more than this."""
+        make = getattr(nbformat.v4, f"new_{self.kind}_cell")
+        return make(self.source, metadata={"tags": list(self.tags)} if self.tags else {}, **fields)
+
+    def __str__(self) -> str:
+        """The first line, to find it by."""
+        return f"`{self.source.strip().partition(chr(10))[0][:60]}`"
+
+
+def find_pairs(paths: Iterable[Path]) -> list[Pair]:
+    """The pairs of files, and of all files in folders: not those in hidden folders, nor executed copies.
+
+    Raises: PairError when a path does not exist, or is of another kind.
+    """
+    found: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            files = chain(path.rglob("*.py"), path.rglob("*.ipynb"))
+            found.update(file.with_suffix("") for file in files if not _is_hidden(file.relative_to(path)))
+        elif not path.exists():
+            raise PairError(f"{path}: there is no such file or folder")
+        elif path.suffix not in {".py", ".ipynb"}:
+            raise PairError(f"{path}: is no half of a notebook; name a .py, an .ipynb or a folder")
+        elif ".ipynb_checkpoints" not in path.parts:
+            found.add(path.with_suffix(""))
+    pairs = (Pair(stem.with_name(f"{stem.name}.py"), stem.with_name(f"{stem.name}.ipynb")) for stem in sorted(found))
+    return [pair for pair in pairs if _is_pair(pair)]
+
+
+def find_problems(pair: Pair) -> list[str]:
+    """What keeps the halves from being in step, by file and cell; none when `bring_into_step` would write neither."""
+    for half, other in ((pair.py, pair.ipynb), (pair.ipynb, pair.py)):
+        if not half.exists():
+            return [f"{half}: is missing; write it with: ml-assets pair {other}"]
+    try:
+        text, notebook = _read_text(pair.py), _parse(_read_text(pair.ipynb), pair.ipynb)
+    except PairError as error:
+        return [str(error)]
+    return [*_lost(pair, text), *_differences(pair, text, notebook), *_unclean(pair, notebook)]
+
+
+def bring_into_step(pair: Pair, prefer: Half | None = None) -> list[str]:
+    """Write what is missing, differs or holds too much, and say what was written.
+
+    Args: `prefer` is the half that wins where they differ; None: the one that changed since both last agreed.
+    Raises: PairError when both changed, when a `# %%` line holds what a notebook would lose, or when a file is no half.
+    """
+    text = _read_text(pair.py) if pair.py.exists() else None
+    if text is not None and (lost := list(_lost(pair, text))):
+        raise PairError("\n".join(lost))
+    notebook = _read_old(pair, prefer)
+    same = text is not None and notebook is not None and _state(text) == _state(to_text(notebook))
+    written = []
+    if notebook is not None and not same and _winner(pair, text, notebook, prefer) == "ipynb":
+        text, same = to_text(notebook), True
+        _write(pair.py, text)
+        written.append(f"wrote {pair.py} from {pair.ipynb}")
+    assert text is not None  # noqa: S101 - one of the two exists
+    if find_problems(pair):
+        _write(pair.ipynb, to_ipynb(text, notebook or _committed_notebook(pair)))
+        written.append(f"cleaned {pair.ipynb}" if same else f"wrote {pair.ipynb} from {pair.py}")
+    _write(pair.agreed, text)
+    return written
+
+
+def find_unstaged(pair: Pair) -> list[str]:
+    """The halves that git does not know: a commit of the other alone would break the pair."""
+    known = (_git(pair.py.parent, "ls-files", pair.py.name, pair.ipynb.name) or "").split("\n")
+    return [f"{half}: is not in git's index; add it with: git add {half}" for half in pair if half.name not in known]
+
+
+def to_text(notebook: NotebookNode) -> str:
+    """The .py of a notebook."""
+    metadata = {"kernelspec": notebook.metadata.get("kernelspec", _KERNEL), "jupytext": _FILTERS}
+    cells = [Cell.of(cell).node() for cell in notebook.cells]
+    return jupytext.writes(nbformat.v4.new_notebook(cells=cells, metadata=metadata), fmt=_FORMAT)
+
+
+def to_ipynb(text: str, old: NotebookNode | None = None) -> str:
+    """The .ipynb of a .py: equal for all who write it from the same text and the same old notebook."""
+    found = jupytext.reads(text, fmt=_FORMAT)
+    contents = [Cell.of(cell) for cell in found.cells]
+    old_cells = old.cells if old is not None else []
+    matches = {j: old_cells[i] for i, j in _same_cells([Cell.of(cell) for cell in old_cells], contents)}
+    cells = []
+    for place, (content, id_) in enumerate(zip(contents, _ids(contents, matches), strict=True)):
+        cell = content.node(id=id_)
+        # Pictures in Markdown, which a .py cannot hold.
+        if content.kind != "code" and "attachments" in matches.get(place, ()):
+            cell["attachments"] = matches[place]["attachments"]
+        cells.append(cell)
+    metadata = {"kernelspec": found.metadata.get("kernelspec", _KERNEL)}
+    return nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=metadata), version=4) + "\n"
+
+
+def changed_half(py: object, ipynb: object, agreed: Iterable[object]) -> Half | None:
+    """The half that alone differs from what both agreed on, asked newest first; None when nothing tells."""
+    for base in agreed:
+        if (py == base) != (ipynb == base):
+            return "ipynb" if py == base else "py"
+    return None
+
+
+def _winner(pair: Pair, text: str | None, notebook: NotebookNode, prefer: Half | None) -> Half:
+    if text is None:
+        return "ipynb"
+    winner = prefer or changed_half(_state(text), _state(to_text(notebook)), _agreed_states(pair))
+    if winner is None:
+        raise PairError(
+            f"{pair.py} and {pair.ipynb}: they differ, and neither is as they last agreed; see ml-assets pair --check "
+            f"{pair.py}, and choose with: ml-assets pair --from py {pair.py}, or --from ipynb"
+        )
+    return winner
+
+
+def _agreed_states(pair: Pair) -> Iterator[object]:
+    """What both halves said when they agreed: in the newest such commit, and when last brought into step."""
+    folder, names = pair.py.parent, (pair.py.name, pair.ipynb.name)
+    for commit in (_git(folder, "log", "--format=%H", f"-{_COMMITS}", "--", *names) or "").split():
+        py, ipynb = (_git(folder, "show", f"{commit}:./{name}") for name in names)
+        if py is None or ipynb is None:
+            continue
+        try:
+            state = _state(to_text(_parse(ipynb, pair.ipynb)))
+        except PairError:
+            continue
+        if state == _state(py):
+            yield state
+            break
+    if pair.agreed.exists():
+        yield _state(_read_text(pair.agreed))
+
+
+def _state(text: str) -> tuple[str, list[Cell]]:
+    notebook = jupytext.reads(text, fmt=_FORMAT)
+    return _kernel(notebook), [Cell.of(cell) for cell in notebook.cells]
+
+
+def _kernel(notebook: NotebookNode) -> str:
+    return str(notebook.metadata.get("kernelspec", _KERNEL).get("name"))
+
+
+def _lost(pair: Pair, text: str) -> Iterator[str]:
+    for number, cell in enumerate(jupytext.reads(text, fmt=_FORMAT).cells, 1):
+        for key, value in cell.metadata.items():
+            if key != "tags" and not _LAYOUT.fullmatch(key):
+                where = f"{pair.py}: cell {number} ({Cell.of(cell)})"
+                yield f"{where}: its line `# %%` holds {key} {value!r}, which a notebook would lose"
+
+
+def _differences(pair: Pair, text: str, notebook: NotebookNode) -> Iterator[str]:
+    kernel, mine = _state(text)
+    theirs = [Cell.of(cell) for cell in notebook.cells]
+    if kernel != _kernel(notebook):
+        yield f"{pair.ipynb}: its kernel is {_kernel(notebook)!r}; that of {pair.py.name} is {kernel!r}"
+    for i, j in _align(theirs, mine):
+        if i is None and j is not None:
+            yield f"{pair.py}: cell {j + 1} ({mine[j]}) is not in {pair.ipynb.name}"
+        elif j is None and i is not None:
+            yield f"{pair.ipynb}: cell {i + 1} ({theirs[i]}) is not in {pair.py.name}"
+        elif i is not None and j is not None and theirs[i] != mine[j]:
+            what = [name for name, a, b in zip(Cell._fields, theirs[i], mine[j], strict=True) if a != b]
+            yield (
+                f"{pair.py}: cell {j + 1} ({mine[j]}) differs from cell {i + 1} ({theirs[i]}) of {pair.ipynb.name} "
+                f"in {' and '.join(what)}"
+            )
+
+
+def _unclean(pair: Pair, notebook: NotebookNode) -> Iterator[str]:
+    # jupytext's own note is no reason to fail; it goes when something else is written.
+    if extra := sorted(set(notebook.metadata) - {"kernelspec", "jupytext"}):
+        yield f"{pair.ipynb}: holds metadata: {', '.join(extra)}"
+    ids = Counter(cell.get("id") for cell in notebook.cells)
+    for number, cell in enumerate(notebook.cells, 1):
+        where = f"{pair.ipynb}: cell {number} ({Cell.of(cell)})"
+        if cell.get("outputs"):
+            yield f"{where} holds outputs"
+        if cell.get("execution_count") is not None:
+            yield f"{where} holds an execution count, {cell['execution_count']}"
+        if extra := sorted(set(cell.metadata) - {"tags"}):
+            yield f"{where} holds metadata: {', '.join(extra)}"
+        if not _has_id(cell):
+            yield f"{where} has no id of letters, digits, - and _"
+        elif ids[cell.id] > 1:
+            yield f"{where} has the id {cell.id}, as another cell has"
+
+
+def _align(old: Sequence[Cell], new: Sequence[Cell]) -> Iterator[tuple[int | None, int | None]]:
+    """Which cell became which, in order; what begins and ends alike is never matched otherwise."""
+    head = _common(old, new)
+    tail = _common(old[head:][::-1], new[head:][::-1])
+    old_end, new_end = len(old) - tail, len(new) - tail
+    yield from zip(range(head), range(head), strict=True)
+    for _, i1, i2, j1, j2 in SequenceMatcher(None, old[head:old_end], new[head:new_end], autojunk=False).get_opcodes():
+        yield from zip_longest(range(head + i1, head + i2), range(head + j1, head + j2))
+    yield from zip(range(old_end, len(old)), range(new_end, len(new)), strict=True)
+
+
+def _common(one: Sequence[Cell], other: Sequence[Cell]) -> int:
+    """How many cells both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((number for number, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _same_cells(old: Sequence[Cell], new: Sequence[Cell]) -> Iterator[tuple[int, int]]:
+    """Old and new places of each cell that stayed, was edited or moved."""
+    rows = list(_align(old, new))
+    gone = [i for i, j in rows if i is not None and j is None]
+    for i, j in rows:
+        if i is not None and j is not None:
+            yield i, j
+        elif j is not None and (moved := next((other for other in gone if old[other] == new[j]), None)) is not None:
+            gone.remove(moved)
+            yield moved, j
+
+
+def _ids(contents: Sequence[Cell], matches: Mapping[int, NotebookNode]) -> list[str]:
+    """The ids of cells by place: those of what they were before, else a digest, made unique by a counter."""
+    ids: dict[int, str] = {}
+    for place, old in matches.items():
+        if _has_id(old) and old.id not in ids.values():
+            ids[place] = old.id
+    for place, (kind, source, _) in enumerate(contents):
+        if place not in ids:
+            candidates = (digest(kind, source, number)[:8] for number in count())
+            ids[place] = next(id_ for id_ in candidates if id_ not in ids.values())
+    return [ids[place] for place in range(len(contents))]
+
+
+def _has_id(cell: NotebookNode) -> bool:
+    return _ID.fullmatch(str(cell.get("id", ""))) is not None
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") or part == "executed" for part in path.parts)
+
+
+def _is_pair(pair: Pair) -> bool:
+    """Not a module beside notebooks, and not the copy that papermill executed."""
+    if not pair.ipynb.exists():
+        return _CELL_LINE.search(_read_text(pair.py)) is not None
+    return pair.py.exists() or '"papermill": {' not in _read_text(pair.ipynb)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise PairError(f"{path}: is no text in UTF-8: {error}") from None
+
+
+def _read_old(pair: Pair, prefer: Half | None) -> NotebookNode | None:
+    """The .ipynb; None where there is none, or where one that cannot be read is to be written from the .py."""
+    if not pair.ipynb.exists():
+        return None
+    try:
+        return _parse(_read_text(pair.ipynb), pair.ipynb)
+    except PairError:
+        if prefer == "py" and pair.py.exists():
+            return None
+        raise
+
+
+def _parse(text: str, path: Path) -> NotebookNode:
+    """The notebook as it is: nbformat's usual reader would make up ids for cells that have none."""
+    try:
+        notebook = nbformat.reader.reads(text)
+        # Version 4.4 had no ids yet, so they may be wrong here.
+        nbformat.validate(notebook, version=4, version_minor=4, relax_add_props=True)
+    except (ValueError, AttributeError, nbformat.ValidationError) as error:
+        reason = str(error).strip().partition("\n")[0][:100]
+        raise PairError(
+            f"{path}: is no Jupyter notebook (version 4): {reason}; to write it from its .py: "
+            f"ml-assets pair --from py {path}"
+        ) from None
+    return notebook
+
+
+def _committed_notebook(pair: Pair) -> NotebookNode | None:
+    """The .ipynb of the last commit, for its ids."""
+    text = _git(pair.ipynb.parent, "show", f"HEAD:./{pair.ipynb.name}")
+    try:
+        return _parse(text, pair.ipynb) if text else None
+    except PairError:
+        return None
+
+
+def _write(path: Path, text: str) -> None:
+    """Write all or nothing; what would not change is not touched."""
+    path = path.resolve()
+    if path.exists() and path.read_bytes() == text.encode():
+        return
+    path.parent.mkdir(exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
+        if path.exists():
+            shutil.copymode(path, unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git answers; None where it fails, as outside of a checkout."""
+    # A hook is told of its repository by variables that hold for the root only.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        result = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, check=False, encoding="utf-8", env=environment
+        )
+    except FileNotFoundError:
+        return None
+    return result.stdout if result.returncode == 0 else None

@@ -1,0 +1,63 @@
+"""What the asset of one step runs: its notebook, and the version of its code."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml_assets.domain.durations import Duration
+from ml_assets.domain.errors import SpecError
+from ml_assets.domain.spec import Model
+from ml_assets.domain.versions import digest
+from ml_assets.notebooks.code import notebook_version
+from ml_assets.notebooks.harmless import effective_version
+
+
+class NotebookChangedError(Exception):
+    """A notebook is not the one whose version would be recorded."""
+
+
+@dataclass(frozen=True)
+class StepAsset:
+    """One step of one model: what its asset runs.
+
+    `source_version`: the version of its code and declaration as they are; `code_version`: the one that it counts as,
+    which differs after a change that was declared harmless.
+    """
+
+    model: Model
+    step: str
+    horizon: Duration | None
+    notebook: Path
+    source_version: str
+    code_version: str
+    project_root: Path
+
+    @classmethod
+    def load(cls, model: Model, step: str, horizon: Duration | None, project_root: Path) -> "StepAsset":
+        """Read the versions.
+
+        Raises: SpecError when the notebook is missing, lies elsewhere or has no parameters cell, or the record of
+        harmless changes cannot be accepted.
+        """
+        path = Path(getattr(model.notebooks, step))
+        if path.is_absolute() or ".." in path.parts:
+            raise SpecError(f"notebooks.{step}", str(path), "a path below the project's root")
+        code = notebook_version(project_root / path, model.config, root=project_root, key=f"notebooks.{step}")
+        source = digest(code, model.declaration_of(step, horizon))
+        version = effective_version(project_root, model.asset(step, horizon), source)
+        return cls(model, step, horizon, project_root / path, source, version, project_root)
+
+    @property
+    def name(self) -> str:
+        """The asset key."""
+        return self.model.asset(self.step, self.horizon)
+
+    def check_loaded(self) -> None:
+        """Refuse code that was edited after it was loaded: what runs is what is recorded.
+
+        Raises: NotebookChangedError.
+        """
+        if self.load(self.model, self.step, self.horizon, self.project_root) != self:
+            raise NotebookChangedError(
+                f"{self.notebook.name}, a module of the project that it imports, or the record of harmless changes "
+                "changed after it was loaded; reload the code location"
+            )

@@ -1,0 +1,125 @@
+"""The real webserver of a team's project, asked as the Dagster UI asks it."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.support.projects import TeamProject
+
+LAUNCH = """
+mutation Launch($params: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on InvalidSubsetError { message }
+  }
+}"""
+RESUME = """
+mutation Resume($run: String!) {
+  launchRunReexecution(reexecutionParams: {parentRunId: $run, strategy: FROM_FAILURE}) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}"""
+RUN = "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+_ENDS = ("SUCCESS", "FAILURE", "CANCELED")
+
+
+@dataclass(frozen=True)
+class Webserver:
+    """A webserver that runs."""
+
+    url: str
+    location: str
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The data of a GraphQL query."""
+        body = {"query": query, "variables": variables}
+        answer = requests.post(f"{self.url}/graphql", json=body, timeout=60).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def launch(self, assets: list[str], tags: Mapping[str, str]) -> str:
+        """Launch a run of some assets. Returns: its id."""
+        params = {
+            "selector": {
+                "repositoryLocationName": self.location,
+                "repositoryName": "__repository__",
+                "pipelineName": "__ASSET_JOB",
+                "assetSelection": [{"path": asset.split("/")} for asset in assets],
+            },
+            "mode": "default",
+            "runConfigData": {},
+            "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
+        }
+        return _run_id(self.ask(LAUNCH, params=params)["launchPipelineExecution"])
+
+    def resume(self, run_id: str) -> str:
+        """Re-execute a run from its failure. Returns: the id of the new run."""
+        return _run_id(self.ask(RESUME, run=run_id)["launchRunReexecution"])
+
+    def wait(self, run_id: str, seconds: float = 240) -> str:
+        """Wait for the end of a run. Returns: its status."""
+        deadline = time.monotonic() + seconds
+        while (status := self.ask(RUN, id=run_id)["runOrError"]["status"]) not in _ENDS:
+            assert time.monotonic() < deadline, f"run {run_id} is {status}"
+            time.sleep(1)
+        return status
+
+    def notebook(self, path: str) -> str:
+        """The page that shows an executed notebook."""
+        asked = {"path": path, "repoLocName": self.location}
+        page = requests.get(f"{self.url}/notebook", params=asked, timeout=60)
+        assert page.status_code == 200, page.text
+        return page.text
+
+
+@contextmanager
+def webserver(team: TeamProject) -> Iterator[Webserver]:
+    """The webserver, meanwhile."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [str(Path(sys.executable).with_name("dagster-webserver")), *team.location]
+    url = f"http://127.0.0.1:{port}"
+    with (team.home / "webserver.log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, "-h", "127.0.0.1", "-p", str(port)],
+            cwd=team.root,
+            env=team.environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_until_it_answers(url)
+            yield Webserver(url, f"{team.package}.definitions")
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _wait_until_it_answers(url: str) -> None:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            requests.get(f"{url}/server_info", timeout=5).raise_for_status()
+        except requests.RequestException:
+            assert time.monotonic() < deadline, f"{url} does not answer"
+            time.sleep(0.5)
+        else:
+            return
+
+
+def _run_id(launched: Mapping[str, Any]) -> str:
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    return launched["run"]["runId"]
