@@ -8,6 +8,7 @@ from pydantic import Field
 
 from ml_assets.components.event_log import EventLog
 from ml_assets.components.reading import DurationText, Group, date_of, read_group, refusing
+from ml_assets.components.scaffold import ModelScaffolder
 from ml_assets.domain import event_log, spec
 from ml_assets.domain import history as domain_history
 from ml_assets.domain.calendar import Calendar
@@ -66,6 +67,7 @@ class Partitions(Group):
     end: str | None = None
 
 
+@dg.scaffold_with(ModelScaffolder)
 class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
     """A model that is trained on each partition and judged at each horizon, when its outcomes are in."""
 
@@ -79,6 +81,7 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
     config: dict[str, Any] = Field(default_factory=dict)
     history: list[dict[str, Any]] = Field(default_factory=list)
     partitions: dict[str, Any] | None = None
+    requirements: list[str] = Field(default_factory=list)
 
     def to_spec(self, logs: dict[str, event_log.EventLog]) -> spec.Model:
         """The declaration as a value of the domain.
@@ -107,6 +110,7 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
             config=self.config,
             history=tuple(_history(read_group(History, one, key="history"), logs) for one in self.history),
             calendar=_calendar(self.partitions, exposures.partitions),
+            requirements=tuple(self.requirements),
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

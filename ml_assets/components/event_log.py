@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from ml_assets.components.reading import DurationText, Group, date_of, read_group, refusing
+from ml_assets.components.scaffold import LogScaffolder
 from ml_assets.domain import event_log
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import parse_duration
@@ -45,6 +46,7 @@ class Arrival(Group):
     watermark: dict[str, Any] = Field(default_factory=dict)
 
 
+@dg.scaffold_with(LogScaffolder)
 class EventLog(dg.Component, dg.Model, dg.Resolvable):
     """A time-partitioned table of exposures or of outcomes, in hive-partitioned Parquet."""
 

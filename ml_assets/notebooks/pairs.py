@@ -4,8 +4,7 @@ The `.py` (jupytext's percent format) says what the cells are; the `.ipynb` adds
 and metadata beyond the kernel and the cells' tags are left out.
 Which half wins: the one that changed since both last agreed, be that in a commit or when they were last brought into
 step. Where both changed, or nothing tells, a person says. Times of files are not asked: a clone gives all the same.
-Ids: a cell keeps the id that it had in the `.ipynb`, also when edited or moved; a new one gets a digest of its content.
-Running notebooks does not belong here.
+Which cell became which is the matter of `cells`; running notebooks does not belong here.
 """
 
 import os
@@ -13,9 +12,8 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
-from itertools import chain, count, zip_longest
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -23,7 +21,7 @@ import jupytext  # type: ignore[import-untyped]
 import nbformat
 from nbformat import NotebookNode
 
-from ml_assets.domain.versions import digest
+from ml_assets.notebooks.cells import Cell, align, has_id, ids_of, same_cells
 
 Half = Literal["py", "ipynb"]
 
@@ -31,7 +29,6 @@ _FORMAT = "py:percent"
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 _FILTERS = {"notebook_metadata_filter": "kernelspec,-all", "cell_metadata_filter": "tags,-all"}
 _CELL_LINE = re.compile(r"^# %%", re.MULTILINE)
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 #: What jupytext notes on a cell of a .py about how it is written.
 _LAYOUT = re.compile(r"cell_marker|lines_to_\w+|(no)?skipline")
 _COMMITS = 20
@@ -51,28 +48,6 @@ class Pair(NamedTuple):
     def agreed(self) -> Path:
         """The text that both had when they were last brought into step; beside Jupyter's own, ignored by git."""
         return self.ipynb.parent / ".ipynb_checkpoints" / f"{self.ipynb.stem}-paired.py"
-
-
-class Cell(NamedTuple):
-    """What both halves say of a cell."""
-
-    kind: str
-    source: str
-    tags: tuple[str, ...]
-
-    @classmethod
-    def of(cls, cell: NotebookNode) -> "Cell":
-        """The cell without its id, outputs and other metadata."""
-        return cls(cell.cell_type, cell.source, tuple(cell.metadata.get("tags", ())))
-
-    def node(self, **fields: str) -> NotebookNode:
-        """The cell of an .ipynb, with no more than this."""
-        make = getattr(nbformat.v4, f"new_{self.kind}_cell")
-        return make(self.source, metadata={"tags": list(self.tags)} if self.tags else {}, **fields)
-
-    def __str__(self) -> str:
-        """The first line, to find it by."""
-        return f"`{self.source.strip().partition(chr(10))[0][:60]}`"
 
 
 def find_pairs(paths: Iterable[Path]) -> list[Pair]:
@@ -149,9 +124,9 @@ def to_ipynb(text: str, old: NotebookNode | None = None) -> str:
     found = jupytext.reads(text, fmt=_FORMAT)
     contents = [Cell.of(cell) for cell in found.cells]
     old_cells = old.cells if old is not None else []
-    matches = {j: old_cells[i] for i, j in _same_cells([Cell.of(cell) for cell in old_cells], contents)}
+    matches = {j: old_cells[i] for i, j in same_cells([Cell.of(cell) for cell in old_cells], contents)}
     cells = []
-    for place, (content, id_) in enumerate(zip(contents, _ids(contents, matches), strict=True)):
+    for place, (content, id_) in enumerate(zip(contents, ids_of(contents, matches), strict=True)):
         cell = content.node(id=id_)
         # Pictures in Markdown, which a .py cannot hold.
         if content.kind != "code" and "attachments" in matches.get(place, ()):
@@ -221,7 +196,7 @@ def _differences(pair: Pair, text: str, notebook: NotebookNode) -> Iterator[str]
     theirs = [Cell.of(cell) for cell in notebook.cells]
     if kernel != _kernel(notebook):
         yield f"{pair.ipynb}: its kernel is {_kernel(notebook)!r}; that of {pair.py.name} is {kernel!r}"
-    for i, j in _align(theirs, mine):
+    for i, j in align(theirs, mine):
         if i is None and j is not None:
             yield f"{pair.py}: cell {j + 1} ({mine[j]}) is not in {pair.ipynb.name}"
         elif j is None and i is not None:
@@ -247,56 +222,10 @@ def _unclean(pair: Pair, notebook: NotebookNode) -> Iterator[str]:
             yield f"{where} holds an execution count, {cell['execution_count']}"
         if extra := sorted(set(cell.metadata) - {"tags"}):
             yield f"{where} holds metadata: {', '.join(extra)}"
-        if not _has_id(cell):
+        if not has_id(cell):
             yield f"{where} has no id of letters, digits, - and _"
         elif ids[cell.id] > 1:
             yield f"{where} has the id {cell.id}, as another cell has"
-
-
-def _align(old: Sequence[Cell], new: Sequence[Cell]) -> Iterator[tuple[int | None, int | None]]:
-    """Which cell became which, in order; what begins and ends alike is never matched otherwise."""
-    head = _common(old, new)
-    tail = _common(old[head:][::-1], new[head:][::-1])
-    old_end, new_end = len(old) - tail, len(new) - tail
-    yield from zip(range(head), range(head), strict=True)
-    for _, i1, i2, j1, j2 in SequenceMatcher(None, old[head:old_end], new[head:new_end], autojunk=False).get_opcodes():
-        yield from zip_longest(range(head + i1, head + i2), range(head + j1, head + j2))
-    yield from zip(range(old_end, len(old)), range(new_end, len(new)), strict=True)
-
-
-def _common(one: Sequence[Cell], other: Sequence[Cell]) -> int:
-    """How many cells both begin with."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((number for number, (a, b) in pairs if a != b), min(len(one), len(other)))
-
-
-def _same_cells(old: Sequence[Cell], new: Sequence[Cell]) -> Iterator[tuple[int, int]]:
-    """Old and new places of each cell that stayed, was edited or moved."""
-    rows = list(_align(old, new))
-    gone = [i for i, j in rows if i is not None and j is None]
-    for i, j in rows:
-        if i is not None and j is not None:
-            yield i, j
-        elif j is not None and (moved := next((other for other in gone if old[other] == new[j]), None)) is not None:
-            gone.remove(moved)
-            yield moved, j
-
-
-def _ids(contents: Sequence[Cell], matches: Mapping[int, NotebookNode]) -> list[str]:
-    """The ids of cells by place: those of what they were before, else a digest, made unique by a counter."""
-    ids: dict[int, str] = {}
-    for place, old in matches.items():
-        if _has_id(old) and old.id not in ids.values():
-            ids[place] = old.id
-    for place, (kind, source, _) in enumerate(contents):
-        if place not in ids:
-            candidates = (digest(kind, source, number)[:8] for number in count())
-            ids[place] = next(id_ for id_ in candidates if id_ not in ids.values())
-    return [ids[place] for place in range(len(contents))]
-
-
-def _has_id(cell: NotebookNode) -> bool:
-    return _ID.fullmatch(str(cell.get("id", ""))) is not None
 
 
 def _is_hidden(path: Path) -> bool:

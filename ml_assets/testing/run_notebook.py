@@ -19,7 +19,7 @@ from ml_assets.domain.event_log import EventLog, Marker
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import needed, windows_of
 from ml_assets.models.saved import load_model, save_model
-from ml_assets.notebooks.frames import to_pandas
+from ml_assets.notebooks.frames import is_spark, to_pandas
 from ml_assets.notebooks.order import RESULT_FILE, TABLE, StepOrder, StepResult
 from ml_assets.orchestration.orders import step_order
 from ml_assets.orchestration.pins import EventPins, upstream_assets
@@ -71,7 +71,7 @@ class RunNotebook:
         of each event log by its key. `inputs`: of the other steps, what each upstream step saved: a table, a fitted
         model, or the result of another run. Tables are pandas or Spark frames. `config`: instead of the declared one.
         Raises: nbclient's CellExecutionError when a cell raises; ValueError for an asset, a log or an input that there
-        is not.
+        is not, and for rows of a log without instants.
         """
         model, step, horizon = self._project.find(asset)
         model = _read_from_files(model if config is None else replace(model, config=dict(config)))
@@ -119,7 +119,8 @@ def _write_inputs(
             continue
         folder = folders[name] = work / name
         folder.mkdir()
-        if hasattr(value, "predict"):
+        # A table may have a column `predict`.
+        if hasattr(value, "predict") and not isinstance(value, pd.DataFrame) and not is_spark(value):
             save_model(value, folder)
         else:
             to_pandas(value).to_parquet(folder / TABLE, index=False)
@@ -143,13 +144,15 @@ def _write_logs(  # noqa: PLR0917
 
 
 def _write_log(log: EventLog, indices: range, rows: Any, root: Path) -> list[str]:
-    calendar, frame = log.partitions, to_pandas(rows)
-    keys = []
+    calendar, frame, name = log.partitions, to_pandas(rows), log.columns.time
+    if name not in frame or not isinstance(frame[name].dtype, pd.DatetimeTZDtype):
+        types = dict(frame.dtypes.astype(str))
+        raise ValueError(f"the rows of {log.key} need a column {name!r} of instants with a time zone; they have {types}")
+    time, keys = frame[name], []
     for index in indices:
         if index < 0 or not calendar.holds(key := calendar.key(index)):
             continue
         interval = calendar.interval(index)
-        time = frame[log.columns.time]
         folder = partition_folder(root, log, key)
         folder.mkdir(parents=True)
         frame[(time >= interval.start) & (time < interval.end)].to_parquet(folder / "part-0.parquet", index=False)

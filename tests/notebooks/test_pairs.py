@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml_assets.notebooks.cells import Cell
 from ml_assets.notebooks.pairs import (
-    Cell,
     Pair,
     PairError,
     bring_into_step,

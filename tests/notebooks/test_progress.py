@@ -102,7 +102,7 @@ def test_cells_are_shown_between_the_states_of_a_progress_bar(clock: list[float]
 
 def test_lines_of_dagster_s_own_console_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     logger = colored_console_logger.logger_fn(
-        dg.build_init_logger_context(logger_def=colored_console_logger, logger_config={"name": "dagster"})
+        dg.build_init_logger_context(logger_config={"name": "dagster", "log_level": "INFO"})
     )
     logger.info("598 examples are mature")
     console = capsys.readouterr()
