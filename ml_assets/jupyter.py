@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ml_assets.cli.main import DEFAULT_HOME
-from ml_assets.cli.project import Project
+from ml_assets.cli.project import Project, root_at_hand
 from ml_assets.data.store import ArtifactError, load_artifact
-from ml_assets.definitions import PROJECT_ROOT
 from ml_assets.notebooks.context import Context, context_of_order
 from ml_assets.orchestration.facts import read_facts
 from ml_assets.orchestration.orders import step_order
@@ -34,7 +33,7 @@ def context_of(asset: str, partition: str | None = None) -> Context:
     Raises: NoAssetError and NotOpenError for what there is not; ImmatureWindowError or MissingInputError when the
     inputs of the partition do not exist yet.
     """
-    root = _project_root(Path.cwd())
+    root = root_at_hand()
     project = Project(Path(os.environ.get("DAGSTER_HOME") or root / DEFAULT_HOME), root)
     return context_of_order(_Opened(project, asset, datetime.now(UTC)).write_order(partition))
 
@@ -112,12 +111,3 @@ class _Opened:
 
     def _scratch(self, asset: str, partition: str) -> Path:
         return self.project.home.absolute() / _SCRATCH / asset / partition / _ARTIFACT
-
-
-def _project_root(folder: Path) -> Path:
-    """The folder, or the nearest one above it, that is a Dagster project; ours where there is none."""
-    for one in (folder, *folder.parents):
-        config = one / "pyproject.toml"
-        if config.exists() and "[tool.dg" in config.read_text(encoding="utf-8"):
-            return one
-    return PROJECT_ROOT

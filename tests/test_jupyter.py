@@ -70,7 +70,9 @@ def test_an_input_that_does_not_exist_is_named_with_what_would_make_it() -> None
 
 
 def test_no_partition_to_open_says_what_the_first_one_waits_for() -> None:
-    with pytest.raises(NotOpenError, match="no partition of shop/order/metrics_2d has its inputs yet; 2026-03-03 is waiting"):
+    with pytest.raises(
+        NotOpenError, match="no partition of shop/order/metrics_2d has its inputs yet; 2026-03-03 is waiting"
+    ):
         opened("metrics_2d")
 
 
@@ -81,7 +83,9 @@ def test_a_partition_that_there_is_not_is_refused(partition: str) -> None:
 
 
 def test_an_asset_that_there_is_not_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(NoAssetError, match="'shop/order/metrics_7d' is no asset of a model; there are shop/order/train"):
+    with pytest.raises(
+        NoAssetError, match="'shop/order/metrics_7d' is no asset of a model; there are shop/order/train"
+    ):
         opened("metrics_7d")
 
 

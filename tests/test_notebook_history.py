@@ -1,6 +1,7 @@
 """Notebooks that fail, print, die or are resumed, in real runs: what is left of each, and where it is found."""
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -60,13 +61,26 @@ figure, axes = plt.subplots()
 axes.plot([1, 2, 3])
 step.report(rows=3, curve=figure)
 """
+BROKEN_IN_A_KERNEL = """
+
+import sys
+from pathlib import Path
+
+if "ipykernel" in sys.modules and Path(__file__).with_name("broken").exists():
+    raise ImportError("no database in this kernel")
+"""
 DEFS = {
     **shop.DEFS,
     "shop/order": shop.DEFS["shop/order"] + "  notebooks: {model: notebooks/own/model.ipynb}\n",
 }
-INSTANCE = """
-run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}
-telemetry: {enabled: false}
+#: The password stands for that of a database, in what dagstermill hands to its first cell.
+INSTANCE = f"""
+run_coordinator: {{module: dagster._core.run_coordinator, class: DefaultRunCoordinator}}
+compute_logs:
+  module: dagster._core.storage.local_compute_log_manager
+  class: LocalComputeLogManager
+  config: {{base_dir: {tempfile.gettempdir()}/{SECRET}}}
+telemetry: {{enabled: false}}
 """
 DATA, MODEL_ASSET = "shop/order/training_data", "shop/order/model"
 
@@ -81,9 +95,10 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamProject]:
     for log in ("visits", "orders"):
         shop.arrive(team, log, 1, 8)
     team.write_notebook("notebooks/own/model.ipynb", MODEL)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WAREHOUSE_PASSWORD", SECRET)
-        yield team
+    with (team.root / team.package / "definitions.py").open("a") as definitions:
+        definitions.write(BROKEN_IN_A_KERNEL)
+    yield team
+    shutil.rmtree(Path(tempfile.gettempdir(), SECRET), ignore_errors=True)
 
 
 def run(team: TeamProject, first: str, last: str, *assets: str, **todo: str) -> dg.DagsterRun:
@@ -166,14 +181,23 @@ def test_the_executed_notebook_of_a_success_is_linked_from_its_materialization(
     assert "rows are read" in text_of(kept)
 
 
-def test_no_executed_notebook_holds_a_secret_or_the_instance(team: TeamProject, failed: dg.DagsterRun) -> None:
+def test_no_executed_notebook_and_no_log_holds_a_secret_of_the_instance(team: TeamProject) -> None:
+    broken = team.root / team.package / "broken"
+    broken.touch()
+    unopened = run(team, "2026-03-04", "2026-03-04", DATA)
+    broken.unlink()
+    failure = step_error(team, unopened).step_failure_data.user_failure_data
+    assert (
+        "training_data.ipynb failed for shop/order/training_data 2026-03-04 before its first cell:"
+        in failure.description
+    )
+    assert "no database in this kernel" in failure.description
+    assert SECRET in str(team.project.instance.get_ref())
     kept = list((team.home / "notebooks").rglob("*.ipynb"))
-    assert kept
-    for notebook in kept:
-        text = text_of(notebook)
+    assert team.home / "notebooks" / DATA / "2026-03-04" / f"{unopened.run_id}.ipynb" in kept
+    for text in [*map(text_of, kept), *map(str, team.project.instance.all_logs(unopened.run_id))]:
         assert SECRET not in text
         assert "__dm_instance_ref_dict" not in text
-        assert "InstanceRef" not in text
 
 
 def test_no_temporary_folder_is_left(team: TeamProject, failed: dg.DagsterRun) -> None:
@@ -187,24 +211,12 @@ def test_no_temporary_folder_is_left(team: TeamProject, failed: dg.DagsterRun) -
 def test_an_executed_notebook_is_exported_as_one_page(team: TeamProject, failed: dg.DagsterRun, tmp_path: Path) -> None:
     page = tmp_path / "notebook.html"
     asked = ["notebook", MODEL_ASSET, "2026-03-04", "--run", failed.run_id, "--html", str(page)]
-    shown = team.command("python", "-c", RUN_CLI, *asked)
+    shown = team.command("ml-assets", *asked)
     assert shown.returncode == 0, shown.stderr
     assert "no gradient in 2026-03-04" in page.read_text(encoding="utf-8")
-    other = team.command("python", "-c", RUN_CLI, *asked[:4], "no-such-run")
+    other = team.command("ml-assets", *asked[:4], "no-such-run")
     assert other.returncode == 1
     assert f"run no-such-run has left no notebook of {MODEL_ASSET} 2026-03-04; {failed.run_id} did" in other.stderr
-
-
-#: The command line of the team's project instead of ours.
-RUN_CLI = """
-import sys
-from pathlib import Path
-from ml_assets.cli import main, project
-
-project.Project.__dataclass_fields__["root"].default = Path.cwd()
-project.Project.__init__.__defaults__ = (Path.cwd(),)
-main.main(sys.argv[1:])
-"""
 
 
 def test_a_resumed_run_goes_on_at_the_failed_step_with_exactly_what_was_made_before(

@@ -116,7 +116,7 @@ class Reader:
                 process.wait()
 
     @staticmethod
-    def wait_until(true: Callable[[], bool], *, seconds: float = 400) -> None:
+    def wait_until(true: Callable[[], bool], *, seconds: float = 700) -> None:
         deadline = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < deadline, "what the page promises did not come"

@@ -53,7 +53,7 @@ def run_demo(
     console = Console()
     if not console.is_terminal:
         console.width = _WIDTH
-    project = Project(home.absolute())
+    project = Project(home.absolute(), PROJECT_ROOT)
     services = _write_logs(console, project, ads_days, fashion_days, grocery_days)
     tick = _settle(console, project, services, seconds)
     models = [project.models[name] for name in sorted(tick.found)]

@@ -1,13 +1,15 @@
 """The project as the command line sees it: what it declares, and what its home folder holds."""
 
+import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
 
+from ml_assets.cli.at_hand import DagsterProject, NoProjectError
 from ml_assets.cli.home import open_instance
 from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
@@ -25,17 +27,33 @@ class NoAssetError(ValueError):
     """No model has such an asset. The message names those that there are."""
 
 
+def root_at_hand() -> Path:
+    """The folder of the project that a person works in; ours outside of any."""
+    try:
+        return DagsterProject.around(Path.cwd()).root
+    except NoProjectError:
+        return PROJECT_ROOT
+
+
 @dataclass(frozen=True)
 class Project:
     """The logs and models declared below `root`, with the state below `home`."""
 
     home: Path
-    root: Path = PROJECT_ROOT
+    root: Path = field(default_factory=root_at_hand)
 
     @cached_property
     def tree(self) -> dg.ComponentTree:
         """The declarations."""
+        # A command does not look for modules in the working folder.
+        if self.imports not in sys.path:
+            sys.path.insert(0, self.imports)
         return dg.ComponentTree.for_project(self.root)
+
+    @cached_property
+    def imports(self) -> str:
+        """The folder that the project's package is imported from."""
+        return str(DagsterProject.around(self.root).imports)
 
     @property
     def definitions_module(self) -> str:

@@ -24,7 +24,7 @@ def retry(project: Project, run_id: str) -> dg.DagsterRun:
         raise RetryError(f"there is no run {run_id}")
     if failed.status is not dg.DagsterRunStatus.FAILURE:
         raise RetryError(f"run {run_id} did not fail, it is {failed.status.value}: only a failed run is repeated")
-    repository = ReconstructableRepository.for_module(project.definitions_module, "defs", str(project.root))
+    repository = ReconstructableRepository.for_module(project.definitions_module, "defs", project.imports)
     job = repository.get_reconstructable_job(failed.job_name)
     result = dg.execute_job(
         job.get_subset(asset_selection=failed.asset_selection) if failed.asset_selection else job,

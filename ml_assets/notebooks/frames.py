@@ -40,7 +40,6 @@ def to_pandas(frame: Frame) -> pd.DataFrame:
         return frame
     if not is_spark(frame):
         raise TypeError(f"{type(frame).__name__} is no table: pandas or Spark frames are")
-    frame.sparkSession.conf.set("spark.sql.session.timeZone", "UTC")
     table = frame.toArrow()
     result = table.to_pandas(types_mapper=_NULLABLE.get)
     plain = [field for field in table.schema if field.type in _NULLABLE and not table[field.name].null_count]

@@ -13,7 +13,7 @@ _CHARACTERS = 2000
 
 
 #: What the kernel's copy of Dagster's logger prints has its own way into the run's log.
-_DAGSTER = re.compile(r"^(\x1b\[\d+m)?[\d-]+ [\d:]+ [+\d]+ - dagster - ")
+_DAGSTER = re.compile(r"(\x1b\[\d+m)?[\d-]+ [\d:]+ [-+]\d+(\x1b\[0m)? - dagster - ")
 
 
 @contextmanager

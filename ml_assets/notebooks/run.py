@@ -20,6 +20,7 @@ from dagster._core.storage.tags import (
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, StepOrder, StepResult
 
 _KERNEL_START_SECONDS = 120
+_EXECUTED = "executed.ipynb"
 
 
 class NotebookError(Exception):
@@ -39,9 +40,9 @@ def run_notebook(context: dg.AssetExecutionContext, *, notebook: Path, order: St
         try:
             _execute(_OnePartition(step_context, order.partition, order_file), notebook, Path(work), context.log.info)
         except NotebookError as error:
-            raise NotebookError(f"{notebook.name} failed for {order.asset} {order.partition}{error}") from error
+            raise NotebookError(f"{notebook.name} failed for {order.asset} {order.partition}{error}") from None
         finally:
-            _keep(Path(work) / _EXECUTED, executed)
+            _keep(Path(work) / _EXECUTED, executed, order)
             # dagstermill makes this folder for each run and leaves it behind.
             shutil.rmtree(Path(tempfile.gettempdir()) / "dagstermill" / context.run.run_id, ignore_errors=True)
         result = _result(Path(work) / RESULT_FILE)
@@ -50,9 +51,6 @@ def run_notebook(context: dg.AssetExecutionContext, *, notebook: Path, order: St
             f"{notebook.name} saved nothing for {order.asset} {order.partition}: end it with step.save(...)"
         )
     return result
-
-
-_EXECUTED = "executed.ipynb"
 
 
 def _execute(step_context: "_OnePartition", notebook: Path, work: Path, log: Callable[[str], None]) -> None:
@@ -87,10 +85,13 @@ def _execute(step_context: "_OnePartition", notebook: Path, work: Path, log: Cal
                 resources={"metadata": {"path": str(notebook.parent)}},
             )
     except PapermillExecutionError as error:
-        cell = f" in cell [{error.exec_count}]: {error.ename}: {error.evalue}"
-        raise NotebookError(f"{cell}\n{_quoted(error.source)}\n{error}") from error
+        reason = f"{error.ename}: {error.evalue}"
+        if error.source in [cell.source for cell in replaced.cells if _is_injected(cell)]:
+            # Source and traceback of this cell hold the whole instance, with its passwords.
+            raise NotebookError(f" before its first cell: {reason}") from None
+        raise NotebookError(f" in cell [{error.exec_count}]: {reason}\n{_quoted(error.source)}\n{error}") from None
     except (PapermillException, RuntimeError) as error:
-        raise NotebookError(f"{_where_it_ended(executed)}: {error}") from error
+        raise NotebookError(f"{_where_it_ended(executed)}: {error}") from None
 
 
 def _where_it_ended(executed: Path) -> str:
@@ -120,19 +121,29 @@ def _result(path: Path) -> StepResult:
     return StepResult.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else StepResult()
 
 
-def _keep(path: Path, executed: Path) -> None:
-    """Keep the executed notebook without the cell that dagstermill injected: it holds the whole instance and run."""
+def _is_injected(cell: Any) -> bool:
+    return "injected-parameters" in cell.metadata.get("tags", [])
+
+
+def _keep(path: Path, executed: Path, order: StepOrder) -> None:
+    """Keep the executed notebook without the cell that dagstermill injected: it holds the whole instance and run.
+
+    In its place stands one that opens the same partition in Jupyter.
+    """
     import nbformat
 
     if not path.exists():
         return
     notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.source = (
-                "# The run's context was injected here.\nimport dagstermill\n\ncontext = dagstermill.get_context()"
-            )
-    notebook.metadata.get("papermill", {}).pop("parameters", None)
+    for cell in filter(_is_injected, notebook.cells):
+        opens = f'context = context_of("{order.asset}", "{order.partition}")'
+        cell.source = f"from ml_assets.jupyter import context_of\n\n{opens}"
+        # A traceback quotes the source.
+        errors = [output for output in cell.outputs if output.output_type == "error"]
+        words = "".join(f"{error.ename}: {error.evalue}\n" for error in errors)
+        cell.outputs = [nbformat.v4.new_output("stream", name="stderr", text=words)] if words else []
+    for key in ("parameters", "input_path", "output_path"):
+        notebook.metadata.get("papermill", {}).pop(key, None)
     executed.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, executed)
 

@@ -74,10 +74,10 @@ def read_source(text: str, package: str = "") -> Source:
 def imported_modules(sources: Iterable[Source], *, root: Path, beside: Path) -> dict[str, str]:
     """The project's modules that some sources import, also by way of one another: their versions by dotted name.
 
-    Args: `root`: the project's folder; `beside`: the folder of the notebook, which comes first. What lies in neither is
-    a library.
+    Args: `root`: the project's folder, whose packages may lie in `src`; `beside`: the folder of the notebook, which
+    comes first. What lies in neither is a library.
     """
-    project = _Modules([os.fspath(beside), os.fspath(root)])
+    project = _Modules([os.fspath(beside), os.fspath(root / "src"), os.fspath(root)])
     versions: dict[str, str] = {}
     waiting = {name for source in sources for name in source.names}
     seen = set(waiting)

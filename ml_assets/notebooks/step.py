@@ -49,7 +49,10 @@ class Step:
     def __init__(self, order: StepOrder, result_file: Path, log: Logger) -> None:
         self._order = order
         self._result_file = result_file
-        self._result = StepResult()
+        # A notebook that takes its step twice goes on with what it has left behind; a trial begins anew.
+        begun = result_file.exists() and not order.scratch
+        self._result = StepResult.model_validate_json(result_file.read_bytes()) if begun else StepResult()
+        self._earlier_reads = self._result.reads
         self.log = log
 
     @classmethod
@@ -113,7 +116,7 @@ class Step:
         Raises: StepError in a step that has no windows.
         """
         examples = self._reader.examples()
-        self._finish(reads=self._reader.reads)
+        self._finish(reads=[*self._earlier_reads, *self._reader.reads])
         return given_as(examples, frame)
 
     def history(self, examples: Frame) -> Any:
@@ -127,7 +130,7 @@ class Step:
         if not self._examples_order.history:
             return examples
         result = self._reader.history(to_pandas(examples))
-        self._finish(reads=self._reader.reads)
+        self._finish(reads=[*self._earlier_reads, *self._reader.reads])
         return given_as(result, "spark" if is_spark(examples) else "pandas")
 
     def read(self, step: str, frame: Kind = "pandas") -> Any:
@@ -211,12 +214,11 @@ class Step:
         return OrderReader(self._examples_order)
 
     def _begin_save(self) -> None:
-        if self._result.data_version is None:
-            return
-        if not self._order.scratch:
+        if self._order.scratch:
+            shutil.rmtree(self._order.folder, ignore_errors=True)
+            self._order.folder.mkdir()
+        elif self._result.data_version is not None:
             raise StepError(f"{self.asset}: the artifact of this step has been saved; a step saves once")
-        shutil.rmtree(self._order.folder)
-        self._order.folder.mkdir()
 
     def _end_save(self, data_version: str) -> None:
         self._finish(data_version=data_version)

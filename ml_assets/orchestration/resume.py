@@ -1,10 +1,9 @@
-"""Re-execution of runs: from which versions a run goes on that repeats another one."""
+"""Re-execution of runs from their failure: what a run goes on from."""
 
 import dagster as dg
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
-    ASSET_RESUME_RETRY_TAG,
     PARTITION_NAME_TAG,
     RESUME_RETRY_TAG,
 )
@@ -12,22 +11,25 @@ from dagster._core.storage.tags import (
 from ml_assets.orchestration.facts import asset_key
 
 
-def repeated_runs(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
-    """The runs that a run repeats, the latest first, and itself before them; itself alone when it repeats none."""
-    found, parent = [run.run_id], run.parent_run_id
-    while parent is not None and parent not in found:
-        found.append(parent)
-        before = instance.get_run_by_id(parent)
-        parent = before.parent_run_id if before else None
+def resumed_runs(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
+    """The runs whose work a run goes on with, the latest first; none when it was not re-executed from a failure.
+
+    A re-execution of all steps begins anew, so that nothing of before it counts.
+    """
+    found: list[str] = []
+    resuming: dg.DagsterRun | None = run
+    while resuming and resuming.parent_run_id and resuming.tags.get(RESUME_RETRY_TAG) == "true":
+        found.append(resuming.parent_run_id)
+        resuming = instance.get_run_by_id(resuming.parent_run_id)
     return found
 
 
 def made_before(instance: dg.DagsterInstance, run: dg.DagsterRun, asset: str, partition: str) -> str | None:
-    """The run that made a partition, of those that a re-execution from failure goes on from; None where it is to do."""
-    if not {RESUME_RETRY_TAG, ASSET_RESUME_RETRY_TAG} & run.tags.keys():
+    """The run that made a partition, of those that a run goes on with; None where it is to do."""
+    earlier = resumed_runs(instance, run)
+    if not earlier:
         return None
     filters = dg.AssetRecordsFilter(asset_key=asset_key(asset), asset_partitions=[partition])
-    earlier = repeated_runs(instance, run)[1:]
     records = instance.fetch_materializations(filters, limit=100).records
     return next((record.run_id for record in records if record.run_id in earlier), None)
 

@@ -25,7 +25,7 @@ from ml_assets.orchestration.lineage import current_runs, versions
 from ml_assets.orchestration.orders import step_order
 from ml_assets.orchestration.pins import ChangedWhileReadError, Pins, check_unchanged, pin
 from ml_assets.orchestration.records import manifest, metadata, pictures
-from ml_assets.orchestration.resume import made_before, repeated_runs
+from ml_assets.orchestration.resume import made_before, resumed_runs
 from ml_assets.orchestration.step_asset import StepAsset
 
 _RESULT = "result"
@@ -50,7 +50,7 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
             yield from partition.materialize()
         except Exception as error:  # noqa: BLE001  (raised at the end, with those of the other partitions)
             failures[partition] = error
-            context.log.error(f"{asset.name} {name} failed: {error}")
+            context.log.error(f"{asset.name} {name} failed: {_on_one_line(error)}")
     _remove_old_notebooks(context, asset)
     if failures:
         raise _failure(asset, failures, len(context.partition_keys))
@@ -70,7 +70,12 @@ def _remove_old_notebooks(context: dg.AssetExecutionContext, asset: StepAsset) -
     if executed.keep_days is None:
         return
     before = datetime.now(UTC) - timedelta(days=executed.keep_days)
-    removed = remove_old(executed.path(instance), asset.name, current_runs(instance, asset.name), before=before)
+    try:
+        removed = remove_old(executed.path(instance), asset.name, current_runs(instance, asset.name), before=before)
+    except OSError as error:
+        # That an old file stays is no reason to fail what was made.
+        context.log.warning(f"{asset.name}: executed notebooks of before {before.isoformat()} are not removed: {error}")
+        return
     if removed:
         context.log.info(f"{asset.name}: removed {len(removed)} executed notebooks of before {before.isoformat()}")
 
@@ -105,8 +110,8 @@ class _Partition:
             as_of=as_of,
             events_root=events_root,
             store=store,
-            # A run that is repeated goes on from what was made before, whatever has been made since.
-            runs=repeated_runs(instance, context.run),
+            # It goes on from what these made, or what itself has made, whatever has been made since.
+            runs=[context.run.run_id, *resumed_runs(instance, context.run)],
         )
         asset.check_loaded()
         folder = store.prepare(asset.name, self.name, context.run.run_id)
@@ -118,7 +123,6 @@ class _Partition:
             result = run_notebook(context, notebook=asset.notebook, order=order, executed=self.executed)
             if pins.events:
                 check_unchanged(model, pins.events, events_root)
-            if pins.events:
                 yield from self._check(store, folder, result)
             before = versions(instance, asset.name, self.name)
             record = manifest(asset, self.name, context.run.run_id, pins, result, as_of)

@@ -146,8 +146,8 @@ def _write_logs(  # noqa: PLR0917
 def _write_log(log: EventLog, indices: range, rows: Any, root: Path) -> list[str]:
     calendar, frame, name = log.partitions, to_pandas(rows), log.columns.time
     if name not in frame or not isinstance(frame[name].dtype, pd.DatetimeTZDtype):
-        types = dict(frame.dtypes.astype(str))
-        raise ValueError(f"the rows of {log.key} need a column {name!r} of instants with a time zone; they have {types}")
+        has = dict(frame.dtypes.astype(str))
+        raise ValueError(f"the rows of {log.key} need a column {name!r} of instants with a time zone; they have {has}")
     time, keys = frame[name], []
     for index in indices:
         if index < 0 or not calendar.holds(key := calendar.key(index)):

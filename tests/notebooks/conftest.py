@@ -1,7 +1,7 @@
 """A step's folder as a run prepares it, and a context that stands for dagstermill's."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +12,7 @@ import pytest
 from ml_assets.data.store import ArtifactStore
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, StepOrder, StepResult
 from ml_assets.notebooks.step import Step
+from tests.support.spark import JAVA, NO_JAVA
 
 
 class Ordered:
@@ -47,6 +48,19 @@ class Ordered:
         if not self._result_file.exists():
             return None
         return StepResult.model_validate_json(self._result_file.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Any]:
+    """The Spark session of this process, in a time zone that is not UTC."""
+    if not JAVA:
+        pytest.skip(NO_JAVA)
+    from pyspark.sql import SparkSession
+
+    settings = {"spark.ui.enabled": "false", "spark.sql.session.timeZone": "Asia/Tokyo"}
+    session = SparkSession.builder.master("local[1]").config(map=settings).getOrCreate()
+    yield session
+    session.stop()
 
 
 @pytest.fixture

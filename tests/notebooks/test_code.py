@@ -157,6 +157,14 @@ def test_a_change_in_a_helper_is_a_new_version_and_a_comment_is_none(path: str, 
     assert project.version == version
 
 
+def test_a_package_below_src_is_the_project_s_too(project: Project) -> None:
+    project.write("team/leaves.py", "from other.rows import COUNT\n")
+    project.write("src/other/rows.py", "COUNT = 7\n")
+    version = project.version
+    project.write("src/other/rows.py", "COUNT = 8\n")
+    assert project.version != version
+
+
 def test_a_helper_that_is_renamed_or_removed_is_a_new_version(project: Project) -> None:
     version = project.version
     (project.root / "team/leaves.py").rename(project.root / "team/twigs.py")

@@ -1,6 +1,5 @@
 """Tables as a notebook asked for them; through Spark and back they are what they were."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -28,17 +27,6 @@ FRAME = pd.DataFrame(
 )
 
 
-@pytest.fixture(scope="module")
-def spark() -> Iterator[Any]:
-    """The session of this process, in a time zone that is not UTC."""
-    from pyspark.sql import SparkSession
-
-    settings = {"spark.ui.enabled": "false", "spark.sql.session.timeZone": "Asia/Tokyo"}
-    session = SparkSession.builder.master("local[1]").config(map=settings).getOrCreate()
-    yield session
-    session.stop()
-
-
 def test_a_pandas_frame_is_given_as_it_is() -> None:
     assert given_as(FRAME, "pandas") is FRAME
     assert to_pandas(FRAME) is FRAME
@@ -51,7 +39,9 @@ def test_another_kind_of_frame_is_refused(kind: Any) -> None:
         given_as(FRAME, kind)
 
 
-@pytest.mark.parametrize("value", [None, [1, 2], {"a": [1]}, np.zeros((2, 2)), pd.Series([1])], ids=lambda v: str(type(v)))
+@pytest.mark.parametrize(
+    "value", [None, [1, 2], {"a": [1]}, np.zeros((2, 2)), pd.Series([1])], ids=lambda v: str(type(v))
+)
 def test_what_is_no_table_is_refused(value: Any) -> None:
     with pytest.raises(TypeError, match=f"^{type(value).__name__} is no table: pandas or Spark frames are$"):
         to_pandas(value)
@@ -113,6 +103,14 @@ def test_instants_are_in_utc_whatever_the_zone_of_frame_or_session(spark: Any) -
     spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
     made_here = spark.sql("SELECT TIMESTAMP '2026-03-01 21:00:00.123456' AS event_time")
     assert_frame_equal(to_pandas(made_here), frame.head(1))
+    assert spark.conf.get("spark.sql.session.timeZone") == "Asia/Tokyo"
+
+
+@pytest.mark.slow
+def test_days_and_hours_of_what_a_notebook_is_given_are_those_of_utc(spark: Any) -> None:
+    spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
+    given = given_as(FRAME[["event_time"]].head(1), "spark")
+    assert given.selectExpr("hour(event_time)").first()[0] == 12
 
 
 @pytest.mark.slow

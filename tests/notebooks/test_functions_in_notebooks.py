@@ -9,7 +9,9 @@ from testbook import testbook
 from testbook.client import TestbookNotebookClient
 from testbook.exceptions import TestbookRuntimeError
 
-pytestmark = pytest.mark.slow
+from tests.support.spark import JAVA, NO_JAVA
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not JAVA, reason=NO_JAVA)]
 
 NOTEBOOK = """\
 # %% tags=["parameters"]

@@ -1,6 +1,8 @@
 """What a run's log shows of a notebook, from messages as papermill logs them."""
 
+import io
 import logging
+import time
 from collections.abc import Iterator
 
 import dagster as dg
@@ -56,6 +58,10 @@ def test_what_a_cell_prints_is_shown_without_empty_lines_around() -> None:
     assert shown("\n598 rows\n\n30 positives\n", "\n") == ["598 rows\n\n30 positives"]
 
 
+def test_what_a_cell_prints_of_cells_is_not_taken_for_papermill_s() -> None:
+    assert shown("Executing Cell 2 of the plan") == ["Executing Cell 2 of the plan"]
+
+
 def test_percent_signs_are_printed_as_they_are() -> None:
     assert shown("100%d of %s") == ["100%d of %s"]
 
@@ -100,14 +106,30 @@ def test_cells_are_shown_between_the_states_of_a_progress_bar(clock: list[float]
     assert shown("\r1 of 9", begun(4), "\r2 of 9", "done") == ["1 of 9", "cell [2] of 3", "done"]
 
 
-def test_lines_of_dagster_s_own_console_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    logger = colored_console_logger.logger_fn(
-        dg.build_init_logger_context(logger_config={"name": "dagster", "log_level": "INFO"})
-    )
-    logger.info("598 examples are mature")
-    console = capsys.readouterr()
-    line = console.out + console.err
-    assert "- dagster - INFO - 598 examples are mature" in line
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize("console", [io.StringIO, Terminal], ids=["plain", "in color"])
+def test_lines_of_dagster_s_own_console_are_not_shown(
+    console: type[io.StringIO], zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, logger = console(), logging.getLogger("dagster")
+    with monkeypatch.context() as patch:
+        for name, value in (("handlers", []), ("level", logging.INFO), ("propagate", False)):
+            patch.setattr(logger, name, value)
+        patch.setattr("sys.stderr", output)
+        patch.setattr("sys.stdout", output)
+        patch.setenv("TZ", zone)
+        time.tzset()
+        config = {"name": "dagster", "log_level": "INFO"}
+        colored_console_logger.logger_fn(dg.build_init_logger_context(logger_config=config)).info("598 are mature")
+    time.tzset()
+    line = output.getvalue()
+    assert "598 are mature" in line
+    assert ("\x1b" in line) == (console is Terminal)
     assert shown(f"before\n{line}after\n", line) == ["before\nafter"]
 
 
@@ -115,17 +137,19 @@ def test_lines_that_only_speak_of_dagster_are_shown() -> None:
     assert shown("2026 was the year - dagster - of") == ["2026 was the year - dagster - of"]
 
 
-def test_afterwards_the_logger_is_as_it_was_even_where_the_notebook_failed() -> None:
-    handlers, level = list(PAPERMILL.handlers), PAPERMILL.level
+def test_afterwards_the_logger_is_as_it_was_even_where_the_notebook_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    handlers = list(PAPERMILL.handlers)
     lines: list[str] = []
-    try:
-        PAPERMILL.setLevel(logging.ERROR)
-        with pytest.raises(RuntimeError, match="the kernel died"), showing(lines.append, KINDS):
+
+    def fail() -> None:
+        with showing(lines.append, KINDS):
             PAPERMILL.info("meanwhile")
             raise RuntimeError("the kernel died")
-        assert PAPERMILL.level == logging.ERROR
-    finally:
-        PAPERMILL.setLevel(level)
+
+    monkeypatch.setattr(PAPERMILL, "level", logging.ERROR)
+    with pytest.raises(RuntimeError, match="the kernel died"):
+        fail()
+    assert PAPERMILL.level == logging.ERROR
     assert PAPERMILL.handlers == handlers
     PAPERMILL.error("afterwards")
     assert lines == ["meanwhile"]

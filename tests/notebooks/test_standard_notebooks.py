@@ -3,7 +3,6 @@
 Each run starts a kernel, so each test asserts all that its runs show.
 """
 
-from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,27 +18,16 @@ from ml_assets.data.content import hash_frame
 from ml_assets.examples import fashion
 from ml_assets.examples.fashion_model import ClickConfig, fit, position_effects
 from ml_assets.models.gbdt import GbdtConfig, train
-from ml_assets.notebooks.frames import given_as
 from ml_assets.testing.run_notebook import RunNotebook
 from tests.support import shop
 from tests.support.projects import TeamProject
+from tests.support.spark import JAVA, NO_JAVA
 
 pytestmark = pytest.mark.slow
 
 #: The end of the partition 2026-01-02: midnight in Tokyo.
 CUTOFF = pd.Timestamp("2026-01-03", tz="Asia/Tokyo").tz_convert("UTC").as_unit("us")
 FEATURES = {"campaign": "search", "device": "mobile", "hour": 9, "user_id": 7}
-Spark = Callable[[pd.DataFrame], Any]
-
-
-@pytest.fixture(scope="module")
-def spark() -> Iterator[Spark]:
-    """Makes Spark frames of pandas frames."""
-    from pyspark.sql import SparkSession
-
-    session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
-    yield lambda frame: given_as(frame, "spark")
-    session.stop()
 
 
 def after(text: str) -> pd.Timestamp:
@@ -59,7 +47,7 @@ def labels(table: pd.DataFrame) -> dict[int, tuple[int, bool]]:
     return {row.impression_id: (row.label, row.mature) for row in table.itertuples()}
 
 
-def test_training_data_has_labels_as_they_were_known_at_the_cutoff(run_notebook: RunNotebook, spark: Spark) -> None:
+def test_training_data_has_labels_as_they_were_known_at_the_cutoff(run_notebook: RunNotebook, spark: Any) -> None:
     shown = {
         1: after("-21d") - pd.Timedelta("1us"),  # before the window of 21 days
         2: after("-21d"),
@@ -95,9 +83,8 @@ def test_training_data_has_labels_as_they_were_known_at_the_cutoff(run_notebook:
     }
     assert run.numbers == {"rows": 8, "positives": 2, "mature_rows": 5, "positive_rate": 0.25}
     assert run.data_version == hash_frame(run.table)
-    by_spark = run_notebook(
-        "ads/cvr/training_data", "2026-01-02", logs={key: spark(rows) for key, rows in logs.items()}
-    )
+    frames = {key: spark.createDataFrame(rows) for key, rows in logs.items()}
+    by_spark = run_notebook("ads/cvr/training_data", "2026-01-02", logs=frames)
     assert by_spark.data_version == run.data_version
     assert_frame_equal(by_spark.table, run.table)
 
@@ -140,7 +127,7 @@ CONFIG = {"features": ["campaign", "device", "hour", "user_id"], "categorical": 
 
 
 def test_the_model_is_trained_on_mature_rows_alone(
-    run_notebook: RunNotebook, examples: pd.DataFrame, spark: Spark
+    run_notebook: RunNotebook, examples: pd.DataFrame, spark: Any
 ) -> None:
     run = run_notebook("ads/cvr/model", inputs={"training_data": examples}, config=CONFIG)
     mature = examples[examples["mature"]]
@@ -154,22 +141,21 @@ def test_the_model_is_trained_on_mature_rows_alone(
     }
     expected = train(mature, GbdtConfig.from_mapping(CONFIG)).predict(examples)
     assert run.load_model().predict(examples).tolist() == expected.tolist()
-    by_spark = run_notebook("ads/cvr/model", inputs={"training_data": spark(examples)}, config=CONFIG)
+    by_spark = run_notebook("ads/cvr/model", inputs={"training_data": spark.createDataFrame(examples)}, config=CONFIG)
     assert by_spark.data_version == run.data_version
     assert by_spark.numbers == run.numbers
 
 
 def test_metrics_are_those_of_the_model_s_predictions(run_notebook: RunNotebook, examples: pd.DataFrame) -> None:
-    model = train(examples[examples["mature"]], GbdtConfig.from_mapping(CONFIG))
-    judged = examples[examples["mature"]].tail(200)
-    run = run_notebook("ads/cvr/metrics_7d", inputs={"evaluation_data": judged, "model": model})
-    predictions = model.predict(judged)
-    assert run.numbers["rows"] == 200
-    assert run.numbers["log_loss"] == pytest.approx(log_loss(judged["label"], predictions), rel=1e-12)
-    assert run.numbers["roc_auc"] == pytest.approx(roc_auc_score(judged["label"], predictions), rel=1e-12)
-    assert run.numbers["log_loss_low"] < run.numbers["log_loss"] < run.numbers["log_loss_high"]
-    assert run.table.set_index("metric").loc["log_loss", "value"] == run.numbers["log_loss"]
-    assert run.table["comparable"].all()
+    trained = run_notebook("ads/cvr/model", inputs={"training_data": examples})
+    judged = run_notebook("ads/cvr/metrics_7d", inputs={"evaluation_data": examples, "model": trained})
+    predictions = trained.load_model().predict(examples)
+    assert judged.numbers["rows"] == 600
+    assert judged.numbers["log_loss"] == pytest.approx(log_loss(examples["label"], predictions), rel=1e-12)
+    assert judged.numbers["roc_auc"] == pytest.approx(roc_auc_score(examples["label"], predictions), rel=1e-12)
+    assert judged.numbers["log_loss_low"] < judged.numbers["log_loss"] < judged.numbers["log_loss_high"]
+    assert judged.table.set_index("metric").loc["log_loss", "value"] == judged.numbers["log_loss"]
+    assert judged.table["comparable"].all()
 
 
 @pytest.mark.parametrize(
@@ -180,7 +166,7 @@ def test_metrics_are_those_of_the_model_s_predictions(run_notebook: RunNotebook,
     ],
     ids=["no rows", "a feature that is no column"],
 )
-def test_a_notebook_that_fails_names_its_cell(  # noqa: PLR0917
+def test_a_notebook_that_fails_names_its_cell(
     config: dict[str, Any], rows: slice, error: str, cell: str, run_notebook: RunNotebook, examples: pd.DataFrame
 ) -> None:
     with pytest.raises(CellExecutionError, match=error) as raised:
@@ -230,9 +216,9 @@ def test_the_metrics_of_clicks_are_those_of_each_position_too(
         assert run.numbers[f"position_{position}_examples"] == len(rows)
         assert run.numbers[f"position_{position}_clicks"] == rows["label"].sum()
         assert run.numbers[f"position_{position}_predicted"] == pytest.approx(rows["predicted"].mean())
-    first = judged.assign(position=1, at_first=model.predict_proba(judged.assign(position=1)[["position", "item_id"]])[:, 1])
-    at_first = first.groupby(judged["position"])["at_first"].mean()
-    assert run.numbers["position_3_predicted_at_first"] == pytest.approx(at_first[3])
+    third = judged.loc[judged["position"] == 3, ["position", "item_id"]]
+    at_first = model.predict_proba(third.assign(position=1))[:, 1].mean()
+    assert run.numbers["position_3_predicted_at_first"] == pytest.approx(at_first)
 
 
 RATES = """\
@@ -250,6 +236,7 @@ step.report(devices=rates.count())
 """
 
 
+@pytest.mark.skipif(not JAVA, reason=NO_JAVA)
 def test_a_notebook_that_works_in_spark_saves_what_pandas_computes(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -338,3 +338,27 @@ def test_what_is_neither_number_nor_words_is_refused(value: Any, ordered: Order)
     with pytest.raises(TypeError, match="rows is a .*: report numbers, words and figures alone"):
         given.step.report(rows=value)
     assert given.result is None
+
+
+def test_a_step_that_is_taken_twice_goes_on_with_what_it_has_left_behind(ordered: Order) -> None:
+    given = ordered()
+    given.step.report(rows=1)
+    given.step.save(FRAME)
+    again = Step.of(given.context)
+    again.report(more=2)
+    assert given.result is not None
+    assert given.result.numbers == {"rows": 1, "more": 2}
+    assert given.result.data_version == hash_frame(FRAME)
+    with pytest.raises(StepError, match="a step saves once"):
+        again.save(FRAME)
+
+
+def test_a_trial_is_saved_anew_as_often_as_one_likes(ordered: Order) -> None:
+    given = ordered(scratch=True)
+    given.step.save_files(lambda folder: (folder / "model.txt").write_text("trees"))
+    again = Step.of(given.context)
+    again.save(FRAME)
+    once = given.result
+    again.save(FRAME)
+    assert sorted(path.name for path in given.folder.iterdir()) == ["data.parquet", "manifest.json"]
+    assert given.result == once

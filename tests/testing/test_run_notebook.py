@@ -16,7 +16,9 @@ SHOWN = pd.DataFrame(
     {
         "impression_id": [1, 2, 3],
         # The first and the last moment of 1 January in Tokyo, and the first of the next day.
-        "event_time": pd.to_datetime(["2025-12-31T15:00Z", "2026-01-01T14:59:59.999999Z", "2026-01-01T15:00Z"], format="ISO8601"),
+        "event_time": pd.to_datetime(
+            ["2025-12-31T15:00Z", "2026-01-01T14:59:59.999999Z", "2026-01-01T15:00Z"], format="ISO8601"
+        ),
         "ingested_at": pd.to_datetime(["2026-01-01T15:00Z"] * 3),
     }
 )
