@@ -32,7 +32,7 @@ from ml_assets.domain.event_log import Columns, EventLog
 from ml_assets.domain.history import Feature, History
 from ml_assets.domain.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.windows import Windows, windows_of
-from ml_assets.notebooks.order import ReadRecord, StepOrder, StepResult
+from ml_assets.notebooks.order import ReadRecord, StepResult
 from ml_assets.notebooks.step import Step
 from ml_assets.orchestration import orders, pins
 from ml_assets.orchestration.checks import verify_no_leak
@@ -181,26 +181,25 @@ class World:
         ).events
         assert pinned is not None
         self.made += 1
-        asset, run = self.model.asset(step, horizon), f"run-{self.made}"
-        folder = self.home / run
+        folder = self.home / f"run-{self.made}"
         folder.mkdir()
-        order = StepOrder(
-            asset=asset,
-            step=step,
-            partition=key,
+        order = orders.step_order(
+            self.model,
+            step,
+            horizon,
+            key,
             cutoff=pinned.windows.cutoff,
-            run_id=run,
-            attribution=self.model.training.attribution.elapsed,
-            horizon=horizon.elapsed if horizon else None,
-            config={},
+            run_id=folder.name,
             folder=folder,
             inputs={},
-            examples=orders.examples_order(self.model, pinned, self.events),
+            events=pinned,
+            events_root=self.events,
         )
-        notebook = Step(order, self.home / "result.json", logging.getLogger("a notebook"))
+        result_file = folder.with_suffix(".json")
+        notebook = Step(order, result_file, logging.getLogger("a notebook"))
         rows = notebook.history(notebook.examples())
         notebook.save(rows)
-        result = StepResult.model_validate_json((self.home / "result.json").read_text(encoding="utf-8"))
+        result = StepResult.model_validate_json(result_file.read_text(encoding="utf-8"))
         return Made(key, horizon, folder, rows, result.reads)
 
     def publish(self, made: Made) -> None:
