@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # DAGSTER_HOME of `make demo`, `make dev` and `make lab`: Dagster's state, event logs, artifacts and notebooks in one folder.
 HOME_FOLDER ?= .home
 JOBS ?= auto
+# Slow tests wait for daemons and kernels a quarter of their time: one more than there are cores.
+SLOW_JOBS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
@@ -35,7 +37,7 @@ lab: setup ## Open the notebooks in JupyterLab on the same state
 
 test: setup ## Run all tests: fast ones first, then the slow real ones
 	$(BIN)/python -m pytest -m "not slow" -n $(JOBS)
-	$(BIN)/python -m pytest -m slow -n $(JOBS)
+	$(BIN)/python -m pytest -m slow -n $(SLOW_JOBS)
 
 check: setup ## Lint, types, import direction, notebooks in pairs, definitions
 	$(BIN)/ruff check .

@@ -72,6 +72,8 @@ def team(tmp_path_factory: pytest.TempPathFactory, sample: pd.DataFrame) -> Team
     declared = yaml.safe_load(DECLARED.read_text(encoding="utf-8"))
     declared["attributes"]["training"]["window"] = "5d"
     logs = LOG.format(name="recommendations") + "---" + LOG.format(name="clicks")
+    # Two models are enough, one of which is judged.
+    declared["attributes"]["partitions"] = {"every": "day", "end": "2019-11-30"}
     defs = {"fashion/logs": logs, "fashion/click": yaml.safe_dump(declared)}
     team = TeamProject.make(tmp_path_factory.mktemp("fashion"), "bandit_shop", defs)
     write_logs(team, sample)
@@ -95,7 +97,7 @@ def partitions(team: TeamProject, step: str) -> list[str]:
 
 
 def test_exactly_the_mature_partitions_are_made(team: TeamProject) -> None:
-    assert partitions(team, "model") == ["2019-11-28", "2019-11-29", "2019-11-30"]
+    assert partitions(team, "model") == ["2019-11-28", "2019-11-29"]
     assert partitions(team, "metrics_1h") == ["2019-11-28"]
 
 
@@ -103,7 +105,7 @@ def test_exactly_the_mature_partitions_are_made(team: TeamProject) -> None:
     ("step", "partition", "first", "last"),
     [
         ("training_data", "2019-11-28", "2019-11-24", "2019-11-28"),
-        ("training_data", "2019-11-30", "2019-11-26", "2019-11-30"),
+        ("training_data", "2019-11-29", "2019-11-25", "2019-11-29"),
         ("evaluation_data_1h", "2019-11-28", "2019-11-29", "2019-11-29"),
     ],
 )

@@ -260,18 +260,3 @@ def test_a_new_model_is_accepted_and_passes_its_own_test_at_once(team: TeamProje
     checked = team.command("dagster", "definitions", "validate", *team.location)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     passes(team, "tests/shop_repeat/test_notebooks.py")
-
-
-@pytest.mark.slow
-def test_a_notebook_with_a_csv_passes_its_test_at_once_and_after_its_read_was_replaced(
-    team: TeamProject, new: New, drafts: Path
-) -> None:
-    new("store/order", "--from-notebook", drafts / "order.ipynb", *NEW_SERVICE)
-    passes(team, "tests/store_order/test_notebooks.py")
-    notebook = team.root / "notebooks/store_order/model.ipynb"
-    text = notebook.read_text(encoding="utf-8")
-    replaced = text.replace(r"pd.read_csv(\"visits.csv\")", r"step.read(\"training_data\")")
-    assert replaced != text
-    notebook.write_text(replaced, encoding="utf-8")
-    (notebook.parent / "visits.csv").unlink()
-    passes(team, "tests/store_order/test_notebooks.py")
