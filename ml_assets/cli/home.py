@@ -15,6 +15,10 @@ concurrency:
   pools:
     granularity: run
     default_limit: 1
+# Runs, and the kernels of their notebooks, are forked from a process that has imported what they need.
+run_launcher:
+  module: ml_assets.orchestration.launcher
+  class: WarmRunLauncher
 run_monitoring:
   enabled: true
 # Ticks are purged, materializations never.

@@ -6,9 +6,12 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+
+if TYPE_CHECKING:
+    from ml_assets.cli.plan import Asked
 
 DEFAULT_HOME = ".home"
 
@@ -133,6 +136,103 @@ def debt(home: Path, model: str | None, as_of: datetime, as_json_: bool) -> None
     else:
         Console(soft_wrap=True).print(*render(found, as_of=as_of), sep="\n")
     sys.exit(1 if any(one.owed for one in found) else 0)
+
+
+def _plan_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What `plan` and `backfill` are asked."""
+    for option in (
+        click.argument("selection"),
+        click.option("--from", "first", metavar="PARTITION", help="First partition.  [default: the model's first]"),
+        click.option("--to", "last", metavar="PARTITION", help="Last partition.  [default: the latest]"),
+        click.option("--missing", is_flag=True, help="Only what does not exist."),
+        click.option("--stale", is_flag=True, help="Only what was made by other code or from other inputs."),
+        click.option("--budget", metavar="B", help="Stop at so much: `50 runs`, or the notebooks' time, such as 30m."),
+        click.option("--partitions-per-run", type=click.IntRange(min=1), help="At most.  [default: each model's own]"),
+        click.option("--parallel", type=click.IntRange(min=1), help="Runs at once.  [default: as the instance has it]"),
+        click.option("--json", "as_json_", is_flag=True, help="Print JSON."),
+    ):
+        command = option(command)
+    return command
+
+
+def _asked(options: dict[str, Any]) -> "tuple[Asked, bool]":
+    """What is asked for, and whether JSON is to be printed."""
+    from ml_assets.cli.plan import Asked
+    from ml_assets.domain.errors import SpecError
+    from ml_assets.domain.plan import Budget, Kind
+
+    kinds = [kind for kind, wanted in ((Kind.MISSING, options["missing"]), (Kind.STALE, options["stale"])) if wanted]
+    try:
+        budget = Budget.parse(options["budget"], key="--budget") if options["budget"] else None
+    except SpecError as error:
+        raise click.BadParameter(str(error)) from error
+    per_run = options["partitions_per_run"]
+    asked = Asked(options["selection"], options["first"], options["last"], kinds or tuple(Kind), budget, per_run)
+    return asked, options["as_json_"]
+
+
+@main.command()
+@_home_option(exists=True)
+@_plan_options
+def plan(home: Path, parallel: int | None, **options: Any) -> None:
+    """Print what a backfill of SELECTION would run, why, in which order and runs, and how long it would take.
+
+    SELECTION is `all`, a service, a model, an asset, or a selection of Dagster such as 'key:"ads/cvr/model"+'. Without
+    --missing or --stale both are planned: what does not exist or failed, and what other code or other inputs made,
+    with all that is made from it. Seconds are medians of past partitions.
+    """
+    from rich.console import Console
+
+    from ml_assets.cli.plan import SpanError, as_json, make_plan, render
+    from ml_assets.cli.project import NoAssetError, Project
+    from ml_assets.orchestration.runs import parallelism_of
+
+    asked, prints_json = _asked(options)
+    project = Project(home)
+    try:
+        parallelism = parallel or parallelism_of(project.instance)
+        planned = make_plan(project, asked, parallelism=parallelism, as_of=datetime.now(UTC))
+    except (NoAssetError, SpanError) as error:
+        raise click.UsageError(str(error)) from error
+    if prints_json:
+        click.echo(json.dumps(as_json(planned), indent=2))
+    else:
+        Console(soft_wrap=True).print(*render(planned), sep="\n")
+
+
+@main.command()
+@_home_option(exists=True)
+@_plan_options
+@click.option("--submit", is_flag=True, help="Let the running daemon of this home execute the runs.")
+def backfill(home: Path, parallel: int | None, submit: bool, **options: Any) -> None:
+    """Make what `plan` prints for SELECTION: here and now, without a daemon, or by the daemon that runs (--submit).
+
+    A partition that fails costs what is made from it alone. After an interruption the same command goes on. Exits with
+    1 when a partition was not made.
+    """
+    from rich.console import Console
+
+    from ml_assets.cli.backfill import BusyError, as_json, render, run_backfill
+    from ml_assets.cli.plan import SpanError
+    from ml_assets.cli.project import NoAssetError, Project
+    from ml_assets.orchestration.launches import DaemonRunsError, NoQueueError
+    from ml_assets.orchestration.runs import NoLocationError, parallelism_of
+
+    asked, prints_json = _asked(options)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    project, console = Project(home), Console(soft_wrap=True, stderr=prints_json)
+    parallelism = parallel or parallelism_of(project.instance)
+    try:
+        done = run_backfill(project, asked, submit=submit, parallelism=parallelism, console=console)
+    except (NoAssetError, SpanError) as error:
+        raise click.UsageError(str(error)) from error
+    except (BusyError, DaemonRunsError, NoLocationError, NoQueueError) as error:
+        raise click.ClickException(str(error)) from error
+    if prints_json:
+        click.echo(json.dumps(as_json(done), indent=2))
+    else:
+        console.print(*render(done), sep="\n")
+    sys.exit(done.exit_code)
 
 
 @main.command()

@@ -1,7 +1,7 @@
 """The project as the command line sees it: what it declares, and what its home folder holds."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,7 +19,9 @@ from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.assets import code_versions
+from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.resources import default_resources
+from ml_assets.orchestration.runs import Runs
 from ml_assets.orchestration.sensors import Tick, look
 
 
@@ -89,6 +91,29 @@ class Project:
                     return model, step, horizon
         raise NoAssetError(f"{asset!r} is no asset of a model; there are {', '.join(self.assets) or 'none'}")
 
+    def select(self, selection: str) -> list[str]:
+        """The assets of models that a selection names: all, a service, a model, an asset, or Dagster's own syntax.
+
+        Raises: NoAssetError when it names none.
+        """
+        text = selection.rstrip("/")
+        found = [asset for asset in self.assets if text == "all" or f"{asset}/".startswith(f"{text}/")]
+        if not found:
+            found = [asset for asset in self.assets if asset_key(asset) in self._resolve(selection)]
+        if not found:
+            raise NoAssetError(
+                f"{selection!r} selects no asset of a model; write `all`, a service, a model, an asset or a selection "
+                f"of Dagster such as 'group:ads'; there are {', '.join(self.assets) or 'no models'}"
+            )
+        return found
+
+    def _resolve(self, selection: str) -> Set[dg.AssetKey]:
+        graph = dg.Definitions.merge(self.tree.build_defs()).resolve_asset_graph()
+        try:
+            return dg.AssetSelection.from_string(selection).resolve(graph)
+        except (dg.DagsterError, ValueError) as error:
+            raise NoAssetError(f"{selection!r} is no selection: {error}") from error
+
     @cached_property
     def instance(self) -> dg.DagsterInstance:
         """The Dagster instance."""
@@ -103,6 +128,11 @@ class Project:
     def store(self) -> ArtifactStore:
         """Where artifacts lie."""
         return ArtifactStore(default_resources()["artifacts"].path(self.instance))
+
+    @property
+    def runs(self) -> Runs:
+        """What creates runs of the project's assets."""
+        return Runs(self.instance, self.root, self.definitions_module, self.imports)
 
     def look(self, services: Iterable[str]) -> Tick:
         """What the sensors of some services would do now."""

@@ -4,7 +4,6 @@ The function keeps no state: a lost tick, a restart, a correction during a run o
 forget or repeat anything, because the next call sees the facts as they are then.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,9 +11,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ml_assets.domain.calendar import contiguous
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.maturity import Arrivals, Arrived, describe_missing, same_partitions
+from ml_assets.domain.runs import RunSize, group
 from ml_assets.domain.spec import Model
 from ml_assets.domain.versions import digest
 from ml_assets.domain.windows import Needs, last_index, rows_known_by, training_windows
@@ -123,34 +122,20 @@ def statuses(model: Model, facts: Facts, *, as_of: datetime) -> dict[str, dict[s
     return _Judge(model, facts, as_of).all()
 
 
-def due(
-    model: Model, facts: Facts, found: Mapping[str, Mapping[str, Status]], *, partitions_per_run: int
-) -> list[Request]:
+def due(model: Model, facts: Facts, found: Mapping[str, Mapping[str, Status]], *, size: RunSize) -> list[Request]:
     """The runs to launch now, oldest partitions first: what is due, by contiguous partitions that need the same assets.
 
-    Args: `found`: the model's statuses on these facts.
+    Args: `found`: the model's statuses on these facts; `size`: how many partitions a run holds.
     """
-    result = []
-    for chain in _chains(model):
-        by_assets: dict[tuple[str, ...], list[int]] = defaultdict(list)
-        for partition in found[chain[0]]:
-            assets = tuple(asset for asset in chain if found[asset][partition].state is State.DUE)
-            if assets:
-                by_assets[assets].append(model.partitions.index_of(partition))
-        for assets, indices in by_assets.items():
-            for run in contiguous(sorted(indices)):
-                for start in range(run.start, run.stop, partitions_per_run):
-                    part = range(start, min(start + partitions_per_run, run.stop))
-                    partitions = tuple(model.partitions.key(index) for index in part)
-                    result.append(Request(assets, partitions, _key(model, assets, partitions, facts, found)))
+    wanted = {
+        asset: [partition for partition, status in of.items() if status.state is State.DUE]
+        for asset, of in found.items()
+    }
+    result = [
+        Request(assets, partitions, _key(model, assets, partitions, facts, found))
+        for assets, partitions in group(model, wanted, size=size)
+    ]
     return sorted(result, key=lambda request: request.partitions[0])
-
-
-def _chains(model: Model) -> list[tuple[str, ...]]:
-    """Assets that one run makes, in order."""
-    training = (model.asset("training_data"), model.asset("model"))
-    evaluations = [(model.asset("evaluation_data", h), model.asset("metrics", h)) for h in model.evaluation.horizons]
-    return [training, *evaluations]
 
 
 def _key(

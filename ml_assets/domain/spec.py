@@ -78,6 +78,8 @@ class Model:
     history: tuple[History, ...] = ()
     #: Packages that the notebooks need beyond those of the project, as pip names them.
     requirements: tuple[str, ...] = ()
+    #: A run holds at most this many, so that what a killed run loses is bounded.
+    partitions_per_run: int = 10
     #: None: that of the exposure log.
     calendar: Calendar | None = None
 

@@ -4,6 +4,7 @@ dagstermill hands a notebook its run. A run here may hold many partitions, so ea
 held its partition alone; everything else about the notebook contract stays dagstermill's.
 """
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -21,16 +22,20 @@ from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, StepOrder, StepRes
 
 _KERNEL_START_SECONDS = 120
 _EXECUTED = "executed.ipynb"
+_INJECTED = "injected-parameters"
 
 
 class NotebookError(Exception):
     """A notebook failed. The message names its cell, with source and traceback."""
 
 
-def run_notebook(context: dg.AssetExecutionContext, *, notebook: Path, order: StepOrder, executed: Path) -> StepResult:
+def run_notebook(
+    context: dg.AssetExecutionContext, *, notebook: Path, order: StepOrder, executed: Path, kernels: Path | None = None
+) -> StepResult:
     """Run a notebook in its own folder, and keep its executed copy, whether it succeeds or fails.
 
-    Args: `executed`: where the executed notebook is kept.
+    Args: `executed`: where the executed notebook is kept; `kernels`: the address of the warm process that its kernel is
+    forked from; None: it starts cold.
     Raises: NotebookError when a cell raises, the kernel dies, or the notebook saves no artifact.
     """
     step_context = context.get_step_execution_context()
@@ -38,7 +43,8 @@ def run_notebook(context: dg.AssetExecutionContext, *, notebook: Path, order: St
         order_file = Path(work) / "order.json"
         order_file.write_text(order.model_dump_json(indent=1), encoding="utf-8")
         try:
-            _execute(_OnePartition(step_context, order.partition, order_file), notebook, Path(work), context.log.info)
+            seen = _OnePartition(step_context, order.partition, order_file)
+            _execute(seen, notebook, Path(work), context.log.info, kernels)
         except NotebookError as error:
             raise NotebookError(f"{notebook.name} failed for {order.asset} {order.partition}{error}") from None
         finally:
@@ -53,7 +59,9 @@ def run_notebook(context: dg.AssetExecutionContext, *, notebook: Path, order: St
     return result
 
 
-def _execute(step_context: "_OnePartition", notebook: Path, work: Path, log: Callable[[str], None]) -> None:
+def _execute(
+    step_context: "_OnePartition", notebook: Path, work: Path, log: Callable[[str], None], kernels: Path | None
+) -> None:
     """What dagstermill's own `execute_notebook` does, but in the notebook's folder, as Jupyter does, and with progress.
 
     Raises: NotebookError whose message continues that of the caller.
@@ -61,20 +69,19 @@ def _execute(step_context: "_OnePartition", notebook: Path, work: Path, log: Cal
     # These load Jupyter; only a process that runs a notebook pays for that.
     import papermill
     from dagstermill.engine import DagstermillEngine
-    from dagstermill.factory import get_papermill_parameters, replace_parameters
     from papermill.engines import papermill_engines
     from papermill.exceptions import PapermillException, PapermillExecutionError
     from papermill.iorw import load_notebook_node, write_ipynb
 
+    from ml_assets.notebooks.kernels import warm_kernels
     from ml_assets.notebooks.progress import showing
 
-    parameters = get_papermill_parameters(step_context, {}, str(work / "output.log"), "asset")  # type: ignore[arg-type]
     given, executed = work / "given.ipynb", work / _EXECUTED
-    replaced = replace_parameters(step_context, load_notebook_node(str(notebook)), parameters)  # type: ignore[no-untyped-call]
+    replaced = _with_context(load_notebook_node(str(notebook)), _write_context(step_context, work))
     write_ipynb(replaced, str(given))
     papermill_engines.register("dagstermill", DagstermillEngine)
     try:
-        with showing(log, [cell.cell_type for cell in replaced.cells]):
+        with warm_kernels(kernels), showing(log, [cell.cell_type for cell in replaced.cells]):
             papermill.execute_notebook(
                 str(given),
                 str(executed),
@@ -92,6 +99,33 @@ def _execute(step_context: "_OnePartition", notebook: Path, work: Path, log: Cal
         raise NotebookError(f" in cell [{error.exec_count}]: {reason}\n{_quoted(error.source)}\n{error}") from None
     except (PapermillException, RuntimeError) as error:
         raise NotebookError(f"{_where_it_ended(executed)}: {error}") from None
+
+
+def _write_context(step_context: "_OnePartition", work: Path) -> Path:
+    """Write down, in a folder of this process, what dagstermill makes its context from: it holds the whole instance."""
+    from dagstermill.factory import get_papermill_parameters
+
+    parameters = get_papermill_parameters(step_context, {}, str(work / "output.log"), "asset")  # type: ignore[arg-type]
+    context = {
+        "executable_dict": parameters["__dm_executable_dict"],
+        "job_run_dict": parameters["__dm_pipeline_run_dict"],
+        "node_handle_kwargs": parameters["__dm_node_handle_kwargs"],
+        "instance_ref_dict": parameters["__dm_instance_ref_dict"],
+        "step_key": parameters["__dm_step_key"],
+        **parameters["__dm_context"],  # type: ignore[dict-item]
+    }
+    path = work / "context.json"
+    path.write_text(json.dumps(context), encoding="utf-8")
+    return path
+
+
+def _with_context(notebook: Any, path: Path) -> Any:
+    """The notebook with a cell in place of the one tagged `parameters` that sets its context."""
+    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    opens = f"context = KernelContext.read({str(path)!r})"
+    cell.source = f"from ml_assets.notebooks.kernel_context import KernelContext\n\n{opens}"
+    cell.metadata["tags"] = [_INJECTED]
+    return notebook
 
 
 def _where_it_ended(executed: Path) -> str:
@@ -122,7 +156,7 @@ def _result(path: Path) -> StepResult:
 
 
 def _is_injected(cell: Any) -> bool:
-    return "injected-parameters" in cell.metadata.get("tags", [])
+    return _INJECTED in cell.metadata.get("tags", [])
 
 
 def _keep(path: Path, executed: Path, order: StepOrder) -> None:

@@ -21,9 +21,6 @@ from ml_assets.orchestration.partitions import partitions_definition, window_map
 from ml_assets.orchestration.runner import materialize
 from ml_assets.orchestration.step_asset import StepAsset
 
-#: A run holds at most this many partitions, so that what a killed run loses is bounded.
-PARTITIONS_PER_RUN = 10
-
 _DESCRIPTIONS = {
     "training_data": "Labelled examples of the training window, as known at the cutoff.",
     "model": "The model trained at the cutoff.",
@@ -93,7 +90,7 @@ def _asset_definition(asset: StepAsset) -> dg.AssetsDefinition:
         partitions_def=partitions,
         deps=_deps(asset),
         code_version=asset.code_version,
-        backfill_policy=dg.BackfillPolicy.multi_run(PARTITIONS_PER_RUN),
+        backfill_policy=dg.BackfillPolicy.multi_run(model.partitions_per_run),
         # At most one evaluation of a model runs at a time; the run queue holds the others.
         pool=f"{model.name}/evaluation" if evaluates else None,
         metadata={"notebook": getattr(model.notebooks, asset.step)},

@@ -152,6 +152,15 @@ def read_error(instance: dg.DagsterInstance, asset: str, partition: str) -> str 
     return None
 
 
+def failure_in(record: dg.EventLogRecord) -> str | None:
+    """The exception that an event records of a partition which failed; None where it records no failure."""
+    observed = record.asset_observation
+    if observed is None or observed.description != FAILED:
+        return None
+    error = observed.metadata.get(_ERROR)
+    return error.text or "" if isinstance(error, dg.TextMetadataValue) else "failed"
+
+
 def partitions_of_run(run: dg.DagsterRun, model: Model) -> list[str]:
     """The partitions of a model that a run holds; none when the run is partitioned otherwise."""
     calendar = model.partitions

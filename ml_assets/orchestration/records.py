@@ -14,6 +14,8 @@ from ml_assets.notebooks.order import StepResult
 from ml_assets.orchestration.pins import Pins
 from ml_assets.orchestration.step_asset import StepAsset
 
+#: Label of how long a partition took.
+SECONDS = "seconds"
 #: What a manifest repeats of the artifacts that it was made from, so that it tells the whole chain by itself.
 _LINEAGE = ("inputs", "events", "windows", "known_as_of", "notebook", "code_version", "git_commit")
 
@@ -57,7 +59,7 @@ def metadata(
     known = artifact.manifest
     shown: dict[str, Any] = {
         **known["numbers"],
-        "seconds": round(seconds, 3),
+        SECONDS: round(seconds, 3),
         "bytes": artifact.size,
         "executed_notebook": dg.MetadataValue.notebook(str(executed)),
         "artifact": dg.MetadataValue.path(str(artifact.folder)),

@@ -19,6 +19,7 @@ from ml_assets.data.store import ArtifactStore
 from ml_assets.notebooks.executed import executed_path, remove_old
 from ml_assets.notebooks.order import StepOrder, StepResult
 from ml_assets.notebooks.run import run_notebook
+from ml_assets.notebooks.warm import kernels_of
 from ml_assets.orchestration.checks import no_leak_evaluation, verify_no_leak
 from ml_assets.orchestration.facts import FAILED, attempt, materialization
 from ml_assets.orchestration.lineage import current_runs, versions
@@ -120,7 +121,11 @@ class _Partition:
         try:
             order = self._order(pins, folder, events_root)
             context.log.info(f"{asset.name} {self.name}: running {asset.notebook.name}")
-            result = run_notebook(context, notebook=asset.notebook, order=order, executed=self.executed)
+            # As many as the run may still hold.
+            kernels = kernels_of(len(context.partition_keys) * len(context.run.asset_selection or (asset,)))
+            result = run_notebook(
+                context, notebook=asset.notebook, order=order, executed=self.executed, kernels=kernels
+            )
             if pins.events:
                 check_unchanged(model, pins.events, events_root)
                 yield from self._check(store, folder, result)

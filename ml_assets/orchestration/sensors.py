@@ -12,15 +12,17 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from ml_assets.domain.due import Request, State, Status, due, statuses
+from ml_assets.domain.due import Facts, Request, State, Status, due, statuses
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.restatement import EventVersion, version_of
+from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.arrival import arrival_of
-from ml_assets.orchestration.assets import PARTITIONS_PER_RUN, code_versions
+from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import asset_key, materialization, read_arrived, read_facts
 from ml_assets.orchestration.resources import Storage
+from ml_assets.orchestration.runs import parallelism_of
 
 #: Reporting an arrival costs tens of milliseconds, and a tick has 60 seconds.
 REPORTS_PER_TICK = 200
@@ -80,6 +82,43 @@ def service_sensor(
     return sensor
 
 
+@dataclass(frozen=True)
+class Now:
+    """What is there: in the source, which is asked, and in what is recorded.
+
+    `arrivals`: what the source has and nothing records (log, partition, version), oldest first. `statuses`: of every
+    partition, by model and asset.
+    """
+
+    logs: Sequence[EventLog]
+    facts: Facts
+    statuses: Mapping[str, Mapping[str, Mapping[str, Status]]]
+    arrivals: Sequence[tuple[str, str, str]]
+
+
+def find(
+    instance: dg.DagsterInstance,
+    models: Sequence[Model],
+    logs: Iterable[EventLog] = (),
+    *,
+    code: Mapping[str, str],
+    events_root: Path,
+    as_of: datetime,
+) -> Now:
+    """Compare the source with what is recorded.
+
+    Args: `logs`: beside those of the models.
+    Raises: FileNotFoundError or SourceError when a log cannot be asked: a source that is down is not one without news.
+    """
+    # A model may read logs of other services, whose sensors may have stopped.
+    logs = list({log.key: log for log in (*logs, *(log for model in models for log in model.logs))}.values())
+    recorded = read_arrived(instance, logs)
+    present = {log.key: _present(log, recorded[log.key], events_root, as_of) for log in logs}
+    facts = read_facts(instance, models, code=code, arrived=present)
+    found = {model.name: statuses(model, facts, as_of=as_of) for model in models}
+    return Now(logs, facts, found, _arrivals(recorded, present))
+
+
 def look(
     instance: dg.DagsterInstance,
     logs: Iterable[EventLog],
@@ -89,26 +128,20 @@ def look(
     events_root: Path,
     as_of: datetime,
 ) -> Tick:
-    """Compare the source with what is recorded, and decide.
-
-    Raises: FileNotFoundError or SourceError when a log cannot be asked: a source that is down is not one without news.
-    """
-    # A model may read logs of other services, whose sensors may have stopped.
-    logs = {log.key: log for log in (*logs, *(log for model in models for log in model.logs))}.values()
-    recorded = read_arrived(instance, logs)
-    present = {log.key: _present(log, recorded[log.key], events_root, as_of) for log in logs}
-    arrivals = _arrivals(recorded, present)
-    facts = read_facts(instance, models, code=code, arrived=present)
-    found = {model.name: statuses(model, facts, as_of=as_of) for model in models}
+    """Find what is there, and decide. Raises: as `find`."""
+    now = find(instance, models, logs, code=code, events_root=events_root, as_of=as_of)
+    facts, found = now.facts, now.statuses
+    parallelism = parallelism_of(instance)
     wanted = [
         request
         for model in models
-        for request in due(model, facts, found[model.name], partitions_per_run=PARTITIONS_PER_RUN)
+        for request in due(model, facts, found[model.name], size=RunSize(model.partitions_per_run, parallelism))
     ]
     wanted.sort(key=lambda request: request.partitions[0])
     launches, refused = _not_tried_too_often(instance, wanted, as_of)
+    arrivals = now.arrivals
     lines = [f"{len(arrivals)} event partitions arrived or changed"] if arrivals else []
-    lines += [describe_late(log, facts.late[log.key]) for log in logs if facts.late[log.key]]
+    lines += [describe_late(log, facts.late[log.key]) for log in now.logs if facts.late[log.key]]
     lines += [describe(model, found[model.name]) for model in models] + refused
     message = "\n".join(lines) or "no model is declared for this service"
     return Tick(arrivals, launches[:RUNS_PER_TICK], found, message)

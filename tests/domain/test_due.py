@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from ml_assets.domain.due import Facts, Made, Request, State, Status, due, metrics_inputs, model_inputs, statuses
+from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
 from tests.domain.world import DAY_0, Step, World
 
@@ -212,10 +213,10 @@ def test_requests_are_contiguous_bounded_and_oldest_first(world: World) -> None:
             world.arrive(CONVERSIONS, day)
     spans = [partitions for _, partitions in _requested(world)]
     assert [(span[0], span[-1], len(span)) for span in spans] == [
-        ("2026-01-02", "2026-01-04", 3),
-        ("2026-01-05", "2026-01-06", 2),
-        ("2026-01-09", "2026-01-11", 3),
-        ("2026-01-12", "2026-01-12", 1),
+        ("2026-01-02", "2026-01-03", 2),
+        ("2026-01-04", "2026-01-06", 3),
+        ("2026-01-09", "2026-01-10", 2),
+        ("2026-01-11", "2026-01-12", 2),
     ]
 
 
@@ -264,7 +265,7 @@ def test_evaluating_the_same_inputs_again_has_another_key_because_something_exis
     facts, as_of = world.facts(), DAY_0 + timedelta(days=2)
 
     def asked(known: Facts) -> list[Request]:
-        return due(model, known, statuses(model, known, as_of=as_of), partitions_per_run=1)
+        return due(model, known, statuses(model, known, as_of=as_of), size=RunSize(1))
 
     def with_evaluation_data(made_id: int) -> Facts:
         return replace(facts, made={**facts.made, EVALUATION_DATA: {"2026-01-02": Made(made_id, "v", None, None)}})

@@ -26,6 +26,7 @@ from ml_assets.domain.due import (
 )
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.maturity import Arrivals
+from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
 from ml_assets.domain.versions import digest
 from ml_assets.domain.windows import needed, windows_of
@@ -197,7 +198,7 @@ class World:
         """What is due now."""
         facts = self.facts()
         found = statuses(self.model, facts, as_of=self.now)
-        return due(self.model, facts, found, partitions_per_run=self.partitions_per_run)
+        return due(self.model, facts, found, size=RunSize(self.partitions_per_run))
 
     def key(self, day: int) -> str:
         """The partition key of a day."""

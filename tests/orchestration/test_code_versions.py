@@ -18,6 +18,7 @@ from dagster._core.loader import LoadingContextForTest
 from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.due import State, due, statuses
 from ml_assets.domain.errors import SpecError
+from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model, Notebooks
 from ml_assets.notebooks.harmless import HARMLESS_FILE, HarmlessChange, add_harmless
 from ml_assets.notebooks.order import StepResult
@@ -98,7 +99,7 @@ class Shop:
         """What `due` says, which launches nothing."""
         facts = read_facts(self.instance, [self.model], code=code_versions([self.model], self.root))
         found = statuses(self.model, facts, as_of=AS_OF)
-        requests = due(self.model, facts, found, partitions_per_run=10)
+        requests = due(self.model, facts, found, size=RunSize(10))
         assert not [request for request in requests if PARTITION in request.partitions]
         return {asset: found[asset][PARTITION].state for asset in ASSETS}
 

@@ -1,0 +1,226 @@
+"""Plans a backfill: what would run and why, in which order and runs, and how long that would take."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from rich.text import Text
+
+from ml_assets.cli.project import Project
+from ml_assets.domain.calendar import Calendar
+from ml_assets.domain.maturity import describe_spans
+from ml_assets.domain.plan import Budget, Kind, PlannedRun, estimate, in_order, plan
+from ml_assets.domain.runs import RunSize
+from ml_assets.domain.spec import Model
+from ml_assets.orchestration.assets import code_versions
+from ml_assets.orchestration.past_runs import median_seconds
+from ml_assets.orchestration.sensors import find
+
+_STYLES = {Kind.MISSING: "yellow", Kind.STALE: "magenta"}
+_NO_HISTORY = "no history yet"
+#: More are told by their number, and listed by --json.
+_RUNS_SHOWN = 30
+
+
+class SpanError(ValueError):
+    """The ends of a span of partitions are none, or the wrong way round."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person asks for: `first` and `last` are partition keys, both inclusive; None: without bound."""
+
+    selection: str
+    first: str | None = None
+    last: str | None = None
+    kinds: Collection[Kind] = tuple(Kind)
+    budget: Budget | None = None
+    partitions_per_run: int | None = None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan over models.
+
+    `runs`: those within the budget; `over`: those beyond it; `blocked`: by asset and partition, why it cannot be made;
+    `seconds`: that a partition takes, by asset, where there is history.
+    """
+
+    models: Mapping[str, Model]
+    runs: Sequence[PlannedRun]
+    over: Sequence[PlannedRun]
+    blocked: Mapping[str, Mapping[str, str]]
+    seconds: Mapping[str, float]
+    parallelism: int
+
+    @property
+    def total(self) -> float:
+        """The seconds that the notebooks take together."""
+        return sum(estimate(run, self.seconds) for run in self.runs)
+
+
+def make_plan(project: Project, asked: Asked, *, parallelism: int, as_of: datetime) -> Planned:
+    """Plan what a person asks for, from what has arrived and what is recorded.
+
+    Raises: NoAssetError, SpanError.
+    """
+    assets = set(project.select(asked.selection))
+    models = [model for model in project.models.values() if assets & set(model.assets)]
+    code = code_versions(models, project.root)
+    found = find(project.instance, models, code=code, events_root=project.events_root, as_of=as_of)
+    runs: list[PlannedRun] = []
+    blocked: dict[str, Mapping[str, str]] = {}
+    for model in models:
+        made = plan(
+            model,
+            found.facts,
+            found.statuses[model.name],
+            assets=assets,
+            kinds=asked.kinds,
+            span=span_of(model.partitions, asked.first, asked.last),
+            size=RunSize(asked.partitions_per_run or model.partitions_per_run, parallelism),
+        )
+        runs += made.runs
+        blocked.update(made.blocked)
+    runs = in_order(runs)
+    seconds = median_seconds(project.instance, {asset for run in runs for asset in run.assets})
+    allowed = asked.budget.cut(runs, seconds) if asked.budget else runs
+    by_name = {model.name: model for model in models}
+    return Planned(by_name, allowed, runs[len(allowed) :], blocked, seconds, parallelism)
+
+
+def span_of(calendar: Calendar, first: str | None, last: str | None) -> range | None:
+    """The indices of the partitions from `first` to `last`, both inclusive.
+
+    Raises: SpanError.
+    """
+    if first is None and last is None:
+        return None
+    ends = []
+    for option, key, default in (("--from", first, 0), ("--to", last, 2**31)):
+        try:
+            ends.append(default if key is None else calendar.index_of(key))
+        except ValueError as error:
+            raise SpanError(f"{option} {key!r} is no partition: {error}") from None
+    if ends[0] > ends[1]:
+        raise SpanError(f"--from {first} is after --to {last}")
+    return range(ends[0], ends[1] + 1)
+
+
+def as_json(planned: Planned) -> dict[str, Any]:
+    """The plan as plain values."""
+    return {
+        "runs": [_run_json(planned, run) for run in planned.runs],
+        "beyond_budget": [_run_json(planned, run) for run in planned.over],
+        "blocked": {asset: dict(partitions) for asset, partitions in planned.blocked.items()},
+        "seconds_by_asset": dict(planned.seconds),
+        "seconds": round(planned.total, 3),
+        "parallelism": planned.parallelism,
+    }
+
+
+def _run_json(planned: Planned, run: PlannedRun) -> dict[str, Any]:
+    return {
+        "model": run.model,
+        "assets": list(run.assets),
+        "partitions": list(run.partitions),
+        "why": {
+            asset: {partition: _why(run, asset, partition) for partition in run.partitions} for asset in run.assets
+        },
+        "seconds": round(estimate(run, planned.seconds), 3),
+        "without_history": [asset for asset in run.assets if asset not in planned.seconds],
+    }
+
+
+def render(planned: Planned) -> Iterator[Text]:
+    """The plan as lines: what is to be made and why, the runs in order, and what cannot be made."""
+    if planned.runs:
+        yield from _assets_table(planned)
+        yield Text("")
+        yield from _runs_table(planned)
+    else:
+        yield Text("nothing to make")
+    if planned.over:
+        items = sum(len(run.items) for run in planned.over)
+        yield Text(f"beyond the budget: {len(planned.over)} runs, {items} partitions", style="dim")
+    yield from _blocked_lines(planned)
+
+
+def _assets_table(planned: Planned) -> Iterator[Text]:
+    """A line for each asset and reason."""
+    rows: dict[tuple[str, str, str], list[str]] = {}
+    for run in planned.runs:
+        for asset, partition in run.items:
+            want = run.wants[asset, partition]
+            rows.setdefault((asset, run.model, _words(want.kind, want.why)), []).append(partition)
+    lines = []
+    for (asset, name, why), partitions in sorted(rows.items()):
+        calendar = planned.models[name].partitions
+        each = planned.seconds.get(asset)
+        cost = _NO_HISTORY if each is None else f"{each:.1f} s each"
+        spans = describe_spans(calendar, map(calendar.index_of, partitions))
+        lines.append((asset, str(len(partitions)), spans, cost, why))
+    yield from _aligned(lines)
+
+
+def _runs_table(planned: Planned) -> Iterator[Text]:
+    lines = []
+    for number, run in enumerate(planned.runs[:_RUNS_SHOWN], 1):
+        steps = " + ".join(asset.removeprefix(f"{run.model}/") for asset in run.assets)
+        ends = "..".join(dict.fromkeys((run.partitions[0], run.partitions[-1])))
+        unknown = any(asset not in planned.seconds for asset in run.assets)
+        lines.append((f"run {number}", run.model, ends, steps, _seconds(estimate(run, planned.seconds), unknown)))
+    yield from _aligned(lines)
+    if len(planned.runs) > _RUNS_SHOWN:
+        yield Text(f"and {len(planned.runs) - _RUNS_SHOWN} more runs; --json lists them", style="dim")
+    items = sum(len(run.items) for run in planned.runs)
+    unknown = any(asset not in planned.seconds for run in planned.runs for asset in run.assets)
+    total = _seconds(planned.total, unknown)
+    yield Text(
+        f"{len(planned.runs)} runs, {items} partitions: {total} in all, {planned.parallelism} runs at once", "bold"
+    )
+
+
+def _blocked_lines(planned: Planned) -> Iterator[Text]:
+    if planned.blocked:
+        yield Text("cannot be made now:", style="dim")
+    models = {asset: model for model in planned.models.values() for asset in model.assets}
+    for asset, partitions in planned.blocked.items():
+        calendar = models[asset].partitions
+        for why, names in groupby(partitions, key=lambda partition: _general(partitions[partition])):
+            spans = list(names)
+            words = describe_spans(calendar, map(calendar.index_of, spans))
+            first = f" ({spans[0]} {partitions[spans[0]]})" if len(spans) > 1 else f" ({partitions[spans[0]]})"
+            yield Text(f"  {asset} {words}{first if why else ''}", style="dim")
+
+
+def _general(why: str) -> str:
+    """A reason without the partitions that it names, so that equal ones go together."""
+    return why.split(" ", maxsplit=1)[0]
+
+
+def _why(run: PlannedRun, asset: str, partition: str) -> str:
+    want = run.wants[asset, partition]
+    return _words(want.kind, want.why)
+
+
+def _words(kind: Kind, why: str) -> str:
+    return f"{kind}: {why}" if why else str(kind)
+
+
+def _seconds(seconds: float, unknown: bool) -> str:
+    if seconds == 0 and unknown:
+        return _NO_HISTORY
+    minutes, rest = divmod(round(seconds), 60)
+    words = f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+    return f"{words} and what has {_NO_HISTORY}" if unknown else words
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[Text]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    for row in rows:
+        cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        style = next((style for kind, style in _STYLES.items() if row[-1].startswith(kind)), "")
+        yield Text(cells.rstrip(), style=style)

@@ -1,0 +1,210 @@
+"""What a backfill would make, why, and in which runs: a pure function of the same statuses that `due` judges.
+
+`due` launches by itself what nobody has to decide. A plan is what a person asks for: it makes again what is outdated,
+tries again what failed, and follows each such partition to what is made from it.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ml_assets.domain.due import Facts, State, Status
+from ml_assets.domain.durations import parse_duration
+from ml_assets.domain.errors import SpecError
+from ml_assets.domain.runs import RunSize, group
+from ml_assets.domain.spec import Model
+
+
+class Kind(StrEnum):
+    """Why a partition is made: there is none, or the one that there is was made from other inputs or code."""
+
+    MISSING = "missing"
+    STALE = "stale"
+
+
+@dataclass(frozen=True)
+class Want:
+    """Why a partition of an asset is to be made."""
+
+    kind: Kind
+    why: str
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run of some assets of one model, over contiguous partitions; `wants` is by asset and partition."""
+
+    model: str
+    assets: tuple[str, ...]
+    partitions: tuple[str, ...]
+    wants: Mapping[tuple[str, str], Want]
+
+    @property
+    def items(self) -> list[tuple[str, str]]:
+        """What it makes, in order: asset and partition."""
+        return [(asset, partition) for asset in self.assets for partition in self.partitions]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much may be run: a number of runs, or of seconds that their notebooks take together."""
+
+    runs: int | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def parse(cls, text: object, *, key: str) -> "Budget":
+        """Read `50 runs` or a duration such as `30m`.
+
+        Raises: SpecError.
+        """
+        counted = re.fullmatch(r"(\d+) runs?", text) if isinstance(text, str) else None
+        if counted and int(counted[1]):
+            return cls(runs=int(counted[1]))
+        if isinstance(text, str) and (seconds := re.fullmatch(r"([1-9]\d*)s", text)):
+            return cls(seconds=int(seconds[1]))
+        try:
+            return cls(seconds=parse_duration(text, key=key).elapsed.total_seconds())
+        except SpecError:
+            raise SpecError(key, text, "write a number of runs or a time, such as `50 runs` or 30m") from None
+
+    def cut(self, runs: Sequence[PlannedRun], seconds: Mapping[str, float]) -> list[PlannedRun]:
+        """The first runs that the budget allows.
+
+        Args: `seconds`: that a partition takes, by asset; those without history count as nothing.
+        """
+        allowed, spent = [], 0.0
+        for run in runs[: self.runs]:
+            spent += estimate(run, seconds)
+            if self.seconds is not None and spent > self.seconds:
+                break
+            allowed.append(run)
+        return allowed
+
+
+def estimate(run: PlannedRun, seconds: Mapping[str, float]) -> float:
+    """The seconds that a run's notebooks take, by what each asset takes a partition."""
+    return sum(seconds.get(asset, 0.0) for asset, _ in run.items)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs to make, oldest partitions first and each after those that it needs; and what cannot be made, and why.
+
+    `blocked`: by asset and partition.
+    """
+
+    runs: Sequence[PlannedRun]
+    blocked: Mapping[str, Mapping[str, str]]
+
+
+def plan(
+    model: Model,
+    facts: Facts,
+    found: Mapping[str, Mapping[str, Status]],
+    *,
+    assets: Collection[str],
+    kinds: Collection[Kind] = tuple(Kind),
+    span: range | None = None,
+    size: RunSize,
+) -> Plan:
+    """Plan a model's partitions.
+
+    Args: `found`: the model's statuses on these facts; `assets`: those that may be made; `kinds`: what counts as to be
+    made; `span`: the partitions that may be made, by index; `size`: how many partitions a run holds.
+    """
+    planner = _Planner(model, facts, found, frozenset(assets), frozenset(kinds), span)
+    wanted = planner.wanted()
+    runs = [
+        PlannedRun(
+            model.name,
+            run_assets,
+            partitions,
+            {(asset, partition): wanted[asset][partition] for asset in run_assets for partition in partitions},
+        )
+        for run_assets, partitions in group(model, wanted, size=size)
+    ]
+    return Plan(in_order(runs), planner.blocked)
+
+
+def in_order(runs: Iterable[PlannedRun]) -> list[PlannedRun]:
+    """The runs by their oldest partition; of equally old ones, those of training first, as they were given."""
+    return sorted(runs, key=lambda run: run.partitions[0])
+
+
+class _Planner:
+    def __init__(  # noqa: PLR0917
+        self,
+        model: Model,
+        facts: Facts,
+        found: Mapping[str, Mapping[str, Status]],
+        assets: frozenset[str],
+        kinds: frozenset[Kind],
+        span: range | None,
+    ) -> None:
+        self._model = model
+        self._facts = facts
+        self._found = found
+        self._assets = assets
+        self._kinds = kinds
+        self._span = span
+        self._wanted: dict[str, dict[str, Want]] = {}
+        self.blocked: dict[str, dict[str, str]] = {}
+
+    def wanted(self) -> dict[str, dict[str, Want]]:
+        model = self._model
+        training_data, trained = model.asset("training_data"), model.asset("model")
+        self._choose(training_data, ())
+        self._choose(trained, (training_data,))
+        for horizon in model.evaluation.horizons:
+            data, metrics = model.asset("evaluation_data", horizon), model.asset("metrics", horizon)
+            # Evaluation data reads no model; that it comes after one is a matter of order.
+            self._choose(data, (), after=trained)
+            self._choose(metrics, (data, trained))
+        return self._wanted
+
+    def _choose(self, asset: str, inputs: Sequence[str], *, after: str | None = None) -> None:
+        wanted = self._wanted[asset] = {}
+        if asset not in self._assets:
+            return
+        for partition, status in self._found[asset].items():
+            if self._span is not None and self._model.partitions.index_of(partition) not in self._span:
+                continue
+            remade = [one for one in inputs if partition in self._wanted[one]]
+            want = self._want(asset, partition, status, remade)
+            if want is None or want.kind not in self._kinds:
+                continue
+            if why := self._obstacle(partition, status, inputs, after):
+                self.blocked.setdefault(asset, {})[partition] = why
+            else:
+                wanted[partition] = want
+
+    def _want(self, asset: str, partition: str, status: Status, remade: Sequence[str]) -> Want | None:
+        """Why a partition is to be made; None where it exists as it should, or is being made."""
+        if status.state is State.RUNNING:
+            return None
+        if partition not in self._facts.made.get(asset, {}):
+            return Want(Kind.MISSING, f"failed {status.why}" if status.state is State.FAILED else "")
+        if remade:
+            return Want(Kind.STALE, f"its {' and '.join(map(self._step, remade))} made again")
+        if status.state is State.FAILED:
+            return Want(Kind.STALE, f"failed {status.why}")
+        if status.state in {State.DUE, State.OUTDATED}:
+            return Want(Kind.STALE, status.why)
+        return None
+
+    def _obstacle(self, partition: str, status: Status, inputs: Sequence[str], after: str | None) -> str:
+        """Why a partition cannot be made; empty where it can."""
+        for one in (*inputs, *((after,) if after else ())):
+            if partition not in self._wanted[one] and partition not in self._facts.made.get(one, {}):
+                upstream = self._found[one][partition]
+                state = f"{upstream.state} {upstream.why}".rstrip() if upstream.state is State.WAITING else "missing"
+                return status.why if status.missing else f"its {self._step(one)} is {state}"
+        if inputs:
+            return ""
+        waits = status.state is State.WAITING and (status.missing or after is None)
+        return status.why if waits else ""
+
+    def _step(self, asset: str) -> str:
+        return asset.removeprefix(f"{self._model.name}/").replace("_", " ")

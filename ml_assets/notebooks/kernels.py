@@ -1,0 +1,56 @@
+"""Kernels that are forked from a warm process, which has imported before what notebooks import.
+
+A Jupyter kernel provisioner, chosen by the runner for the notebooks that it runs. Each kernel is a process of its own,
+as a cold one is: with its own working folder, environment, session and random numbers.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+
+from ml_assets.warm.process import HostGoneError, Process
+
+PROVISIONER = "ml-assets-warm"
+
+
+class WarmProvisioner(LocalProvisioner):
+    """Forks the kernels of this interpreter from the warm process; starts those of others as ever."""
+
+    #: The address of the warm process; None where kernels are started cold.
+    address: Path | None = None
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Start the kernel."""
+        is_ours = cmd[:2] == [sys.executable, "-m"]
+        if self.address is None or not is_ours:
+            return await super().launch_kernel(cmd, **kwargs)
+        # As the launcher of a cold kernel does.
+        env = {**(kwargs.get("env") or os.environ), "JPY_PARENT_PID": str(os.getpid())}
+        try:
+            process = Process(self.address, cmd[2:], cwd=kwargs.get("cwd"), env=env, stdin=subprocess.DEVNULL)
+        except HostGoneError:
+            return await super().launch_kernel(cmd, **kwargs)
+        # It has what this class asks of a Popen.
+        self.process = cast("subprocess.Popen[bytes]", process)
+        self.pid = self.pgid = process.pid
+        return self.connection_info
+
+
+@contextmanager
+def warm_kernels(address: Path | None) -> Iterator[None]:
+    """Let the kernels that this process starts meanwhile be forked by a warm process; None: start them cold."""
+    factory = KernelProvisionerFactory.instance()
+    before = factory.default_provisioner_name, WarmProvisioner.address
+    factory.default_provisioner_name, WarmProvisioner.address = PROVISIONER, address
+    try:
+        yield
+    finally:
+        factory.default_provisioner_name, WarmProvisioner.address = before

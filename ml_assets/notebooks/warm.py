@@ -1,0 +1,67 @@
+"""Where the warm process of runs and kernels comes from: inherited, or started, and replaced when code is edited."""
+
+import atexit
+import logging
+import os
+from functools import cache
+from pathlib import Path
+
+from ml_assets.warm.host import ADDRESS_VARIABLE
+from ml_assets.warm.process import Host, NotSafeError
+
+#: What the warm process imports.
+PRELOAD = ("dagster._cli", "ml_assets.notebooks.preloaded")
+#: Starting it costs what a cold kernel does.
+_WORTH_A_HOST = 2
+_LOG = logging.getLogger("ml_assets")
+
+
+class WarmHosts:
+    """The warm process of this one: started when it is first asked for, replaced when its sources have changed."""
+
+    def __init__(self) -> None:
+        self._host: Host | None = None
+        self._retired: list[Host] = []
+        self._refused = False
+
+    def current(self) -> Host | None:
+        """A warm process with the code as it is; None where forking is not safe, which is said once."""
+        if self._host is not None and not (self._host.alive and self._host.is_current):
+            self._host.retire()
+            self._retired = [host for host in (*self._retired, self._host) if host.alive]
+            self._host = None
+        if self._host is None and not self._refused:
+            try:
+                self._host = Host.start(PRELOAD)
+            except NotSafeError as error:
+                self._refused = True
+                _LOG.warning(f"Processes start cold, each with imports of its own: {error}")
+        return self._host
+
+    def stop(self) -> None:
+        """End it, with all that it has forked."""
+        for host in (*self._retired, *([self._host] if self._host else [])):
+            host.stop()
+        self._host, self._retired = None, []
+
+
+def kernels_of(notebooks: int) -> Path | None:
+    """Where this process gets the kernels of some notebooks from; None: they start cold.
+
+    A run that was forked itself takes them from the same warm process. Another starts one where that pays.
+    """
+    inherited = os.environ.get(ADDRESS_VARIABLE)
+    if inherited:
+        return Path(inherited)
+    # In a pod a run has its notebooks' memory for itself, and mostly one notebook.
+    if notebooks < _WORTH_A_HOST or "KUBERNETES_SERVICE_HOST" in os.environ:
+        return None
+    host = _own().current()
+    return host.address if host else None
+
+
+@cache
+def _own() -> WarmHosts:
+    hosts = WarmHosts()
+    atexit.register(hosts.stop)
+    return hosts

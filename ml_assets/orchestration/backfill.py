@@ -1,0 +1,298 @@
+"""Executes a plan: launches its runs when their inputs exist, follows them, and says what became of each partition.
+
+What it knows of its runs it reads from their events. It keeps no state of its own: after any end the next plan is made
+from what is recorded.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import dagster as dg
+from dagster._core.events import DagsterEventType
+
+from ml_assets.domain.calendar import contiguous
+from ml_assets.domain.plan import PlannedRun
+from ml_assets.domain.spec import Model
+from ml_assets.orchestration.facts import failure_in
+from ml_assets.orchestration.launcher import WORKER_TAG, is_alive
+from ml_assets.orchestration.runs import Runs, pool_limit
+
+#: Tag of the runs of one backfill: when it began.
+BACKFILL_TAG = "ml_assets/backfill"
+#: A look at the events of a run costs milliseconds.
+_SECONDS_BETWEEN_LOOKS = 0.5
+#: A run that is killed takes those of its partitions with it that were not begun; they are launched again.
+_LAUNCHES = 3
+_EVENTS = {
+    DagsterEventType.ASSET_MATERIALIZATION,
+    DagsterEventType.ASSET_OBSERVATION,
+    DagsterEventType.STEP_FAILURE,
+}
+
+Item = tuple[str, str]
+
+
+class State(StrEnum):
+    """What has become of one partition of one asset."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    MADE = "made"
+    FAILED = "failed"
+    LEFT_OUT = "left out"
+
+
+@dataclass
+class Outcome:
+    """What has become of a partition; `why` where it failed or was left out; `run`: the latest that had it."""
+
+    state: State = State.PENDING
+    why: str = ""
+    run: str = ""
+    launches: int = 0
+
+
+class Launch(Protocol):
+    """How runs are started, and how it is seen that one has ended."""
+
+    #: How many execute at once.
+    parallelism: int
+    #: Whether this, and not a run queue, sees to the limits of pools.
+    holds_pools: bool
+
+    def start(self, run: dg.DagsterRun) -> None:
+        """Start a run that was created."""
+
+    def ended(self, run_id: str) -> bool:
+        """Whether a run has ended. What it has recorded is complete then."""
+
+    def kill(self, run_id: str) -> None:
+        """End a run at once, without a verdict."""
+
+
+@dataclass
+class _Active:
+    planned: PlannedRun
+    cursor: str | None = None
+    #: The steps that failed, with the traceback of each partition that did.
+    failed_steps: dict[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+class Backfill:
+    """One execution of a plan.
+
+    Attributes: `outcomes`: by asset and partition.
+    """
+
+    def __init__(self, runs: Runs, models: Iterable[Model], planned: Sequence[PlannedRun], launch: Launch) -> None:
+        self.outcomes: dict[Item, Outcome] = {item: Outcome() for run in planned for item in run.items}
+        self._runs = runs
+        self._instance = runs.instance
+        self._models = {model.name: model for model in models}
+        self._queue = list(planned)
+        self._launch = launch
+        self._active: dict[str, _Active] = {}
+
+    def execute(self, *, tags: Mapping[str, str], on_look: Callable[[], None], until: Callable[[], bool]) -> None:
+        """Launch and follow the runs to their end.
+
+        Args: `tags`: of each run; `on_look`: called after each look; `until`: whether to launch no more.
+        Raises: KeyboardInterrupt, after the runs that were under way are ended and recorded as failed.
+        """
+        try:
+            while self._queue or self._active:
+                if until():
+                    self._leave_out(self._queue, "the budget is spent")
+                    self._queue = []
+                self._launch_ready(tags)
+                self._look()
+                on_look()
+                if self._active:
+                    time.sleep(_SECONDS_BETWEEN_LOOKS)
+        except BaseException:
+            self._end()
+            raise
+
+    @property
+    def counts(self) -> Counter[State]:
+        """How many partitions are in which state."""
+        return Counter(outcome.state for outcome in self.outcomes.values())
+
+    def _launch_ready(self, tags: Mapping[str, str]) -> None:
+        for planned in list(self._queue):
+            if len(self._active) >= self._launch.parallelism:
+                return
+            upstream = {item: self._upstream(planned, item) for item in planned.items}
+            if any(self._is_open(one) for of in upstream.values() for one in of):
+                continue
+            self._queue.remove(planned)
+            for part in self._without_broken(planned, upstream):
+                if self._active and (len(self._active) >= self._launch.parallelism or not self._fits_pool(part)):
+                    self._queue.insert(0, part)
+                else:
+                    self._start(part, tags)
+
+    def _start(self, planned: PlannedRun, tags: Mapping[str, str]) -> None:
+        run = self._runs.create(planned.assets, planned.partitions, tags)
+        for item in planned.items:
+            outcome = self.outcomes[item]
+            outcome.state, outcome.run, outcome.launches = State.RUNNING, run.run_id, outcome.launches + 1
+        self._active[run.run_id] = _Active(planned)
+        self._launch.start(run)
+
+    def _upstream(self, planned: PlannedRun, item: Item) -> list[Item]:
+        """What of this backfill a partition needs, or comes after, outside of its own run."""
+        model, (asset, partition) = self._models[planned.model], item
+        needs = {model.asset("model"): [model.asset("training_data")]}
+        for horizon in model.evaluation.horizons:
+            data = model.asset("evaluation_data", horizon)
+            needs[data] = [model.asset("model")]
+            needs[model.asset("metrics", horizon)] = [data, model.asset("model")]
+        found = [(one, partition) for one in needs.get(asset, ())]
+        return [one for one in found if one in self.outcomes and one[0] not in planned.assets]
+
+    def _is_open(self, item: Item) -> bool:
+        return self.outcomes[item].state in {State.PENDING, State.RUNNING}
+
+    def _without_broken(self, planned: PlannedRun, upstream: Mapping[Item, Sequence[Item]]) -> list[PlannedRun]:
+        """The run without the partitions of which something upstream has failed."""
+        model = self._models[planned.model]
+        broken: set[str] = set()
+        for item, of in upstream.items():
+            for asset, partition in of:
+                if self.outcomes[asset, partition].state is not State.MADE:
+                    broken.add(item[1])
+                    self._settle(item, State.LEFT_OUT, f"its {asset.removeprefix(model.name + '/')} was not made")
+        for item in planned.items:
+            if item[1] in broken:
+                self._settle(item, State.LEFT_OUT, "its inputs were not made")
+        kept = [partition for partition in planned.partitions if partition not in broken]
+        return self._parts(planned, planned.assets, kept)
+
+    def _parts(self, planned: PlannedRun, assets: Sequence[str], partitions: Sequence[str]) -> list[PlannedRun]:
+        calendar = self._models[planned.model].partitions
+        spans = contiguous(sorted(map(calendar.index_of, partitions)))
+        return [
+            PlannedRun(planned.model, tuple(assets), tuple(calendar.key(index) for index in span), planned.wants)
+            for span in spans
+        ]
+
+    def _fits_pool(self, planned: PlannedRun) -> bool:
+        """Whether the limit of the pool of evaluations lets one more run."""
+        pool = evaluation_pool(self._models[planned.model], planned)
+        if pool is None or not self._launch.holds_pools:
+            return True
+        limit = pool_limit(self._instance, pool)
+        active = [evaluation_pool(self._models[one.planned.model], one.planned) for one in self._active.values()]
+        return limit is None or active.count(pool) < limit
+
+    def _look(self) -> None:
+        for run_id, active in list(self._active.items()):
+            # Before the events are read: what it records until its end is among them.
+            ended = self._launch.ended(run_id)
+            self._read(run_id, active)
+            if ended:
+                del self._active[run_id]
+                self._conclude(run_id, active)
+
+    def _read(self, run_id: str, active: _Active) -> None:
+        """Take note of what a run has recorded since the last look."""
+        while True:
+            found = self._instance.get_records_for_run(run_id, cursor=active.cursor, of_type=_EVENTS)
+            active.cursor = found.cursor
+            for record in found.records:
+                event = record.event_log_entry.dagster_event
+                if event is None:
+                    continue
+                if event.is_step_failure:
+                    active.failed_steps[event.step_key or ""] = _tracebacks(event)
+                    continue
+                item = ("/".join(event.asset_key.path) if event.asset_key else "", event.partition or "")
+                if item not in self.outcomes:
+                    continue
+                if event.is_step_materialization:
+                    self._settle(item, State.MADE)
+                elif (error := failure_in(record)) is not None:
+                    self._settle(item, State.FAILED, error)
+            if not found.has_more:
+                return
+
+    def _conclude(self, run_id: str, active: _Active) -> None:
+        """Settle what a run has left without a verdict, or launch it again."""
+        planned = active.planned
+        run = self._instance.get_run_by_id(run_id)
+        again: dict[str, list[str]] = {}
+        for asset, partition in planned.items:
+            outcome = self.outcomes[asset, partition]
+            if outcome.state is not State.RUNNING:
+                continue
+            step = asset.replace("/", "__")
+            if step in active.failed_steps:
+                why = active.failed_steps[step].get(partition, "its step failed")
+                self._settle((asset, partition), State.FAILED, why)
+            elif outcome.launches < _LAUNCHES and not (run and run.status is dg.DagsterRunStatus.CANCELED):
+                # A step before it failed for other partitions, or the run was killed.
+                outcome.state = State.PENDING
+                again.setdefault(partition, []).append(asset)
+            else:
+                status = run.status.value.lower() if run else "gone"
+                self._settle((asset, partition), State.FAILED, f"run {run_id} ended without a verdict, it is {status}")
+        by_assets: dict[tuple[str, ...], list[str]] = {}
+        for partition, assets in again.items():
+            by_assets.setdefault(tuple(assets), []).append(partition)
+        self._queue[:0] = [part for assets, of in by_assets.items() for part in self._parts(planned, assets, of)]
+
+    def _settle(self, item: Item, state: State, why: str = "") -> None:
+        outcome = self.outcomes[item]
+        if state is State.LEFT_OUT and outcome.state is State.LEFT_OUT:
+            return
+        outcome.state, outcome.why = state, why
+
+    def _leave_out(self, runs: Sequence[PlannedRun], why: str) -> None:
+        for item in (item for run in runs for item in run.items):
+            self._settle(item, State.LEFT_OUT, why)
+
+    def _end(self) -> None:
+        """End the runs under way, without a verdict: nobody decided that their partitions should not be made."""
+        for run_id in self._active:
+            with suppress(Exception):
+                self._launch.kill(run_id)
+
+
+def evaluation_pool(model: Model, planned: PlannedRun) -> str | None:
+    """The pool of a run that evaluates."""
+    training = (model.asset("training_data"), model.asset("model"))
+    return None if planned.assets[0] in training else f"{model.name}/evaluation"
+
+
+def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Record as failed the runs that were forked on this machine and whose process has ended since.
+
+    Their partitions would show as running for ever, where no daemon monitors runs.
+    Returns: their ids.
+    """
+    under_way = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    dead = [
+        run
+        for run in instance.get_runs(filters=dg.RunsFilter(statuses=under_way))
+        if WORKER_TAG in run.tags and not is_alive(run.tags[WORKER_TAG])
+    ]
+    for run in dead:
+        instance.report_run_failed(run, f"its process ({run.tags[WORKER_TAG]}) ended before it did")
+    return [run.run_id for run in dead]
+
+
+def _tracebacks(event: dg.DagsterEvent) -> dict[str, str]:
+    """The last line of the traceback of each partition that failed."""
+    data = event.step_failure_data
+    metadata = data.user_failure_data.metadata if data.user_failure_data else {}
+    return {
+        label.removeprefix("traceback "): str(value.value).strip().splitlines()[-1]
+        for label, value in metadata.items()
+        if label.startswith("traceback ")
+    }

@@ -1,0 +1,131 @@
+"""Launches runs on this machine as processes that are forked from a warm one, and their kernels from the same.
+
+`dagster.yaml` of a local home names it. Runs of code locations that another interpreter serves are launched as
+Dagster's default launcher does.
+"""
+
+import platform
+import sys
+import threading
+from contextlib import suppress
+
+import dagster as dg
+import psutil
+from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, WorkerStatus
+from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
+from dagster._core.origin import JobPythonOrigin
+from dagster._grpc.types import ExecuteRunArgs
+from dagster._serdes import ConfigurableClassData, serialize_value
+from typing_extensions import override
+
+from ml_assets.notebooks.warm import WarmHosts
+from ml_assets.warm.process import HostGoneError, Process
+
+#: Tag of a run: its process, as the process id and the instant of its start.
+WORKER_TAG = "ml_assets/worker"
+
+
+class WarmRunLauncher(DefaultRunLauncher):
+    """Forks each run from a process that has imported Dagster and what notebooks import.
+
+    The warm process is started by the first run, replaced when a source file that it has imported is edited, and ends
+    with this one; so do its runs.
+    """
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(inst_data)
+        self._hosts = WarmHosts()
+        self._processes: dict[str, Process] = {}
+        self._lock = threading.Lock()
+
+    @override
+    def launch_run(self, context: LaunchRunContext) -> None:
+        run, origin = context.dagster_run, context.job_code_origin
+        if origin is None or origin.repository_origin.executable_path != sys.executable:
+            super().launch_run(context)
+            return
+        process = self._fork(run, origin)
+        if process is None:
+            super().launch_run(context)
+            return
+        # First, so that whoever sees the run begun knows its process.
+        self._instance.add_run_tags(run.run_id, {WORKER_TAG: worker_of(process.pid)})
+        with self._lock:
+            self._processes = {run_id: one for run_id, one in self._processes.items() if one.poll() is None}
+            self._processes[run.run_id] = process
+
+    def _fork(self, run: dg.DagsterRun, origin: JobPythonOrigin) -> Process | None:
+        arguments = command_of(self._instance, run)
+        with self._lock:
+            for _ in range(2):
+                host = self._hosts.current()
+                if host is None:
+                    return None
+                try:
+                    return Process(host.address, arguments, cwd=_folder_of(origin))
+                except HostGoneError:
+                    # It was killed; the next one is new.
+                    continue
+        return None
+
+    @override
+    def terminate(self, run_id: str) -> bool:
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished or WORKER_TAG not in run.tags:
+            return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
+        self._instance.report_run_canceling(run)
+        return end_worker(run.tags[WORKER_TAG])
+
+    @property
+    @override
+    def supports_check_run_worker_health(self) -> bool:
+        return True
+
+    @override
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        worker = run.tags.get(WORKER_TAG)
+        if worker is None:
+            return CheckRunHealthResult(WorkerStatus.UNKNOWN, "not forked by this launcher")
+        if is_alive(worker):
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return CheckRunHealthResult(WorkerStatus.FAILED, f"its process {worker} has ended")
+
+
+def command_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
+    """What executes a run, as the arguments of `python -m`."""
+    if run.job_code_origin is None:
+        raise ValueError(f"run {run.run_id} does not say what code it runs")
+    order = ExecuteRunArgs(
+        job_origin=run.job_code_origin,
+        run_id=run.run_id,
+        instance_ref=instance.get_ref(),
+        set_exit_code_on_failure=True,
+    )
+    return ["dagster", "api", "execute_run", serialize_value(order)]
+
+
+def worker_of(pid: int) -> str:
+    """What tells a process from others of its id, on this machine and on others: node, id and start."""
+    with suppress(psutil.NoSuchProcess):
+        return f"{platform.node()} {pid} {psutil.Process(pid).create_time():.2f}"
+    return f"{platform.node()} {pid} ended"
+
+
+def is_alive(worker: str) -> bool:
+    """Whether the process of a run is alive, as far as this machine can tell: of others it cannot."""
+    node, pid, _ = worker.split()
+    return node != platform.node() or (not worker.endswith("ended") and worker_of(int(pid)) == worker)
+
+
+def end_worker(worker: str) -> bool:
+    """Ask the process of a run to end. Returns: whether it was alive on this machine."""
+    node, pid, _ = worker.split()
+    if node != platform.node() or not is_alive(worker):
+        return False
+    psutil.Process(int(pid)).terminate()
+    return True
+
+
+def _folder_of(origin: JobPythonOrigin) -> str | None:
+    """The working folder of a code location."""
+    return getattr(origin.repository_origin.code_pointer, "working_directory", None)

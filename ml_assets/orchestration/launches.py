@@ -1,0 +1,125 @@
+"""The two ways in which a backfill's runs are executed: here, with no daemon, or by the run queue of a running one."""
+
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster._core.run_coordinator import QueuedRunCoordinator
+
+from ml_assets.notebooks.warm import WarmHosts
+from ml_assets.orchestration.launcher import WORKER_TAG, command_of, worker_of
+from ml_assets.warm.process import HostGoneError, Process
+
+#: The daemon says that it lives twice a minute.
+_SECONDS_OF_SILENCE = 90
+#: What a run prints is in its own log.
+_NOTHING = subprocess.DEVNULL
+
+
+class DaemonRunsError(Exception):
+    """Runs would be launched here beside a daemon that launches them, too."""
+
+
+class NoQueueError(Exception):
+    """An instance without a run queue, or a daemon, was to take runs."""
+
+
+class LaunchHere:
+    """Executes runs in processes that are forked from a warm one, and end with this one."""
+
+    holds_pools = True
+
+    def __init__(self, instance: dg.DagsterInstance, parallelism: int) -> None:
+        self.parallelism = parallelism
+        self._instance = instance
+        self._hosts = WarmHosts()
+        self._processes: dict[str, Process | subprocess.Popen[bytes]] = {}
+
+    def start(self, run: dg.DagsterRun) -> None:
+        """Start a run."""
+        arguments = command_of(self._instance, run)
+        host = self._hosts.current()
+        process: Process | subprocess.Popen[bytes] | None = None
+        if host is not None:
+            try:
+                process = Process(host.address, arguments, stdin=_NOTHING, stdout=_NOTHING, stderr=_NOTHING)
+            except HostGoneError:
+                # It was killed. The next run gets a new one, this one begins cold.
+                process = None
+        if process is None:
+            command = [sys.executable, "-m", *arguments]
+            process = subprocess.Popen(command, stdin=_NOTHING, stdout=_NOTHING, stderr=_NOTHING)
+        self._processes[run.run_id] = process
+        self._instance.add_run_tags(run.run_id, {WORKER_TAG: worker_of(process.pid)})
+
+    def ended(self, run_id: str) -> bool:
+        """Whether the process has ended."""
+        process = self._processes[run_id]
+        if process.poll() is None:
+            return False
+        self._fail(run_id, f"its process ended with exit code {process.returncode}")
+        return True
+
+    def kill(self, run_id: str) -> None:
+        """Kill the process, which says nothing of what it was at."""
+        process = self._processes[run_id]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        self._fail(run_id, "the backfill was interrupted")
+
+    def stop(self) -> None:
+        """End the warm process."""
+        self._hosts.stop()
+
+    def _fail(self, run_id: str, why: str) -> None:
+        run = self._instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            self._instance.report_run_failed(run, why)
+
+
+class Submit:
+    """Puts runs into the run queue of an instance, whose daemon executes them."""
+
+    holds_pools = False
+    #: The queue has its own bound.
+    parallelism = sys.maxsize
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        if not isinstance(instance.run_coordinator, QueuedRunCoordinator):
+            raise NoQueueError(
+                f"the instance launches runs by {type(instance.run_coordinator).__name__}, which has no queue: "
+                "name the QueuedRunCoordinator in its dagster.yaml, or leave out --submit"
+            )
+        if not daemon_is_alive(instance, datetime.now(UTC)):
+            raise NoQueueError("no daemon of this instance is running, so that the runs would wait for ever; start one")
+        self._instance = instance
+        self._looked = 0.0
+        self._open: set[str] = set()
+
+    def start(self, run: dg.DagsterRun) -> None:
+        """Put a run into the queue."""
+        self._instance.submit_run(run.run_id, workspace=None)  # type: ignore[arg-type]
+        self._open.add(run.run_id)
+
+    def ended(self, run_id: str) -> bool:
+        """Whether the run has ended."""
+        if time.monotonic() - self._looked > 1:
+            found = self._instance.get_runs(filters=dg.RunsFilter(run_ids=list(self._open)))
+            self._open = {run.run_id for run in found if not run.is_finished}
+            self._looked = time.monotonic()
+        return run_id not in self._open
+
+    def kill(self, run_id: str) -> None:
+        """Leave it to the daemon: it was submitted."""
+
+    def stop(self) -> None:
+        """Nothing was started here."""
+
+
+def daemon_is_alive(instance: dg.DagsterInstance, as_of: datetime) -> bool:
+    """Whether a daemon of this instance has lately said that it launches runs."""
+    beats = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
+    return any(as_of.timestamp() - beat < _SECONDS_OF_SILENCE for beat in beats)

@@ -1,0 +1,89 @@
+"""Makes runs of the project's assets without a daemon, exactly as Dagster's own sensors would have them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from dagster._core.remote_origin import (
+    CodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from dagster._core.workspace.load import location_origins_from_yaml_paths
+
+from ml_assets.orchestration.facts import asset_key
+
+_ASSET_JOB = "__ASSET_JOB"
+
+
+class NoLocationError(Exception):
+    """The project's workspace.yaml names no code location that loads its definitions."""
+
+
+def parallelism_of(instance: dg.DagsterInstance) -> int:
+    """How many runs an instance executes at once; one for each core where it has no bound."""
+    queue = instance.get_concurrency_config().run_queue_config
+    bound = queue.max_concurrent_runs if queue else -1
+    return bound if bound > 0 else os.cpu_count() or 1
+
+
+def pool_limit(instance: dg.DagsterInstance, pool: str) -> int | None:
+    """How many runs of a pool an instance executes at once; None where it has no bound."""
+    for limit in instance.event_log_storage.get_pool_limits():
+        if limit.name == pool:
+            return limit.limit
+    return instance.get_concurrency_config().pool_config.default_pool_limit
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Creates runs of assets of one project.
+
+    `module`: that of the definitions; `imports`: the folder that it is imported from.
+    """
+
+    instance: dg.DagsterInstance
+    root: Path
+    module: str
+    imports: str
+
+    def create(self, assets: Sequence[str], partitions: Sequence[str], tags: Mapping[str, str]) -> dg.DagsterRun:
+        """A run of some assets over contiguous partitions, which has not begun."""
+        job = self._job(tuple(assets))
+        ends = {ASSET_PARTITION_RANGE_START_TAG: partitions[0], ASSET_PARTITION_RANGE_END_TAG: partitions[-1]}
+        return self.instance.create_run_for_job(
+            job.get_definition(),
+            tags={**ends, **tags},
+            asset_selection=job.asset_selection,
+            remote_job_origin=self._origin,
+            job_code_origin=self._whole.get_python_origin(),
+        )
+
+    def _job(self, assets: tuple[str, ...]) -> ReconstructableJob:
+        return self._whole.get_subset(asset_selection={asset_key(asset) for asset in assets})
+
+    @cached_property
+    def _whole(self) -> ReconstructableJob:
+        repository = ReconstructableRepository.for_module(self.module, "defs", self.imports)
+        return repository.get_reconstructable_job(_ASSET_JOB)
+
+    @cached_property
+    def _origin(self) -> RemoteJobOrigin:
+        """How the UI and the daemon find the job."""
+        return RemoteJobOrigin(RemoteRepositoryOrigin(self._location(), "__repository__"), _ASSET_JOB)
+
+    def _location(self) -> CodeLocationOrigin:
+        path = self.root / "workspace.yaml"
+        found = location_origins_from_yaml_paths([str(path)]) if path.exists() else []
+        for origin in found:
+            if (
+                getattr(origin, "loadable_target_origin", None)
+                and origin.loadable_target_origin.module_name == self.module
+            ):
+                return origin
+        raise NoLocationError(f"{path}: load_from: name a python_module whose module_name is {self.module}")
