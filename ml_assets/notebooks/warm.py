@@ -10,7 +10,7 @@ from ml_assets.warm.host import ADDRESS_VARIABLE
 from ml_assets.warm.process import Host, NotSafeError
 
 #: What the warm process imports.
-PRELOAD = ("dagster._cli", "ml_assets.notebooks.preloaded")
+PRELOAD = ("ml_assets.notebooks.preloaded", "ml_assets.definitions")
 #: Starting it costs what a cold kernel does.
 _WORTH_A_HOST = 2
 _LOG = logging.getLogger("ml_assets")
@@ -33,6 +33,8 @@ class WarmHosts:
         if self._host is None and not self._refused:
             try:
                 self._host = Host.start(PRELOAD)
+                for name, why in self._host.skipped.items():
+                    _LOG.warning(f"{name} is not imported before it is needed, which takes longer: {why}")
             except NotSafeError as error:
                 self._refused = True
                 _LOG.warning(f"Processes start cold, each with imports of its own: {error}")

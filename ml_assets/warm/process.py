@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ml_assets.warm.host import LENGTH_BYTES
 
@@ -32,12 +32,14 @@ class HostGoneError(Exception):
 class Host:
     """A warm process that this one owns: it ends, with all that it has forked, when this one does.
 
-    Attributes: `address`: where processes are asked for, by this process and by those that are told of it.
+    Attributes: `address`: where processes are asked for, by this process and by those that are told of it; `skipped`:
+    the modules that could not be imported, with the reason.
     """
 
     process: subprocess.Popen[bytes]
     folder: Path
     sources: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def start(cls, preload: Sequence[str]) -> "Host":
@@ -61,13 +63,14 @@ class Host:
         except BaseException:
             host.stop()
             raise
+        host.skipped = ready["skipped"]
         host.sources = {path: _stamp(path) for path in ready["sources"]}
         if ready["threads"]:
             host.stop()
             raise NotSafeError(f"importing {', '.join(preload)} started threads: {', '.join(ready['threads'])}")
         return host
 
-    def _order(self, preload: Sequence[str]) -> dict[str, list[str]]:
+    def _order(self, preload: Sequence[str]) -> dict[str, Any]:
         stdin, stdout = self.process.stdin, self.process.stdout
         if stdin is None or stdout is None:
             raise HostGoneError("the warm process has no pipes")
