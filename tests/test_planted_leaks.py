@@ -196,7 +196,7 @@ class World:
             events_root=self.events,
         )
         result_file = folder.with_suffix(".json")
-        notebook = Step(order, result_file, logging.getLogger("a notebook"))
+        notebook = Step(order, result_file, Context(Run({}), logging.getLogger("a notebook")))
         rows = notebook.history(notebook.examples())
         notebook.save(rows)
         result = StepResult.model_validate_json(result_file.read_text(encoding="utf-8"))

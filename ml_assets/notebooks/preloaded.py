@@ -2,25 +2,43 @@
 # ruff: noqa: F401
 
 import dagster._cli
+import dagster._core.executor.in_process
+import dagster._core.run_coordinator.queued_run_coordinator
+import dagster._core.storage.local_compute_log_manager
+import dagster._core.storage.root
+import dagster._core.storage.sqlite_storage
+import dagster._core.workspace.autodiscovery
+import dagster_spark
 import dagstermill
 import duckdb
+import fsspec.implementations.local
 import ibis.backends.duckdb
+import ipykernel.debugger
 import ipykernel.kernelapp
 import ipykernel_launcher
-import IPython.core.completer
+import IPython.core.completerlib
+import IPython.extensions.storemagic
+import jinja2
 import lightgbm
 import matplotlib.pyplot
 import matplotlib_inline.backend_inline
 import pandas
+import pandas.io.formats.html
+import pandas.plotting._matplotlib
 import papermill
+import pyarrow.dataset
 import pyarrow.parquet
+import tomlkit
+import tornado.platform.asyncio
 
+import ml_assets.data.no_leak
 import ml_assets.metrics.evaluate
 import ml_assets.models.delayed_feedback
 import ml_assets.models.gbdt
 import ml_assets.models.saved
 import ml_assets.notebooks.kernel_context
 import ml_assets.notebooks.kernels
+import ml_assets.notebooks.progress
 import ml_assets.notebooks.reading
 import ml_assets.notebooks.step
 import ml_assets.notebooks.summary

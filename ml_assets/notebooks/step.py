@@ -46,14 +46,14 @@ class Step:
     Tables are pandas frames, or Spark's where asked for by `frame="spark"`; `save` takes both.
     """
 
-    def __init__(self, order: StepOrder, result_file: Path, log: Logger) -> None:
+    def __init__(self, order: StepOrder, result_file: Path, context: Any) -> None:
         self._order = order
+        self._context = context
         self._result_file = result_file
         # A notebook that takes its step twice goes on with what it has left behind; a trial begins anew.
         begun = result_file.exists() and not order.scratch
         self._result = StepResult.model_validate_json(result_file.read_bytes()) if begun else StepResult()
         self._earlier_reads = self._result.reads
-        self.log = log
 
     @classmethod
     def of(cls, context: Any) -> "Step":
@@ -68,7 +68,14 @@ class Step:
                 'context_of` and `context = context_of("ads/cvr/model")`, with your asset'
             )
         order = StepOrder.model_validate_json(Path(path).read_text(encoding="utf-8"))
-        return cls(order, Path(path).with_name(RESULT_FILE), context.log)
+        return cls(order, Path(path).with_name(RESULT_FILE), context)
+
+    @property
+    def log(self) -> Logger:
+        """A logger, shown while the notebook runs."""
+        # Asked for late: under Dagster it opens the instance.
+        log: Logger = self._context.log
+        return log
 
     @property
     def asset(self) -> str:
