@@ -14,7 +14,7 @@ from ml_assets.cli.home import open_instance
 from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
 from ml_assets.data.store import ArtifactStore
-from ml_assets.definitions import PROJECT_ROOT
+from ml_assets.definitions import PROJECT_ROOT, build_definitions
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.spec import Model
@@ -99,7 +99,8 @@ class Project:
         text = selection.rstrip("/")
         found = [asset for asset in self.assets if text == "all" or f"{asset}/".startswith(f"{text}/")]
         if not found:
-            found = [asset for asset in self.assets if asset_key(asset) in self._resolve(selection)]
+            keys = self._resolve(selection)
+            found = [asset for asset in self.assets if asset_key(asset) in keys]
         if not found:
             raise NoAssetError(
                 f"{selection!r} selects no asset of a model; write `all`, a service, a model, an asset or a selection "
@@ -108,7 +109,7 @@ class Project:
         return found
 
     def _resolve(self, selection: str) -> Set[dg.AssetKey]:
-        graph = dg.Definitions.merge(self.tree.build_defs()).resolve_asset_graph()
+        graph = build_definitions(self.tree).resolve_asset_graph()
         try:
             return dg.AssetSelection.from_string(selection).resolve(graph)
         except (dg.DagsterError, ValueError) as error:

@@ -11,11 +11,13 @@ from ml_assets.components.reading import DurationText, Group, date_of, read_grou
 from ml_assets.components.scaffold import ModelScaffolder
 from ml_assets.domain import event_log, spec
 from ml_assets.domain import history as domain_history
+from ml_assets.domain import repair as domain_repair
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import parse_duration
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.history import parse_feature
 from ml_assets.orchestration.assets import model_definitions
+from ml_assets.orchestration.repair import repair_schedule
 
 
 class Join(Group):
@@ -67,6 +69,14 @@ class Partitions(Group):
     end: str | None = None
 
 
+class Repair(Group):
+    """When missing and failed partitions are tried again each day, how far back, and how much at once."""
+
+    at: str
+    lookback: DurationText
+    budget: str
+
+
 @dg.scaffold_with(ModelScaffolder)
 class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
     """A model that is trained on each partition and judged at each horizon, when its outcomes are in."""
@@ -82,6 +92,8 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
     history: list[dict[str, Any]] = Field(default_factory=list)
     partitions: dict[str, Any] | None = None
     requirements: list[str] = Field(default_factory=list)
+    partitions_per_run: int = spec.Model.partitions_per_run
+    repair: dict[str, Any] | None = None
 
     def to_spec(self, logs: dict[str, event_log.EventLog]) -> spec.Model:
         """The declaration as a value of the domain.
@@ -111,12 +123,25 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
             history=tuple(_history(read_group(History, one, key="history"), logs) for one in self.history),
             calendar=_calendar(self.partitions, exposures.partitions),
             requirements=tuple(self.requirements),
+            partitions_per_run=self.partitions_per_run,
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets of this model."""
         with refusing(context):
-            return model_definitions(self.to_spec(event_logs(context.component_tree)), context.project_root)
+            model = self.to_spec(event_logs(context.component_tree))
+            assets = model_definitions(model, context.project_root)
+            repair = self._repair()
+        if repair is None:
+            return assets
+        schedule = repair_schedule(model, repair, context.project_root)
+        return dg.Definitions.merge(assets, dg.Definitions(schedules=[schedule]))
+
+    def _repair(self) -> domain_repair.Repair | None:
+        if self.repair is None:
+            return None
+        repair = read_group(Repair, self.repair, key="repair")
+        return domain_repair.Repair.parse(repair.at, repair.lookback, repair.budget)
 
 
 def event_logs(tree: dg.ComponentTree) -> dict[str, event_log.EventLog]:

@@ -5,7 +5,7 @@ tries again what failed, and follows each such partition to what is made from it
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,6 +52,9 @@ class Budget:
 
     runs: int | None = None
     seconds: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.runs} runs" if self.runs is not None else f"{self.seconds:.0f} s"
 
     @classmethod
     def parse(cls, text: object, *, key: str) -> "Budget":
@@ -107,14 +110,20 @@ def plan(
     assets: Collection[str],
     kinds: Collection[Kind] = tuple(Kind),
     span: range | None = None,
+    only: Callable[[str, str], bool] = lambda *_: True,
     size: RunSize,
 ) -> Plan:
     """Plan a model's partitions.
 
     Args: `found`: the model's statuses on these facts; `assets`: those that may be made; `kinds`: what counts as to be
-    made; `span`: the partitions that may be made, by index; `size`: how many partitions a run holds.
+    made; `span`: the partitions that may be made, by index; `only`: whether a partition of an asset may be made;
+    `size`: how many partitions a run holds.
     """
-    planner = _Planner(model, facts, found, frozenset(assets), frozenset(kinds), span)
+
+    def may_make(asset: str, partition: str) -> bool:
+        return (span is None or model.partitions.index_of(partition) in span) and only(asset, partition)
+
+    planner = _Planner(model, facts, found, frozenset(assets), frozenset(kinds), may_make)
     wanted = planner.wanted()
     runs = [
         PlannedRun(
@@ -141,14 +150,14 @@ class _Planner:
         found: Mapping[str, Mapping[str, Status]],
         assets: frozenset[str],
         kinds: frozenset[Kind],
-        span: range | None,
+        may_make: Callable[[str, str], bool],
     ) -> None:
         self._model = model
         self._facts = facts
         self._found = found
         self._assets = assets
         self._kinds = kinds
-        self._span = span
+        self._may_make = may_make
         self._wanted: dict[str, dict[str, Want]] = {}
         self.blocked: dict[str, dict[str, str]] = {}
 
@@ -169,7 +178,7 @@ class _Planner:
         if asset not in self._assets:
             return
         for partition, status in self._found[asset].items():
-            if self._span is not None and self._model.partitions.index_of(partition) not in self._span:
+            if not self._may_make(asset, partition):
                 continue
             remade = [one for one in inputs if partition in self._wanted[one]]
             want = self._want(asset, partition, status, remade)

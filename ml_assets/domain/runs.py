@@ -36,6 +36,16 @@ def chains(model: Model) -> list[tuple[str, ...]]:
     return [training, *evaluations]
 
 
+def comes_after(model: Model) -> dict[str, tuple[str, ...]]:
+    """For each asset those whose partition is made before its own: its inputs, and a model before what judges it."""
+    training_data, trained = model.asset("training_data"), model.asset("model")
+    result: dict[str, tuple[str, ...]] = {training_data: (), trained: (training_data,)}
+    for horizon in model.evaluation.horizons:
+        data = model.asset("evaluation_data", horizon)
+        result |= {data: (trained,), model.asset("metrics", horizon): (data, trained)}
+    return result
+
+
 def group(
     model: Model, wanted: Mapping[str, Collection[str]], *, size: RunSize
 ) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:

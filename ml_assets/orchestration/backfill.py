@@ -17,6 +17,7 @@ from dagster._core.events import DagsterEventType
 
 from ml_assets.domain.calendar import contiguous
 from ml_assets.domain.plan import PlannedRun
+from ml_assets.domain.runs import comes_after
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.facts import failure_in
 from ml_assets.orchestration.launcher import WORKER_TAG, is_alive
@@ -147,13 +148,8 @@ class Backfill:
 
     def _upstream(self, planned: PlannedRun, item: Item) -> list[Item]:
         """What of this backfill a partition needs, or comes after, outside of its own run."""
-        model, (asset, partition) = self._models[planned.model], item
-        needs = {model.asset("model"): [model.asset("training_data")]}
-        for horizon in model.evaluation.horizons:
-            data = model.asset("evaluation_data", horizon)
-            needs[data] = [model.asset("model")]
-            needs[model.asset("metrics", horizon)] = [data, model.asset("model")]
-        found = [(one, partition) for one in needs.get(asset, ())]
+        asset, partition = item
+        found = [(one, partition) for one in comes_after(self._models[planned.model])[asset]]
         return [one for one in found if one in self.outcomes and one[0] not in planned.assets]
 
     def _is_open(self, item: Item) -> bool:

@@ -1,7 +1,8 @@
 """Makes runs of the project's assets without a daemon, exactly as Dagster's own sensors would have them."""
 
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,15 +11,18 @@ import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.remote_origin import (
     CodeLocationOrigin,
+    ManagedGrpcPythonEnvCodeLocationOrigin,
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 
 from ml_assets.orchestration.facts import asset_key
 
-_ASSET_JOB = "__ASSET_JOB"
+#: Dagster's own job, of which each run takes some assets.
+ASSET_JOB = "__ASSET_JOB"
 
 
 class NoLocationError(Exception):
@@ -40,6 +44,20 @@ def pool_limit(instance: dg.DagsterInstance, pool: str) -> int | None:
     return instance.get_concurrency_config().pool_config.default_pool_limit
 
 
+def run_over(assets: Iterable[str], partitions: Sequence[str], *, key: str, tags: Mapping[str, str]) -> dg.RunRequest:
+    """A request for a run of some assets over contiguous partitions; one key is launched once."""
+    return dg.RunRequest(
+        run_key=key,
+        asset_selection=[asset_key(asset) for asset in assets],
+        tags={**range_tags(partitions), **tags},
+    )
+
+
+def range_tags(partitions: Sequence[str]) -> dict[str, str]:
+    """The tags of a run that holds contiguous partitions."""
+    return {ASSET_PARTITION_RANGE_START_TAG: partitions[0], ASSET_PARTITION_RANGE_END_TAG: partitions[-1]}
+
+
 @dataclass(frozen=True)
 class Runs:
     """Creates runs of assets of one project.
@@ -55,10 +73,9 @@ class Runs:
     def create(self, assets: Sequence[str], partitions: Sequence[str], tags: Mapping[str, str]) -> dg.DagsterRun:
         """A run of some assets over contiguous partitions, which has not begun."""
         job = self._job(tuple(assets))
-        ends = {ASSET_PARTITION_RANGE_START_TAG: partitions[0], ASSET_PARTITION_RANGE_END_TAG: partitions[-1]}
         return self.instance.create_run_for_job(
             job.get_definition(),
-            tags={**ends, **tags},
+            tags={**range_tags(partitions), **tags},
             asset_selection=job.asset_selection,
             remote_job_origin=self._origin,
             job_code_origin=self._whole.get_python_origin(),
@@ -70,20 +87,22 @@ class Runs:
     @cached_property
     def _whole(self) -> ReconstructableJob:
         repository = ReconstructableRepository.for_module(self.module, "defs", self.imports)
-        return repository.get_reconstructable_job(_ASSET_JOB)
+        return repository.get_reconstructable_job(ASSET_JOB)
 
     @cached_property
     def _origin(self) -> RemoteJobOrigin:
         """How the UI and the daemon find the job."""
-        return RemoteJobOrigin(RemoteRepositoryOrigin(self._location(), "__repository__"), _ASSET_JOB)
+        return RemoteJobOrigin(RemoteRepositoryOrigin(self._location(), "__repository__"), ASSET_JOB)
 
     def _location(self) -> CodeLocationOrigin:
         path = self.root / "workspace.yaml"
-        found = location_origins_from_yaml_paths([str(path)]) if path.exists() else []
-        for origin in found:
-            if (
-                getattr(origin, "loadable_target_origin", None)
-                and origin.loadable_target_origin.module_name == self.module
-            ):
+        if not path.exists():
+            # As `dagster dev -m` names it.
+            return ManagedGrpcPythonEnvCodeLocationOrigin(
+                LoadableTargetOrigin(executable_path=sys.executable, module_name=self.module)
+            )
+        for origin in location_origins_from_yaml_paths([str(path)]):
+            ours = isinstance(origin, ManagedGrpcPythonEnvCodeLocationOrigin)
+            if ours and origin.loadable_target_origin.module_name == self.module:
                 return origin
         raise NoLocationError(f"{path}: load_from: name a python_module whose module_name is {self.module}")

@@ -1,5 +1,6 @@
 """A small service on a real instance in a temporary folder."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ml_assets.cli.home import open_instance
+from ml_assets.cli.home import open_instance, prepare_home
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import Columns, EventLog
@@ -74,4 +75,8 @@ def event_inputs(service: Service, windows: Windows) -> str:
 def service(tmp_path: Path) -> Service:
     for key in ("shop/visits", "shop/orders"):
         (tmp_path / "events" / key).mkdir(parents=True)
+    config = prepare_home(tmp_path / "home") / "dagster.yaml"
+    # One run at once, whatever the machine: a range is not shared.
+    text = re.sub(r"max_concurrent_runs: \d+", "max_concurrent_runs: 1", config.read_text(encoding="utf-8"))
+    config.write_text(text, encoding="utf-8")
     return Service(open_instance(tmp_path / "home"), tmp_path / "events", model())
