@@ -40,6 +40,8 @@ step.log.info("a line of the notebook's log")
 # %%
 if todo == "fail":
     raise ValueError("no gradient in " + step.partition)
+if todo == "ask for all":
+    context.resources
 if todo == "die":
     os.kill(os.getpid(), 9)
 if todo == "wait":
@@ -182,19 +184,17 @@ def test_the_executed_notebook_of_a_success_is_linked_from_its_materialization(
 
 
 def test_no_executed_notebook_and_no_log_holds_a_secret_of_the_instance(team: TeamProject) -> None:
+    # A notebook that asks for more than a step needs, of which dagstermill loads the code location.
     broken = team.root / team.package / "broken"
     broken.touch()
-    unopened = run(team, "2026-03-04", "2026-03-04", DATA)
+    unopened = run(team, "2026-03-06", "2026-03-06", DATA, MODEL_ASSET, d06="ask for all")
     broken.unlink()
     failure = step_error(team, unopened).step_failure_data.user_failure_data
-    assert (
-        "training_data.ipynb failed for shop/order/training_data 2026-03-04 before its first cell:"
-        in failure.description
-    )
+    assert "model.ipynb failed for shop/order/model 2026-03-06 in cell [" in failure.description
     assert "no database in this kernel" in failure.description
     assert SECRET in str(team.project.instance.get_ref())
     kept = list((team.home / "notebooks").rglob("*.ipynb"))
-    assert team.home / "notebooks" / DATA / "2026-03-04" / f"{unopened.run_id}.ipynb" in kept
+    assert team.home / "notebooks" / MODEL_ASSET / "2026-03-06" / f"{unopened.run_id}.ipynb" in kept
     for text in [*map(text_of, kept), *map(str, team.project.instance.all_logs(unopened.run_id))]:
         assert SECRET not in text
         assert "__dm_instance_ref_dict" not in text

@@ -7,12 +7,13 @@ tries again what failed, and follows each such partition to what is made from it
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from ml_assets.domain.due import Facts, State, Status
 from ml_assets.domain.durations import parse_duration
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.runs import RunSize, group
+from ml_assets.domain.runs import RunSize, comes_after, group
 from ml_assets.domain.spec import Model
 
 
@@ -33,12 +34,17 @@ class Want:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run of some assets of one model, over contiguous partitions; `wants` is by asset and partition."""
+    """A run of some assets of one model, over contiguous partitions.
+
+    `wants`: by asset and partition; `order`: the start of its oldest partition, or the order of a run that it needs,
+    where that is later.
+    """
 
     model: str
     assets: tuple[str, ...]
     partitions: tuple[str, ...]
     wants: Mapping[tuple[str, str], Want]
+    order: datetime
 
     @property
     def items(self) -> list[tuple[str, str]]:
@@ -125,21 +131,23 @@ def plan(
 
     planner = _Planner(model, facts, found, frozenset(assets), frozenset(kinds), may_make)
     wanted = planner.wanted()
-    runs = [
-        PlannedRun(
-            model.name,
-            run_assets,
-            partitions,
-            {(asset, partition): wanted[asset][partition] for asset in run_assets for partition in partitions},
-        )
-        for run_assets, partitions in group(model, wanted, size=size)
-    ]
+    first, orders = comes_after(model), dict[tuple[str, str], datetime]()
+    runs = []
+    # Training comes first here, so that the order of what a run needs is known.
+    for run_assets, partitions in group(model, wanted, size=size):
+        items = [(asset, partition) for asset in run_assets for partition in partitions]
+        needed = [(one, partition) for asset, partition in items for one in first[asset]]
+        begins = model.partitions.interval(model.partitions.index_of(partitions[0])).start
+        order = max([begins, *(orders[one] for one in needed if one in orders)])
+        orders.update(dict.fromkeys(items, order))
+        wants = {(asset, partition): wanted[asset][partition] for asset, partition in items}
+        runs.append(PlannedRun(model.name, run_assets, partitions, wants, order))
     return Plan(in_order(runs), planner.blocked)
 
 
 def in_order(runs: Iterable[PlannedRun]) -> list[PlannedRun]:
-    """The runs by their oldest partition; of equally old ones, those of training first, as they were given."""
-    return sorted(runs, key=lambda run: run.partitions[0])
+    """The runs, oldest partitions first and each after those that it needs."""
+    return sorted(runs, key=lambda run: run.order)
 
 
 class _Planner:
@@ -195,20 +203,25 @@ class _Planner:
             return None
         if partition not in self._facts.made.get(asset, {}):
             return Want(Kind.MISSING, f"failed {status.why}" if status.state is State.FAILED else "")
+        why = ""
         if remade:
-            return Want(Kind.STALE, f"its {' and '.join(map(self._step, remade))} made again")
-        if status.state is State.FAILED:
-            return Want(Kind.STALE, f"failed {status.why}")
-        if status.state in {State.DUE, State.OUTDATED}:
-            return Want(Kind.STALE, status.why)
-        return None
+            why = f"its {' and '.join(map(self._step, remade))} made again"
+        elif status.state is State.FAILED:
+            why = f"failed {status.why}"
+        elif status.state in {State.DUE, State.OUTDATED}:
+            why = status.why
+        elif status.state is State.WAITING and status.inputs not in {None, self._facts.made[asset][partition].inputs}:
+            # Evaluation data that was made by hand, of a model that does not exist yet.
+            why = "its event partitions changed"
+        return Want(Kind.STALE, why) if why else None
 
     def _obstacle(self, partition: str, status: Status, inputs: Sequence[str], after: str | None) -> str:
         """Why a partition cannot be made; empty where it can."""
         for one in (*inputs, *((after,) if after else ())):
             if partition not in self._wanted[one] and partition not in self._facts.made.get(one, {}):
                 upstream = self._found[one][partition]
-                state = f"{upstream.state} {upstream.why}".rstrip() if upstream.state is State.WAITING else "missing"
+                known = upstream.state in {State.WAITING, State.RUNNING}
+                state = f"{upstream.state} {upstream.why}".rstrip() if known else "missing"
                 return status.why if status.missing else f"its {self._step(one)} is {state}"
         if inputs:
             return ""

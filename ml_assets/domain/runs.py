@@ -24,6 +24,8 @@ class RunSize:
     def split(self, partitions: range) -> list[range]:
         """The runs that a range of partitions is made by: as few as these bounds allow, of equal size but for one."""
         count = len(partitions)
+        if not count:
+            return []
         runs = max(ceil(count / self.at_most), min(self.parallelism, count))
         edges = [partitions.start + count * number // runs for number in range(runs + 1)]
         return [range(start, stop) for start, stop in pairwise(edges)]

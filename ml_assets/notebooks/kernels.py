@@ -16,6 +16,7 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from ml_assets.warm.host import PARENT_PID
 from ml_assets.warm.process import HostGoneError, Process
 
 PROVISIONER = "ml-assets-warm"
@@ -32,10 +33,11 @@ class WarmProvisioner(LocalProvisioner):
         is_ours = cmd[:2] == [sys.executable, "-m"]
         if self.address is None or not is_ours:
             return await super().launch_kernel(cmd, **kwargs)
-        # As the launcher of a cold kernel does.
-        env = {**(kwargs.get("env") or os.environ), "JPY_PARENT_PID": str(os.getpid())}
+        # What a cold kernel reads from its environment was read when the warm process imported it.
+        arguments = [*cmd[2:], f"--IPKernelApp.parent_handle={PARENT_PID}", "--matplotlib=inline"]
+        env = kwargs.get("env") or os.environ
         try:
-            process = Process(self.address, cmd[2:], cwd=kwargs.get("cwd"), env=env, stdin=subprocess.DEVNULL)
+            process = Process(self.address, arguments, cwd=kwargs.get("cwd"), env=env, stdin=subprocess.DEVNULL)
         except HostGoneError:
             return await super().launch_kernel(cmd, **kwargs)
         # It has what this class asks of a Popen.

@@ -28,8 +28,11 @@ class WarmHosts:
         """A warm process with the code as it is; None where forking is not safe, which is said once."""
         if self._host is not None and not (self._host.alive and self._host.is_current):
             self._host.retire()
-            self._retired = [host for host in (*self._retired, self._host) if host.alive]
+            self._retired.append(self._host)
             self._host = None
+        for host in [one for one in self._retired if not one.alive]:
+            self._retired.remove(host)
+            host.stop()
         if self._host is None and not self._refused:
             try:
                 self._host = Host.start(PRELOAD)

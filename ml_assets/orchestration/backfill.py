@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -174,7 +174,7 @@ class Backfill:
         calendar = self._models[planned.model].partitions
         spans = contiguous(sorted(map(calendar.index_of, partitions)))
         return [
-            PlannedRun(planned.model, tuple(assets), tuple(calendar.key(index) for index in span), planned.wants)
+            replace(planned, assets=tuple(assets), partitions=tuple(calendar.key(index) for index in span))
             for span in spans
         ]
 

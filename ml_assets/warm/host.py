@@ -9,6 +9,7 @@ run its kernels. Hence this one. It runs nothing itself, so that its memory stay
 """
 
 import atexit
+import ctypes
 import gc
 import importlib
 import json
@@ -20,6 +21,7 @@ import socket
 import sys
 import sysconfig
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
@@ -29,30 +31,46 @@ from typing import Any, NoReturn
 
 #: Tells a forked process where it can ask for more.
 ADDRESS_VARIABLE = "ML_ASSETS_WARM_HOST"
-#: By this a Jupyter kernel knows when its parent has gone.
-_PARENT = "JPY_PARENT_PID"
 #: Of a request: its length in bytes, sent with the file descriptors.
 LENGTH_BYTES = 8
 _STREAMS = 3
+#: Stands in the arguments of a request for the process id of the host, the parent of what it forks.
+PARENT_PID = "<parent>"
+_LOOKS, _SECONDS_BETWEEN_LOOKS = 5, 0.2
+_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
     """Import, say whether forking is safe, and serve until the owner is gone."""
     order = json.loads(sys.stdin.buffer.readline())
+    answers = os.dup(1)
+    # What a module prints when it is imported is no answer.
+    os.dup2(2, 1)
     skipped = _preload(order["preload"])
-    threads = started_threads()
+    threads = _settled_threads()
     with socket.socket(socket.AF_UNIX) as listener:
         if not threads:
             listener.bind(order["socket"])
             listener.listen()
         ready = {"threads": threads, "skipped": skipped, "sources": source_files()}
-        sys.stdout.write(json.dumps(ready) + "\n")
-        sys.stdout.flush()
-        if not threads:
-            # What is frozen is not written to by the collector, so that the forks share it.
-            gc.collect()
-            gc.freeze()
-            _Host(listener, order["socket"]).serve()
+        with os.fdopen(answers, "w", encoding="utf-8") as owner:
+            owner.write(json.dumps(ready) + "\n")
+        if threads:
+            # Without waiting for them.
+            os._exit(0)
+        # What is frozen is not written to by the collector, so that the forks share it.
+        gc.collect()
+        gc.freeze()
+        _Host(listener, order["socket"]).serve()
+
+
+def _settled_threads() -> list[str]:
+    """The threads that stay: one that a module has started and ended may still be about to go."""
+    for _ in range(_LOOKS):
+        if not (threads := started_threads()):
+            break
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    return threads
 
 
 def _preload(modules: list[str]) -> dict[str, str]:
@@ -147,7 +165,7 @@ class _Host:
             # Who asked has gone meanwhile.
             connection.close()
             return
-        pid = os.fork()
+        host, pid = os.getpid(), os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
             self._selector.close()
@@ -155,7 +173,7 @@ class _Host:
                 one.close()
             for child in self._children.values():
                 child.connection.close()
-            _run(request, streams, self._address)
+            _run(request, streams, self._address, host)
         for stream in streams:
             os.close(stream)
         child = self._children[pid] = _Child(pid, connection)
@@ -164,6 +182,9 @@ class _Host:
 
     def _hear_requester(self, child: _Child) -> None:
         """Nothing is ever said there: who asked for the process has gone, or wants it no longer."""
+        if child.pid not in self._children:
+            # It has ended at the same time.
+            return
         self._selector.unregister(child.connection)
         _kill(child.pid)
 
@@ -175,7 +196,10 @@ class _Host:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            child = self._children.pop(pid)
+            child = self._children.pop(pid, None)
+            if child is None:
+                # A process that an imported module has started.
+                continue
             _tell(child.connection, {"exit": os.waitstatus_to_exitcode(status)})
             with suppress(KeyError):
                 self._selector.unregister(child.connection)
@@ -202,11 +226,12 @@ def _kill(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
-def _run(request: Mapping[str, Any], streams: list[int], address: str) -> NoReturn:
+def _run(request: Mapping[str, Any], streams: list[int], address: str, host: int) -> NoReturn:
     """Become what `python -m module arguments` would be."""
     code = 1
     try:
         os.setsid()
+        _die_with(host)
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
@@ -215,7 +240,7 @@ def _run(request: Mapping[str, Any], streams: list[int], address: str) -> NoRetu
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _enter(request["cwd"], {**request["env"], ADDRESS_VARIABLE: address})
-        module, *arguments = request["argv"]
+        module, *arguments = [one.replace(PARENT_PID, str(host)) for one in request["argv"]]
         sys.argv = [module, *arguments]
         runpy.run_module(module, run_name="__main__", alter_sys=True)
         code = 0
@@ -235,14 +260,19 @@ def _run(request: Mapping[str, Any], streams: list[int], address: str) -> NoRetu
         os._exit(code)
 
 
+def _die_with(host: int) -> None:
+    """Let the system kill this process when the host is killed."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != host:
+        os._exit(1)
+
+
 def _enter(cwd: str, env: Mapping[str, str]) -> None:
     """Take over the working folder, the environment and the module path that a new interpreter would have there."""
     before = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
-    if _PARENT in env:
-        os.environ[_PARENT] = str(os.getppid())
     own = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
     rest = [path for path in sys.path[1:] if path not in before]
     sys.path[:] = [cwd, *own, *rest]

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -79,6 +80,7 @@ class Host:
             stdin.flush()
             return json.loads(stdout.readline())
         except (OSError, ValueError) as error:
+            stdin.close()
             raise NotSafeError(f"the warm process ended with exit code {self.process.wait()}") from error
 
     @property
@@ -99,13 +101,15 @@ class Host:
     def retire(self) -> None:
         """Let it end with the last process that it has forked."""
         if self.process.stdin and self.alive:
-            self.process.stdin.write(b"r")
-            self.process.stdin.flush()
+            with suppress(BrokenPipeError):
+                self.process.stdin.write(b"r")
+                self.process.stdin.flush()
 
     def stop(self) -> None:
         """End it, and all that it has forked."""
         if self.process.stdin:
-            self.process.stdin.close()
+            with suppress(BrokenPipeError):
+                self.process.stdin.close()
         try:
             self.process.wait(timeout=10)
         except subprocess.TimeoutExpired:
