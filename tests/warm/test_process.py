@@ -62,11 +62,13 @@ def run(host: Host, tmp_path: Path) -> Iterator[Callable[..., Process]]:
     started: list[Process] = []
 
     def start(source: str, *arguments: str, of: Host | None = None, **options: Any) -> Process:
-        (tmp_path / "child.py").write_text(source)
+        # A module of its own, which no other process is reading.
+        name = f"child_{len(started)}"
+        (tmp_path / f"{name}.py").write_text(source)
         with (tmp_path / "stdout").open("wb") as stdout, (tmp_path / "stderr").open("wb") as stderr:
             streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": stderr}
             address = (of or host).address
-            process = Process(address, ["child", *arguments], **{"cwd": tmp_path, **streams, **options})
+            process = Process(address, [name, *arguments], **{"cwd": tmp_path, **streams, **options})
         started.append(process)
         return process
 
