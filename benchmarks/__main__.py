@@ -1,24 +1,29 @@
-"""`make bench`: measure, and print tables."""
+"""`make bench`: measure, print tables, and write them as JSON into `benchmarks/results/`."""
 
-from rich.console import Console
-from rich.table import Table
+import sys
+from pathlib import Path
 
-from benchmarks import debt
-from benchmarks.load import measure
+from benchmarks import debt, labels, load, notebook_overhead, sensor_tick
+
+_RESULTS = Path(__file__).parent / "results"
+_BENCHMARKS = {
+    "load": load,
+    "debt": debt,
+    "sensor_tick": sensor_tick,
+    "labels": labels,
+    "notebook_overhead": notebook_overhead,
+}
 
 
-def main() -> None:
-    """Print the tables."""
-    found = measure()
-    peer = found["import dagster"]
-    table = Table(title="Loading, median CPU seconds of five processes each")
-    for heading in ("what", "CPU s", "ratio"):
-        table.add_column(heading)
-    for name, seconds in found.items():
-        table.add_row(name, f"{seconds:.2f}", f"{seconds / peer:.2f}")
-    Console().print(table)
-    debt.main()
+def main(names: list[str]) -> None:
+    """Run some benchmarks, or all."""
+    unknown = sorted(set(names) - _BENCHMARKS.keys())
+    if unknown:
+        sys.exit(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(_BENCHMARKS)}")
+    _RESULTS.mkdir(exist_ok=True)
+    for name in names or _BENCHMARKS:
+        _BENCHMARKS[name].main(_RESULTS / f"{name}.json")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

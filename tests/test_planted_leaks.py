@@ -32,6 +32,7 @@ from ml_assets.domain.event_log import Columns, EventLog
 from ml_assets.domain.history import Feature, History
 from ml_assets.domain.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.windows import Windows, windows_of
+from ml_assets.notebooks.context import Context, Run
 from ml_assets.notebooks.order import ReadRecord, StepResult
 from ml_assets.notebooks.step import Step
 from ml_assets.orchestration import orders, pins

@@ -2,12 +2,13 @@
 
 from difflib import get_close_matches
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import dagster as dg
 from pydantic import Field
 
 from ml_assets.components.event_log import EventLog
-from ml_assets.components.reading import DurationText, Group, date_of, read_group, refusing
+from ml_assets.components.reading import DurationText, Group, Text, Values, date_of, read_group, refusing
 from ml_assets.components.scaffold import ModelScaffolder
 from ml_assets.domain import event_log, spec
 from ml_assets.domain import history as domain_history
@@ -81,18 +82,19 @@ class Repair(Group):
 class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
     """A model that is trained on each partition and judged at each horizon, when its outcomes are in."""
 
-    name: str
-    exposures: str
-    outcomes: str
-    join: dict[str, Any]
-    training: dict[str, Any]
-    evaluation: dict[str, Any]
-    notebooks: dict[str, Any] = Field(default_factory=dict)
-    config: dict[str, Any] = Field(default_factory=dict)
+    name: Text
+    exposures: Text
+    outcomes: Text
+    join: Values
+    training: Values
+    evaluation: Values
+    notebooks: Values = Field(default_factory=dict)
+    config: Values = Field(default_factory=dict)
     history: list[dict[str, Any]] = Field(default_factory=list)
     partitions: dict[str, Any] | None = None
     requirements: list[str] = Field(default_factory=list)
     partitions_per_run: int = spec.Model.partitions_per_run
+    memory: str | None = None
     repair: dict[str, Any] | None = None
 
     def to_spec(self, logs: dict[str, event_log.EventLog]) -> spec.Model:
@@ -124,6 +126,7 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
             calendar=_calendar(self.partitions, exposures.partitions),
             requirements=tuple(self.requirements),
             partitions_per_run=self.partitions_per_run,
+            memory=self.memory,
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
@@ -144,9 +147,16 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
         return domain_repair.Repair.parse(repair.at, repair.lookback, repair.budget)
 
 
+_LOGS: WeakKeyDictionary[object, dict[str, event_log.EventLog]] = WeakKeyDictionary()
+
+
 def event_logs(tree: dg.ComponentTree) -> dict[str, event_log.EventLog]:
     """Every event log that the project declares, by key."""
-    return {log.key: log for log in (component.to_spec() for component in tree.get_all_components(EventLog))}
+    # Each model asks for all; finding them again costs as much as loading a model. The tracker lives as its tree does.
+    if tree.state_tracker not in _LOGS:
+        specs = [component.to_spec() for component in tree.get_all_components(EventLog)]
+        _LOGS[tree.state_tracker] = {log.key: log for log in specs}
+    return dict(_LOGS[tree.state_tracker])
 
 
 def _find(logs: dict[str, event_log.EventLog], name: str, *, key: str) -> event_log.EventLog:

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 import dagster as dg
 from pydantic import Field
 
-from ml_assets.components.reading import DurationText, Group, date_of, read_group, refusing
+from ml_assets.components.reading import DurationText, Group, Text, Values, date_of, read_group, refusing
 from ml_assets.components.scaffold import LogScaffolder
 from ml_assets.domain import event_log
 from ml_assets.domain.calendar import Calendar
@@ -50,14 +50,14 @@ class Arrival(Group):
 class EventLog(dg.Component, dg.Model, dg.Resolvable):
     """A time-partitioned table of exposures or of outcomes, in hive-partitioned Parquet."""
 
-    key: str
-    location: str
-    partitions: dict[str, Any]
+    key: Text
+    location: Text
+    partitions: Values
     lookahead: DurationText
-    columns: dict[str, Any]
+    columns: Values
     known_delay: DurationText = "0h"
     restatement: DurationText | None = None
-    arrival: dict[str, Any] = Field(default_factory=dict)
+    arrival: Values = Field(default_factory=dict)
 
     @classmethod
     def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> Self:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import dagster as dg
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,6 +18,28 @@ from ml_assets.domain.errors import SpecError
 #: A duration as YAML gives it: a number without a unit arrives as a number, and is refused as a duration.
 DurationText = str | int
 
+
+def _rendered(context: dg.ResolutionContext, value: Any) -> Any:
+    """A value with its templates rendered, as Dagster does it; but Dagster also compiles a template of all other text.
+
+    That takes a millisecond for each word of a declaration. What is left to do for text without a brace is to read a
+    number or a list that is written as text, as Jinja's native types do.
+    """
+    # Dagster has imported it when it comes here, and otherwise nobody needs it.
+    from jinja2.nativetypes import native_concat
+
+    if isinstance(value, dict):
+        return {key: _rendered(context.at_path(key), one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_rendered(context.at_path(index), one) for index, one in enumerate(value)]
+    if isinstance(value, str) and value and "{" not in value and "\n" not in value:
+        return native_concat([value])
+    return context.resolve_value(value)
+
+
+#: A group of keys, and a text, that may hold templates.
+Values = Annotated[dict[str, Any], dg.Resolver(_rendered, model_field_type=dict[str, Any], inject_before_resolve=False)]
+Text = Annotated[str, dg.Resolver(_rendered, model_field_type=str, inject_before_resolve=False)]
 
 GroupT = TypeVar("GroupT", bound="Group")
 

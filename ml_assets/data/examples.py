@@ -1,6 +1,10 @@
 """Reads labelled examples: the label expression over the files of event logs, by DuckDB."""
 
-from collections.abc import Sequence
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from glob import escape
@@ -87,13 +91,28 @@ class Read:
 
 
 class ExampleReader:
-    """Reads from files by one DuckDB connection, and keeps a record of what it read (`reads`)."""
+    """Reads from files by one DuckDB connection, and keeps a record of what it read (`reads`).
 
-    def __init__(self) -> None:
+    Args: `memory`: the most that DuckDB takes, such as "2GB"; None is its default, 80% of the machine's. What does not
+    fit is spilled to a folder where temporary files go, which the reader takes with it. The frames that are returned,
+    and Python with its libraries, come on top.
+    """
+
+    def __init__(self, memory: str | None = None) -> None:
         self.reads: list[Read] = []
-        self._connection = ibis.duckdb.connect()
-        # Intervals are elapsed time only in UTC.
-        self._connection.raw_sql("SET TimeZone = 'UTC'")
+        self._memory = memory
+        spilled = tempfile.mkdtemp(prefix="ml-assets-spilled-")
+        weakref.finalize(self, shutil.rmtree, spilled, ignore_errors=True)
+        config = {"temp_directory": spilled} | ({"memory_limit": memory} if memory is not None else {})
+        try:
+            with self._enough_memory():
+                self._connection = ibis.duckdb.connect(**config)
+                # Intervals are elapsed time only in UTC.
+                self._connection.raw_sql("SET TimeZone = 'UTC'")
+                # Rows are sorted, or their order is of no account: to keep that of the files would take memory.
+                self._connection.raw_sql("SET preserve_insertion_order = false")
+        except (duckdb.ParserException, duckdb.InvalidInputException) as error:
+            raise ValueError(f"memory is {memory!r}; write a size such as '2GB': {error}") from error
 
     def examples(
         self,
@@ -112,19 +131,43 @@ class ExampleReader:
         of their partition.
         """
         names = exposures.selection.columns
-        examples = label_examples(
-            select_events(self._table(exposures, keys, "exposures"), exposures.selection),
-            select_events(self._table(outcomes, keys, "outcomes"), outcomes.selection),
-            exposure_time=names.time,
-            outcome_columns=outcomes.selection.columns,
-            keys=keys,
-            by_id=by_id,
-            within=within,
-            observed_until=observed_until,
-        )
-        order = dict.fromkeys((names.time, *names.key, *examples.columns))
-        found = examples.order_by(list(order)).to_pyarrow()
+        with self._enough_memory():
+            examples = self._examples(
+                exposures, outcomes, keys=keys, by_id=by_id, within=within, observed_until=observed_until
+            )
+            order = dict.fromkeys((names.time, *names.key, *examples.columns))
+            found = examples.order_by(list(order)).to_pyarrow()
         return _to_pandas(found, plain=[name for name in found.column_names if not found[name].null_count])
+
+    def write_examples(
+        self,
+        path: Path,
+        exposures: LogFiles,
+        outcomes: LogFiles,
+        *,
+        keys: Sequence[str],
+        by_id: bool,
+        within: timedelta,
+        observed_until: datetime,
+    ) -> None:
+        """Write the labelled examples to a Parquet file, without holding them in memory.
+
+        The rows are those of `examples`, in no order: to sort them would take longer than to label them, and the data
+        version does not depend on it (see `data.content`). A file that is there is replaced, once all is written.
+        Raises: EventLogError as `examples`.
+        """
+        with self._enough_memory():
+            examples = self._examples(
+                exposures, outcomes, keys=keys, by_id=by_id, within=within, observed_until=observed_until
+            )
+            part = path.with_name(f"{path.name}.part")
+            target = str(part).replace("'", "''")
+            try:
+                query = self._connection.compile(examples)
+                self._connection.raw_sql(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION snappy)")
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
 
     def with_history(self, examples: pd.DataFrame, histories: Sequence[HistoryFiles], *, time: str) -> pd.DataFrame:
         """The examples with the columns of their history; see `data.history.with_history`.
@@ -143,20 +186,55 @@ class ExampleReader:
             raise ValueError(f"history needs the columns {lacking} of the examples, and adds {taken}, which they have")
         skinny = examples[list(by)].assign(**{_ROW: range(len(examples))})
         table = ibis.memtable(pa.Table.from_pandas(skinny, preserve_index=False))
-        for history in histories:
-            table = with_history(
-                table,
-                self._table(history.log, [*history.by, *_columns_of(history)], "history"),
-                row=_ROW,
-                example_time=time,
-                columns=history.log.selection.columns,
-                by=history.by,
-                within=history.within,
-                features=history.features,
-            )
+        with self._enough_memory():
+            for history in histories:
+                table = with_history(
+                    table,
+                    self._table(history.log, [*history.by, *_columns_of(history)], "history"),
+                    row=_ROW,
+                    example_time=time,
+                    columns=history.log.selection.columns,
+                    by=history.by,
+                    within=history.within,
+                    features=history.features,
+                )
+            rows = table.order_by(_ROW).select(*names).to_pyarrow()
         counts = [name for name, feature in features.items() if feature.function == "count"]
-        found = _to_pandas(table.order_by(_ROW).select(*names).to_pyarrow(), plain=counts)
+        found = _to_pandas(rows, plain=counts)
         return examples.assign(**{name: found[name].set_axis(examples.index) for name in names})
+
+    @contextmanager
+    def _enough_memory(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.OutOfMemoryException as error:
+            setting = (
+                f"memory is {self._memory!r}" if self._memory else "no `memory` is set, so 80% of the machine's is"
+            )
+            raise EventLogError(
+                f"{setting}, too little to read the event logs; give ExampleReader a larger `memory`: {error}"
+            ) from error
+
+    def _examples(
+        self,
+        exposures: LogFiles,
+        outcomes: LogFiles,
+        *,
+        keys: Sequence[str],
+        by_id: bool,
+        within: timedelta,
+        observed_until: datetime,
+    ) -> ir.Table:
+        return label_examples(
+            select_events(self._table(exposures, keys, "exposures"), exposures.selection),
+            select_events(self._table(outcomes, keys, "outcomes"), outcomes.selection),
+            exposure_time=exposures.selection.columns.time,
+            outcome_columns=outcomes.selection.columns,
+            keys=keys,
+            by_id=by_id,
+            within=within,
+            observed_until=observed_until,
+        )
 
     def _table(self, log: LogFiles, keys: Sequence[str], role: str) -> ir.Table:
         files = log.files or ([log.schema_file] if log.schema_file else [])
@@ -165,6 +243,8 @@ class ExampleReader:
         try:
             paths = [escape(str(path)) for path in files]
             table = self._connection.read_parquet(paths, hive_partitioning=False, union_by_name=True, filename=_FILE)
+        except duckdb.OutOfMemoryException:
+            raise
         except duckdb.Error as error:
             raise EventLogError(f"event log {log.key} cannot be read: {error}") from error
         _check_columns(table.drop(_FILE), log, keys)

@@ -6,7 +6,7 @@ files lie, which windows a partition has.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import ibis
 from ibis import ir
@@ -15,8 +15,19 @@ from ml_assets.domain.calendar import Interval
 from ml_assets.domain.event_log import Columns
 from ml_assets.domain.spec import LABEL_COLUMNS
 
-_EVENTS = "_outcome_events"
+#: Begins the names of the columns that the join adds for its own use.
+_OURS = "_outcome_"
 _INSTANT = "timestamp('UTC', 6)"
+
+
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
+def unix_micros(time: datetime) -> int:
+    """Microseconds since 1970, in DuckDB and in Spark.
+
+    A difference of two timestamps would do, but DuckDB works it out by a calendar: that alone takes longer than
+    reading and writing the rows.
+    """
+    raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -90,32 +101,46 @@ def label_examples(
     of `within` had passed by then. `outcome_time` is the event time of the first outcome that counts, `outcome_known`
     when it could be known (its event time, where the log has no known time); null where there is none.
     Rows: those of `exposures`, each once.
-    Raises: ValueError when a log has a column of one of these names.
+    Raises: ValueError when the exposures have a column of one of these names, or one that begins with `_outcome_`.
     """
     # Engines tell no case apart in names.
-    taken = [name for name in exposures.columns if name.lower() in (*LABEL_COLUMNS, _EVENTS)]
+    taken = [name for name in exposures.columns if name.lower() in LABEL_COLUMNS or name.lower().startswith(_OURS)]
     if taken:
         raise ValueError(f"the exposure log has columns {taken}, which labelling adds; rename them in the log")
-    event = ibis.struct(
-        {
-            "time": outcomes[outcome_columns.time],
-            "known": outcomes[outcome_columns.known or outcome_columns.time],
-        }
-    )
-    # One row per key, so that the join keeps each exposure once and reads each log once.
-    events = outcomes.group_by(list(keys)).agg(**{_EVENTS: event.collect()})
-    joined = exposures.left_join(events, list(keys), rname="_outcome_{name}")
+    outcome = _outcomes_between(outcomes, outcome_columns, keys, within)
+    start = exposures[exposure_time]
+    time, previous = outcome[f"{_OURS}time"], outcome[f"{_OURS}previous"]
+    first = (previous < start, start <= time) if by_id else (previous <= start, start < time)
+    same = [exposures[key] == outcome[f"{_OURS}key_{number}"] for number, key in enumerate(keys)]
+    joined = exposures.left_join(outcome, [*same, *first, outcome[f"{_OURS}after"] < start])
     start = joined[exposure_time]
-    end = start + ibis.interval(seconds=int(within.total_seconds()))
-    hits = joined[_EVENTS].filter(lambda one: ((one.time >= start) if by_id else (one.time > start)) & (one.time < end))
-    first = hits.sort()[0]
-    label = ibis.coalesce(hits.length(), 0) > 0
-    age = ibis.literal(observed_until).delta(start, unit="microsecond") / 1_000_000
+    observed = observed_until.astimezone(UTC)
     return joined.select(
         *exposures.columns,
-        label=label.cast("int8"),
-        label_age=age,
-        mature=end <= ibis.literal(observed_until),
-        outcome_time=first.time.cast(_INSTANT),
-        outcome_known=first.known.cast(_INSTANT),
+        label=joined[f"{_OURS}time"].notnull().cast("int8"),
+        label_age=(unix_micros(ibis.literal(observed)) - unix_micros(start)) / 1_000_000,
+        mature=start <= ibis.literal(observed - within),
+        outcome_time=joined[f"{_OURS}time"].cast(_INSTANT),
+        outcome_known=joined[f"{_OURS}known"].cast(_INSTANT),
     )
+
+
+def _outcomes_between(outcomes: ir.Table, columns: Columns, keys: Sequence[str], within: timedelta) -> ir.Table:
+    """The outcomes, each with the bounds of the exposures whose first outcome it is.
+
+    Those came after `after`, or the outcome would be too late, and not before `previous`, the outcome of the same keys
+    before it, or that one would be the first. So an exposure meets one outcome at most: the join keeps each exposure
+    once, reads each log once, and holds no more than the outcomes in memory.
+    """
+    time, known = outcomes[columns.time], outcomes[columns.known or columns.time]
+    # Of outcomes at once the earliest known is met; no exposure lies between it and the others.
+    in_order = ibis.window(group_by=list(keys), order_by=[time, known])
+    after = time - ibis.interval(seconds=int(within.total_seconds()))
+    ours = {
+        **{f"key_{number}": outcomes[key] for number, key in enumerate(keys)},
+        "time": time,
+        "known": known,
+        "after": after,
+        "previous": ibis.coalesce(time.lag().over(in_order), after),
+    }
+    return outcomes.select(**{_OURS + name: value for name, value in ours.items()})

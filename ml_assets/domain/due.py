@@ -16,7 +16,7 @@ from ml_assets.domain.maturity import Arrivals, Arrived, describe_missing, same_
 from ml_assets.domain.runs import RunSize, group
 from ml_assets.domain.spec import Model
 from ml_assets.domain.versions import digest
-from ml_assets.domain.windows import Needs, last_index, rows_known_by, training_windows
+from ml_assets.domain.windows import Needs, last_index, longest_delay, rows_known_by, training_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,22 @@ def statuses(model: Model, facts: Facts, *, as_of: datetime) -> dict[str, dict[s
     Returns: by asset key, then by partition key.
     """
     return _Judge(model, facts, as_of).all()
+
+
+def basis(model: Model, facts: Facts, *, as_of: datetime) -> tuple[object, ...]:
+    """All that the statuses of a model, and what is due, follow from: with equal ones both are equal."""
+    calendar = model.partitions
+    of_assets = [
+        (facts.made.get(name), facts.failed.get(name), facts.running.get(name), facts.code.get(name))
+        for name in model.assets
+    ]
+    # Attempts compare without their ids, which tell what came before.
+    tried = [[attempt.id for attempt in facts.failed.get(name, {}).values()] for name in model.assets]
+    arrived = [facts.arrived.get(log.key) for log in model.logs]
+    # The clock matters for two questions: is a partition over, and may its rows still become known.
+    over = calendar.complete_before(as_of)
+    known = calendar.complete_before(as_of - longest_delay(model))
+    return model, of_assets, tried, arrived, over, known
 
 
 def due(model: Model, facts: Facts, found: Mapping[str, Mapping[str, Status]], *, size: RunSize) -> list[Request]:
@@ -234,7 +250,7 @@ class _Judge:
                 status = self._data(data, index, partition, needs)
                 if status.state is State.DUE and partition not in trained.made:
                     why = f"for the model of {partition} ({trained.found[partition].state})"
-                    status = Status(State.WAITING, why)
+                    status = Status(State.WAITING, why, status.inputs)
                 data.found[partition] = status
                 metrics.found[partition] = self._metrics(metrics, data, trained, partition)
         return {name: asset.found for name, asset in self.assets.items()}

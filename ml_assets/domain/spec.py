@@ -3,6 +3,7 @@
 Belongs here: fields and the rules between them. Does not belong here: YAML, files, Dagster.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
@@ -80,11 +81,17 @@ class Model:
     requirements: tuple[str, ...] = ()
     #: A run holds at most this many, so that what a killed run loses is bounded.
     partitions_per_run: int = 10
+    #: That reading examples may take before it goes to disk, such as 4GB; None: most of the machine's.
+    memory: str | None = None
     #: None: that of the exposure log.
     calendar: Calendar | None = None
 
     def __post_init__(self) -> None:
         check_key("name", self.name)
+        if self.partitions_per_run < 1:
+            raise SpecError("partitions_per_run", self.partitions_per_run, "a whole number from 1 on")
+        if self.memory is not None and not re.fullmatch(r"[1-9]\d*(MB|GB|TB)", self.memory):
+            raise SpecError("memory", self.memory, "a whole number and a unit (MB, GB, TB), such as 4GB")
         self._check_join()
         self._check_history()
         self._check_calendars()

@@ -49,7 +49,12 @@ class Windows:
 
 def rows_known_by(model: Model, windows: Windows) -> datetime:
     """The instant before which rows that training counts may still become known."""
-    return windows.cutoff + max(log.known_delay for log in (model.exposures, model.outcomes))
+    return windows.cutoff + longest_delay(model)
+
+
+def longest_delay(model: Model) -> timedelta:
+    """How long after its cutoff rows that a training counts may still become known."""
+    return max(log.known_delay for log in (model.exposures, model.outcomes))
 
 
 def training_windows(model: Model, index: int) -> Windows:

@@ -58,7 +58,10 @@ class HistoryOrder(BaseModel):
 
 
 class ExamplesOrder(BaseModel):
-    """The labelled examples to make of two event logs, and their history."""
+    """The labelled examples to make of two event logs, and their history.
+
+    `memory`: that reading them may take before it goes to disk, such as `4GB`; None: most of the machine's.
+    """
 
     exposures: LogOrder
     outcomes: LogOrder
@@ -67,6 +70,7 @@ class ExamplesOrder(BaseModel):
     within: timedelta
     observed_until: datetime
     history: list[HistoryOrder]
+    memory: str | None = None
 
 
 class StepOrder(BaseModel):

@@ -17,7 +17,7 @@ class OrderReader:
 
     def __init__(self, order: ExamplesOrder) -> None:
         self._order = order
-        self._reader = ExampleReader()
+        self._reader = ExampleReader(memory=order.memory)
 
     @property
     def reads(self) -> list[ReadRecord]:

@@ -4,13 +4,17 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import sqlalchemy as sa
-
-from ml_assets.data.event_files import fingerprint, partition_folders
+from ml_assets.data.event_files import fingerprint, folder_names, marked_fingerprint
+from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.event_log import EventLog, Marker, Watermark
+
+# Imported where a watermark is asked for: loading the code location does not pay for it.
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 class SourceError(Exception):
@@ -38,14 +42,16 @@ class MarkerArrival:
 
     def arrived(self, root: Path, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
         """The partitions whose marker exists. Raises: FileNotFoundError when the log has no folder."""
-        marker, folders = self.declared.file, partition_folders(root, log)
-        ended = log.partitions.complete_before(self.as_of)
+        marker, names = self.declared.file, folder_names(root, log)
         # A log may reach further back than its declared start; what is no partition does not concern us.
-        asked = [name for name in folders if log.partitions.holds(name)] if partitions is None else partitions
+        ended = _keys(log.partitions, len(log.partitions.complete_before(self.as_of)))
+        asked, base = names if partitions is None else partitions, root / log.location
         return {
-            name: fingerprint(folders[name], marker)
+            name: found
             for name in asked
-            if name in folders and log.partitions.index_of(name) in ended and (folders[name] / marker).exists()
+            if name in names
+            and name in ended
+            and (found := marked_fingerprint(f"{base}/{names[name]}", marker)) is not None
         }
 
 
@@ -68,12 +74,12 @@ class WatermarkArrival:
         calendar = log.partitions
         # Asked before the files are looked at: what is loaded in between lies beyond it.
         ended = calendar.complete_before(min(self._complete_until(log), self.as_of))
-        folders = partition_folders(root, log)
+        names, base = folder_names(root, log), root / log.location
         if partitions is None:
             complete = [calendar.key(index) for index in ended]
         else:
             complete = [name for name in partitions if calendar.index_of(name) in ended]
-        return {name: fingerprint(folders.get(name)) for name in complete}
+        return {name: fingerprint(f"{base}/{names[name]}" if name in names else None) for name in complete}
 
     def _complete_until(self, log: EventLog) -> datetime:
         query, variable = self.declared.query, self.declared.url_variable
@@ -100,8 +106,16 @@ def arrival_of(log: EventLog, *, as_of: datetime) -> Arrival:
     return MarkerArrival(log.arrival, as_of)
 
 
-def _url(variable: str, where: str) -> sa.URL:
+@lru_cache(maxsize=16)
+def _keys(calendar: Calendar, count: int) -> frozenset[str]:
+    """The first partitions of a calendar."""
+    return frozenset(map(calendar.key, range(count)))
+
+
+def _url(variable: str, where: str) -> "sa.URL":
     """The URL that an environment variable holds. Its errors do not repeat what the variable holds."""
+    import sqlalchemy as sa
+
     text = os.environ.get(variable)
     if not text:
         raise SourceError(f"{where} is not set; it holds the URL of the database that the watermark is asked of")
@@ -116,15 +130,17 @@ def _url(variable: str, where: str) -> sa.URL:
     return url
 
 
-def _first_rows(url: sa.URL, query: str) -> list[tuple[Any, ...]]:
+def _first_rows(url: "sa.URL", query: str) -> list[tuple[Any, ...]]:
     """Up to two rows of a query, which reaches the driver as it was declared, in a transaction that writes nothing."""
+    import sqlalchemy as sa
+
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     # Closing rolls back, whatever the database; PostgreSQL also refuses to write.
     with engine.connect().execution_options(postgresql_readonly=True, no_parameters=True) as connection:
         return [tuple(row) for row in connection.exec_driver_sql(query).fetchmany(2)]
 
 
-def _without_passwords(error: Exception, url: sa.URL) -> str:
+def _without_passwords(error: Exception, url: "sa.URL") -> str:
     """What a driver says, on one line, without SQLAlchemy's own words around it."""
     words = " ".join(str(getattr(error, "orig", None) or error).split())
     in_query = (value for name, values in url.normalized_query.items() if "pass" in name for value in values)

@@ -14,7 +14,6 @@ from ml_assets.domain.errors import SpecError
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import last_index, windows_of
-from ml_assets.notebooks.requirements import check_requirements
 from ml_assets.orchestration.checks import CHECKED, no_leak_spec
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.partitions import partitions_definition, window_mappings
@@ -47,7 +46,11 @@ def model_definitions(model: Model, project_root: Path) -> dg.Definitions:
     Raises: SpecError when a notebook is missing or has no parameters cell, a required package is not installed, or no
     partition fits into the logs.
     """
-    check_requirements(model.requirements)
+    if model.requirements:
+        # Most models have none, and do not pay for importing what reads them.
+        from ml_assets.notebooks.requirements import check_requirements
+
+        check_requirements(model.requirements)
     for horizon in (None, *model.evaluation.horizons):
         last = last_index(model, horizon)
         if last is not None and last < model.first_index:

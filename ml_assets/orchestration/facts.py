@@ -2,10 +2,11 @@
 
 A run leaves an observation when it begins a partition and another when the partition fails; their data version says of
 which inputs, by which code, in which run. It leaves a materialization when the partition ends well; its data version is
-the hash of the content. Dagster indexes data versions, so that each kind is one query for all partitions of an asset.
+the hash of the content. Dagster indexes data versions, so that they are read without the events themselves.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,6 @@ from dagster._core.definitions.data_version import (
     get_input_data_version_tag,
     get_input_event_pointer_tag,
 )
-from dagster._core.events import DagsterEventType
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
@@ -30,13 +30,12 @@ from ml_assets.domain.due import Attempt, Facts, Made
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.restatement import EventVersion
 from ml_assets.domain.spec import Model
+from ml_assets.orchestration.facts_memo import Event, Memo, Recorded
 
 BEGUN = "begun"
 FAILED = "failed"
 _ERROR = "error"
 _RUNNING = [status for status in NOT_FINISHED_STATUSES if status is not dg.DagsterRunStatus.NOT_STARTED]
-_MADE = DagsterEventType.ASSET_MATERIALIZATION
-_TRIED = DagsterEventType.ASSET_OBSERVATION
 
 
 def asset_key(name: str) -> dg.AssetKey:
@@ -96,16 +95,24 @@ def attempt(  # noqa: PLR0917
     )
 
 
-def read_arrived(instance: dg.DagsterInstance, logs: Iterable[EventLog]) -> dict[str, dict[str, EventVersion]]:
+def read_arrived(
+    instance: dg.DagsterInstance, logs: Iterable[EventLog], *, memo: Memo | None = None
+) -> dict[str, dict[str, EventVersion]]:
     """The versions of the event partitions reported so far, by log."""
+    memo, logs = memo or Memo(), list(logs)
+    recorded = memo.read(instance, [asset_key(log.key) for log in logs])
     return {
-        log.key: {
-            partition: EventVersion.parse(version)
-            for partition, version in _data_versions(instance, asset_key(log.key), _MADE).items()
-            # A log that begins later now leaves those of before behind.
-            if log.partitions.holds(partition)
-        }
-        for log in logs
+        log.key: memo.same(("arrived", log.key), (log, of.made), partial(_versions, log, of.made))
+        for log, of in zip(logs, recorded, strict=True)
+    }
+
+
+def _versions(log: EventLog, made: Mapping[str, Event]) -> dict[str, EventVersion]:
+    return {
+        partition: EventVersion.parse(event.version)
+        for partition, event in made.items()
+        # A log that begins later now leaves those of before behind.
+        if event.version is not None and log.partitions.holds(partition)
     }
 
 
@@ -115,26 +122,30 @@ def read_facts(
     *,
     code: Mapping[str, str],
     arrived: Mapping[str, Mapping[str, EventVersion]] | None = None,
+    memo: Memo | None = None,
 ) -> Facts:
     """Everything recorded about some models.
 
-    Args: `code`: the present code version of each asset; `arrived`: what has arrived, where that is known already.
+    Args: `code`: the present code version of each asset; `arrived`: what has arrived, where that is known already;
+    `memo`: what was read before.
     """
-    models = list(models)
+    models, memo = list(models), memo or Memo()
     # First of all: a run that ends while the rest is read shows as running once more, not as failed.
     running = _running(instance, models)
     logs = {log.key: log for model in models for log in model.logs}
     known = dict(arrived or {})
-    known.update(read_arrived(instance, (log for key, log in logs.items() if key not in known)))
+    known.update(read_arrived(instance, (log for key, log in logs.items() if key not in known), memo=memo))
+    accepted = {log: memo.same(("accepted", log), (of,), partial(_accepted, of)) for log, of in known.items()}
     made: dict[str, dict[str, Made]] = {}
     tried: dict[str, dict[str, _Tried]] = {}
-    for asset in (asset for model in models for asset in model.assets):
-        made[asset], tried[asset], changing = _history(instance, asset_key(asset))
-        if changing:
-            running[asset] = running.get(asset, frozenset()) | changing
+    assets = [asset for model in models for asset in model.assets]
+    for asset, recorded in zip(assets, memo.read(instance, [asset_key(asset) for asset in assets]), strict=True):
+        made[asset], tried[asset] = memo.same(("history", asset), (recorded,), partial(_history, recorded))
+        if recorded.changing:
+            running[asset] = running.get(asset, frozenset()) | recorded.changing
     return Facts(
-        arrived={log: {name: version.accepted for name, version in of.items()} for log, of in known.items()},
-        late={log: frozenset(name for name, version in of.items() if version.late) for log, of in known.items()},
+        arrived={log: of for log, (of, _) in accepted.items()},
+        late={log: late for log, (_, late) in accepted.items()},
         made=made,
         failed=_failed(instance, tried),
         running=running,
@@ -191,37 +202,32 @@ class _Tried(NamedTuple):
         return cls(inputs, code, run, verdict, tried_id)
 
 
-def _history(
-    instance: dg.DagsterInstance, key: dg.AssetKey
-) -> tuple[dict[str, Made], dict[str, _Tried], frozenset[str]]:
-    """What exists of an asset, the attempts after that, and the partitions that a run changed during the look.
+def _accepted(versions: Mapping[str, EventVersion]) -> tuple[dict[str, str], frozenset[str]]:
+    """The versions that count, and the partitions that changed too late."""
+    late = frozenset(name for name, version in versions.items() if version.late)
+    return {name: version.accepted for name, version in versions.items()}, late
 
-    Of those nothing else is said: an id and a version read one after the other may be of two different events.
-    """
-    made_ids, tried_ids = _ids(instance, key, _MADE), _ids(instance, key, _TRIED)
-    versions, attempts = _data_versions(instance, key, _MADE), _data_versions(instance, key, _TRIED)
-    after = _ids(instance, key, _MADE).items() | _ids(instance, key, _TRIED).items()
-    changing = frozenset(partition for partition, _ in after - made_ids.items() - tried_ids.items())
+
+def _history(recorded: Recorded) -> tuple[dict[str, Made], dict[str, _Tried]]:
+    """What exists of an asset, and the attempts after that."""
     # Of an attempt whose run was killed between the event and its tag, nothing is known.
     known = {
-        partition: _Tried.parse(version, tried_ids[partition])
-        for partition, version in attempts.items()
-        if partition not in changing
+        partition: _Tried.parse(event.version, event.id)
+        for partition, event in recorded.tried.items()
+        if event.version is not None
     }
-    made, later = {}, {}
-    for partition in (made_ids.keys() | tried_ids.keys()) - changing:
-        made_id, attempt = made_ids.get(partition), known.get(partition)
-        if attempt and (made_id is None or attempt.id > made_id):
-            later[partition] = attempt
-        if made_id is not None:
-            # A later attempt hides from what the earlier materialization was made.
-            inputs, code = (attempt.inputs, attempt.code) if attempt and attempt.id < made_id else (None, None)
-            made[partition] = Made(made_id, versions.get(partition, ""), inputs, code)
-    return made, later, changing
-
-
-def _ids(instance: dg.DagsterInstance, key: dg.AssetKey, event: DagsterEventType) -> dict[str, int]:
-    return dict(instance.event_log_storage.get_latest_storage_id_by_partition(key, event))
+    later = {
+        partition: attempt
+        for partition, attempt in known.items()
+        if (event := recorded.made.get(partition)) is None or attempt.id > event.id
+    }
+    made = {}
+    for partition, event in recorded.made.items():
+        attempt = known.get(partition)
+        # A later attempt hides from what the earlier materialization was made.
+        inputs, code = (attempt.inputs, attempt.code) if attempt and attempt.id < event.id else (None, None)
+        made[partition] = Made(event.id, event.version or "", inputs, code)
+    return made, later
 
 
 def _failed(instance: dg.DagsterInstance, tried: Mapping[str, Mapping[str, _Tried]]) -> dict[str, dict[str, Attempt]]:
@@ -237,11 +243,6 @@ def _failed(instance: dg.DagsterInstance, tried: Mapping[str, Mapping[str, _Trie
         }
         for asset, of in tried.items()
     }
-
-
-def _data_versions(instance: dg.DagsterInstance, key: dg.AssetKey, event: DagsterEventType) -> dict[str, str]:
-    tags = instance.event_log_storage.get_latest_tags_by_partition(key, event, [DATA_VERSION_TAG])
-    return {partition: found[DATA_VERSION_TAG] for partition, found in tags.items()}
 
 
 def _running(instance: dg.DagsterInstance, models: list[Model]) -> dict[str, frozenset[str]]:

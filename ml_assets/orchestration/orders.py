@@ -88,6 +88,7 @@ def examples_order(model: Model, events: EventPins, events_root: Path) -> Exampl
         by_id=model.join.by_id,
         within=windows.within,
         observed_until=windows.observed_until,
+        memory=model.memory,
         history=[
             HistoryOrder(
                 # What was known of each row is a matter of each exposure's own time: of the last one's at most.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -12,7 +13,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from ml_assets.domain.due import Facts, Request, State, Status, due, statuses
+from ml_assets.domain.due import Facts, Request, State, Status, basis, due, statuses
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.restatement import EventVersion, version_of
@@ -21,6 +22,7 @@ from ml_assets.domain.spec import Model
 from ml_assets.orchestration.arrival import arrival_of
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import asset_key, materialization, read_arrived, read_facts
+from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.runs import parallelism_of
 
@@ -60,6 +62,8 @@ def service_sensor(
 ) -> dg.SensorDefinition:
     """The sensor that drives the logs and models of one service."""
     code = code_versions(models, project_root)
+    # Kept between ticks, in a process that lives long.
+    memo = Memo()
 
     @dg.sensor(
         name=f"{service}_sensor",
@@ -71,7 +75,7 @@ def service_sensor(
     )
     def sensor(context: dg.SensorEvaluationContext, events: dg.ResourceParam[Storage]) -> dg.SensorResult:
         root = events.path(context.instance)
-        tick = look(context.instance, logs, models, code=code, events_root=root, as_of=datetime.now(UTC))
+        tick = look(context.instance, logs, models, code=code, events_root=root, as_of=datetime.now(UTC), memo=memo)
         context.log.info(tick.message)
         return dg.SensorResult(
             run_requests=[run_request(launch) for launch in tick.launches],
@@ -104,18 +108,27 @@ def find(
     code: Mapping[str, str],
     events_root: Path,
     as_of: datetime,
+    memo: Memo | None = None,
 ) -> Now:
     """Compare the source with what is recorded.
 
-    Args: `logs`: beside those of the models.
+    Args: `logs`: beside those of the models; `memo`: what was found before.
     Raises: FileNotFoundError or SourceError when a log cannot be asked: a source that is down is not one without news.
     """
     # A model may read logs of other services, whose sensors may have stopped.
     logs = list({log.key: log for log in (*logs, *(log for model in models for log in model.logs))}.values())
-    recorded = read_arrived(instance, logs)
+    memo = memo or Memo()
+    recorded = read_arrived(instance, logs, memo=memo)
     present = {log.key: _present(log, recorded[log.key], events_root, as_of) for log in logs}
-    facts = read_facts(instance, models, code=code, arrived=present)
-    found = {model.name: statuses(model, facts, as_of=as_of) for model in models}
+    facts = read_facts(instance, models, code=code, arrived=present, memo=memo)
+    found = {
+        model.name: memo.same(
+            ("statuses", model.name),
+            basis(model, facts, as_of=as_of),
+            partial(statuses, model, facts, as_of=as_of),
+        )
+        for model in models
+    }
     return Now(logs, facts, found, _arrivals(recorded, present))
 
 
@@ -127,22 +140,34 @@ def look(
     code: Mapping[str, str],
     events_root: Path,
     as_of: datetime,
+    memo: Memo | None = None,
 ) -> Tick:
-    """Find what is there, and decide. Raises: as `find`."""
-    now = find(instance, models, logs, code=code, events_root=events_root, as_of=as_of)
+    """Find what is there, and decide. Args: `memo`: what was found before. Raises: as `find`."""
+    memo = memo or Memo()
+    now = find(instance, models, logs, code=code, events_root=events_root, as_of=as_of, memo=memo)
     facts, found = now.facts, now.statuses
     parallelism = parallelism_of(instance)
     wanted = [
         request
         for model in models
-        for request in due(model, facts, found[model.name], size=RunSize(model.partitions_per_run, parallelism))
+        for size in [RunSize(model.partitions_per_run, parallelism)]
+        for request in memo.same(
+            ("due", model.name),
+            (size, *basis(model, facts, as_of=as_of)),
+            partial(due, model, facts, found[model.name], size=size),
+        )
     ]
     wanted.sort(key=lambda request: request.partitions[0])
     launches, refused = _not_tried_too_often(instance, wanted, as_of)
     arrivals = now.arrivals
     lines = [f"{len(arrivals)} event partitions arrived or changed"] if arrivals else []
     lines += [describe_late(log, facts.late[log.key]) for log in now.logs if facts.late[log.key]]
-    lines += [describe(model, found[model.name]) for model in models] + refused
+    lines += [
+        memo.same(("words", model.name), (model, of), partial(describe, model, of))
+        for model in models
+        if (of := found[model.name]) is not None
+    ]
+    lines += refused
     message = "\n".join(lines) or "no model is declared for this service"
     return Tick(arrivals, launches[:RUNS_PER_TICK], found, message)
 
@@ -193,7 +218,13 @@ def _present(
 ) -> dict[str, EventVersion]:
     """The versions of what the source has. What it has lost since is not there to be read."""
     source = arrival_of(log, as_of=as_of).arrived(events_root, log)
-    return {name: version_of(log, name, recorded.get(name), found, as_of=as_of) for name, found in source.items()}
+    return {
+        # Most are as they were; to ask what follows from a change costs more than to see that there is none.
+        name: known
+        if (known := recorded.get(name)) is not None and known.present == found == known.accepted
+        else version_of(log, name, known, found, as_of=as_of)
+        for name, found in source.items()
+    }
 
 
 def _arrivals(
@@ -204,7 +235,7 @@ def _arrivals(
         (log, partition, str(version))
         for log, partitions in present.items()
         for partition, version in partitions.items()
-        if recorded[log].get(partition) != version
+        if (known := recorded[log].get(partition)) is not version and known != version
     ]
     return sorted(news, key=lambda arrival: arrival[1])[:REPORTS_PER_TICK]
 

@@ -151,6 +151,8 @@ MODEL_REFUSALS = [
     ("requirements", ["no-such-package>=2"], "here is no no-such-package. Run: "),
     ("requirements", ["pandas=2"], "a requirement as pip takes it"),
     ("variants", {"challenger": {}}, "Extra inputs are not permitted"),
+    ("partitions_per_run", 0, "attributes.partitions_per_run: 0 is not accepted; a whole number from 1 on"),
+    ("partitions_per_run", -3, "attributes.partitions_per_run: -3 is not accepted; a whole number from 1 on"),
 ]
 
 
@@ -264,6 +266,47 @@ def test_wrong_partitions_of_a_model_are_refused_by(
     package = f"calendar_team_{CALENDAR_REFUSALS.index((partitions, words))}"
     model = changed(MODEL, "partitions", partitions)
     assert words in refusal(tmp_path, package, monkeypatch, "model_2", LOG, OUTCOMES, model)
+
+
+REPAIR = {"at": "03:00", "lookback": "30d", "budget": "50 runs"}
+WRONG_TYPE = pytest.mark.xfail(strict=True, reason="`Input should be a valid string` does not say what would be right")
+REPAIR_REFUSALS = [
+    ({"att": "03:00"}, "repair.att: '03:00' is not accepted; there is no such key; did you mean at? There are at, loo"),
+    ({"at": "3:00"}, "repair.at: '3:00' is not accepted; write a time of day such as \"03:00\", in quotes"),
+    ({"at": "25:00"}, "repair.at: '25:00' is not accepted; write a time of day"),
+    ({"lookback": "30"}, "repair.lookback: 30 is not accepted; write a whole number and a unit"),
+    ({"lookback": "0d"}, "repair.lookback: '0d' is not accepted; write a whole number and a unit"),
+    ({"budget": "many"}, "repair.budget: 'many' is not accepted; write a number of runs or a time, such as `50 runs`"),
+    ({"budget": "0 runs"}, "repair.budget: '0 runs' is not accepted; write a number of runs or a time"),
+    # As YAML reads 10:00 without quotes, and a number of runs without its unit.
+    pytest.param({"at": 600}, "repair.at: 600 is not accepted; write a time of day", marks=WRONG_TYPE),
+    pytest.param({"budget": 50}, "repair.budget: 50 is not accepted; write a number of runs", marks=WRONG_TYPE),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), REPAIR_REFUSALS)
+def test_a_wrong_repair_is_refused_by(
+    change: dict, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (key, value), *_ = change.items()
+    package = f"repair_team_{key}_{''.join(filter(str.isalnum, str(value)))}"
+    model = changed(MODEL, "repair", {**REPAIR, **change})
+    assert words in refusal(tmp_path, package, monkeypatch, "model_2", LOG, OUTCOMES, model)
+
+
+@pytest.mark.parametrize("key", REPAIR)
+def test_a_repair_that_lacks_a_key_is_refused_by(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = changed(MODEL, "repair", {name: value for name, value in REPAIR.items() if name != key})
+    text = refusal(tmp_path, f"repair_team_without_{key}", monkeypatch, "model_2", LOG, OUTCOMES, model)
+    assert f"repair.{key}: None is not accepted; the key is required; there are at, lookback, budget" in text
+
+
+def test_a_right_repair_is_a_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = changed(MODEL, "repair", REPAIR)
+    definitions = load(tmp_path, "repair_team_right", monkeypatch, LOG, OUTCOMES, model)
+    (schedule,) = definitions.get_repository_def().schedule_defs
+    assert (schedule.name, schedule.cron_schedule) == ("ads__cvr__repair", "0 3 * * *")
+    assert schedule.execution_timezone == "Asia/Tokyo"
 
 
 def refusal(tmp_path: Path, package: str, monkeypatch: pytest.MonkeyPatch, folder: str, *documents: dict) -> str:

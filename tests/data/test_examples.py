@@ -1,11 +1,13 @@
 """Labelled examples read from real Parquet files."""
 
+import gc
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -410,6 +412,106 @@ def test_a_file_without_rows_adds_none(statistics: bool, tmp_path: Path, outcome
     assert examples_of(empty, outcomes).empty
     some = filed(tmp_path / "b.parquet", NOON)
     assert len(examples_of(log_files("ads/shown", *empty.files, *some.files), outcomes)) == 1
+
+
+# --- straight to a file
+
+
+ASK: dict[str, Any] = {"keys": ["id"], "by_id": True, "within": HOUR, "observed_until": DAY.end}
+
+
+@pytest.mark.parametrize("join", [{"keys": ["id"], "by_id": True}, {"keys": ["user", "item"], "by_id": False}])
+def test_the_rows_written_are_those_of_the_frame(join: dict[str, Any], tmp_path: Path, random_log: Frames) -> None:
+    rng = np.random.default_rng(3)
+    logs = []
+    for name in ("shown", "sales"):
+        files = _in_parts(tmp_path / name, random_log(rng, 200), 3, rng)
+        logs.append(log_files(f"ads/{name}", *files, key=("row",), known="known"))
+    ask = ASK | join | {"within": 2 * HOUR}
+    target = tmp_path / "it's a name [1] *.parquet"
+    reader = ExampleReader()
+    reader.write_examples(target, *logs, **ask)
+    expected = ExampleReader().examples(*logs, **ask)
+    found = pd.read_parquet(target)
+    assert 0 < found["label"].sum() < len(found)
+    assert list(found.columns) == list(expected.columns)
+    assert_frame_equal(
+        found.sort_values("row", ignore_index=True).astype(expected.dtypes),
+        expected.sort_values("row", ignore_index=True),
+    )
+    assert hash_frame(found.astype(expected.dtypes)) == hash_frame(expected)
+    assert [(read.role, read.rows) for read in reader.reads] == [("exposures", 200), ("outcomes", 198)]
+
+
+def test_a_file_that_is_there_is_replaced_once_all_is_written(tmp_path: Path, outcomes: LogFiles) -> None:
+    target, folder = tmp_path / "made" / "examples.parquet", tmp_path / "logs"
+    target.parent.mkdir()
+    shown = written(folder / "a.parquet", id=[1, 2], time=instants(NOON, NOON))
+    ExampleReader().write_examples(target, log_files("ads/shown", shown), outcomes, **ASK)
+    first = target.read_bytes()
+    torn = written(folder / "b.parquet", value=["word"], id=[1], time=instants(NOON))
+    page = pq.read_metadata(torn).row_group(0).column(0)
+    content = bytearray(torn.read_bytes())
+    content[4 : 4 + page.total_compressed_size] = b"\xff" * page.total_compressed_size
+    torn.write_bytes(content)
+    with pytest.raises(duckdb.Error):
+        ExampleReader().write_examples(target, log_files("ads/shown", torn), outcomes, **ASK)
+    assert target.read_bytes() == first
+    assert list(target.parent.iterdir()) == [target]
+    ExampleReader().write_examples(target, outcomes, outcomes, **ASK)
+    assert pd.read_parquet(target)["time"].tolist() == [NOON + HOUR / 2]
+
+
+# --- memory
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> LogFiles:
+    """Some 50 MB of rows, which are sorted in memory or on disk."""
+    rows = 400_000
+    order = np.random.default_rng(0).permutation(rows)
+    words = pa.array([f"{number:0100d}" for number in order])
+    return log_files(
+        "ads/shown", written(tmp_path / "many.parquet", id=order, time=instants(NOON).take([0] * rows), word=words)
+    )
+
+
+def test_what_does_not_fit_into_memory_is_spilled_and_comes_out_the_same(
+    many: LogFiles, outcomes: LogFiles, tmp_path: Path
+) -> None:
+    little, much = ExampleReader(memory="100MB"), ExampleReader()
+    assert_frame_equal(little.examples(many, outcomes, **ASK), much.examples(many, outcomes, **ASK))
+    little.write_examples(tmp_path / "written.parquet", many, outcomes, **ASK)
+    assert pq.read_metadata(tmp_path / "written.parquet").num_rows == 400_000
+
+
+def test_too_little_memory_is_refused_by_the_name_of_its_setting(
+    many: LogFiles, outcomes: LogFiles, tmp_path: Path
+) -> None:
+    refused = pytest.raises(EventLogError, match=r"memory is '1MB', too little .* a larger `memory`")
+    with refused:
+        ExampleReader(memory="1MB").examples(many, outcomes, **ASK)
+    with refused:
+        ExampleReader(memory="1MB").write_examples(tmp_path / "written.parquet", many, outcomes, **ASK)
+    assert not list(tmp_path.glob("written*"))
+
+
+@pytest.mark.parametrize("memory", ["lots", "2", "80%"])
+def test_memory_that_is_no_size_is_refused(memory: str) -> None:
+    with pytest.raises(ValueError, match=f"memory is '{memory}'; write a size such as '2GB'"):
+        ExampleReader(memory=memory)
+
+
+def test_the_reader_takes_what_it_spilled_with_it(
+    many: LogFiles, outcomes: LogFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    reader = ExampleReader(memory="100MB")
+    reader.examples(many, outcomes, **ASK)
+    assert len(list(tmp_path.glob("ml-assets-spilled-*"))) == 1
+    del reader
+    gc.collect()
+    assert not list(tmp_path.glob("ml-assets-spilled-*"))
 
 
 # --- what was read

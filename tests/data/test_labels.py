@@ -3,11 +3,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from ml_assets.data.labels import label_examples
+from ml_assets.domain.event_log import Columns
 from ml_assets.domain.spec import LABEL_COLUMNS
 
 Frames = Callable[..., pd.DataFrame]
@@ -196,6 +199,32 @@ def test_a_horizon_is_elapsed_time_where_clocks_change(labelled: Frames) -> None
     assert labelled(exposures, log(midnight + 24 * HOUR - MICROSECOND), **day)["label"].tolist() == [1]
     assert labelled(exposures, log(midnight + 24 * HOUR), **day)["label"].tolist() == [0]
     assert labelled(exposures, log(), **day)["mature"].tolist() == [True]
+    local = (midnight + 24 * HOUR).astimezone(ZoneInfo("America/New_York"))
+    assert labelled(exposures, log(), **day | {"observed_until": local})["mature"].tolist() == [True]
+    earlier = local - MICROSECOND
+    assert labelled(exposures, log(), **day | {"observed_until": earlier})["mature"].tolist() == [False]
+
+
+@pytest.mark.parametrize("join", JOINS)
+def test_spark_has_words_for_the_same_expression(join: str) -> None:
+    visits = ibis.table(
+        {"id": "int64", "user": "string", "item": "int64", "time": "timestamp('UTC', 6)"}, name="visits"
+    )
+    expression = label_examples(
+        visits, visits, exposure_time="time", outcome_columns=Columns("time", ("id",)), **JOINS[join] | RANDOM
+    )
+    assert "UNIX_MICROS(`t1`.`time`)" in ibis.to_sql(expression, dialect="pyspark")
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+def test_of_outcomes_at_once_the_earliest_known_is_named(by_id: bool, labelled: Frames) -> None:
+    outcomes = log(*[NOON + HOUR / 2] * 3, NOON + HOUR * 0.75)
+    outcomes["known"] = NOON + pd.to_timedelta([3, 1, 2, 0], unit="h")
+    found = labelled(log(NOON, NOON + HOUR / 2, NOON + HOUR / 2 + MICROSECOND), outcomes, **hour(by_id=by_id))
+    found = found.sort_values("time")
+    assert found["label"].tolist() == [1, 1, 1]
+    later = NOON + HOUR if by_id else NOON
+    assert found["outcome_known"].tolist() == [NOON + HOUR, later, NOON]
 
 
 def test_the_columns_of_the_exposures_alone_come_through(labelled: Frames) -> None:
@@ -207,7 +236,18 @@ def test_the_columns_of_the_exposures_alone_come_through(labelled: Frames) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["label", "label_age", "mature", "outcome_time", "outcome_known", "Label", "MATURE", "_outcome_events"]
+    "name",
+    [
+        "label",
+        "label_age",
+        "mature",
+        "outcome_time",
+        "outcome_known",
+        "Label",
+        "MATURE",
+        "_outcome_events",
+        "_Outcome_",
+    ],
 )
 def test_an_exposure_log_with_a_column_of_ours_is_refused(name: str, labelled: Frames) -> None:
     with pytest.raises(ValueError, match=rf"columns \['{name}'\], which labelling adds"):

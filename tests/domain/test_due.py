@@ -6,10 +6,24 @@ One model, daily from 2026-01-01 on: training reads two days, evaluation the day
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from ml_assets.domain.due import Facts, Made, Request, State, Status, due, metrics_inputs, model_inputs, statuses
+from ml_assets.domain.due import (
+    Attempt,
+    Facts,
+    Made,
+    Request,
+    State,
+    Status,
+    basis,
+    due,
+    metrics_inputs,
+    model_inputs,
+    statuses,
+)
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
 from tests.domain.world import DAY_0, Step, World
@@ -305,3 +319,43 @@ def test_an_evaluation_that_failed_is_tried_again_when_its_training_data_was_mad
     assert _status(world, EVALUATION_DATA)[0] is State.DUE
     _make(world, EVALUATION_DATA, fails=True)
     assert _status(world, EVALUATION_DATA)[0] is State.FAILED
+
+
+def test_statuses_change_with_the_clock_exactly_when_their_basis_does(
+    world: World, make_model: Callable[..., Model]
+) -> None:
+    delayed = make_model(
+        training=("2d", "0d", "1d"), evaluation=("1d", "1d", "2d"), outcomes={"known_delay": timedelta(hours=5)}
+    )
+    facts = world.facts()
+    instants = [DAY_0 + timedelta(minutes=20 * number) for number in range(6 * 72)]
+    found = [(basis(delayed, facts, as_of=at), statuses(delayed, facts, as_of=at)) for at in instants]
+    changes = [(before[0] != after[0], before[1] != after[1]) for before, after in pairwise(found)]
+    assert all(of_basis for of_basis, of_statuses in changes if of_statuses)
+    assert sum(of_statuses for _, of_statuses in changes) >= 4
+
+
+@pytest.mark.parametrize("kind", ["arrived", "made", "failed", "running", "code"])
+def test_the_basis_holds_every_fact(world: World, kind: str) -> None:
+    _make(world, TRAINING_DATA, MODEL)
+    facts, at = world.facts(), DAY_0 + timedelta(days=2)
+    changed: dict[str, Any] = {
+        "arrived": {IMPRESSIONS: {**facts.arrived[IMPRESSIONS], "2026-01-01": "another"}},
+        "made": {MODEL: {}},
+        "failed": {TRAINING_DATA: {"2026-01-02": Attempt("inputs", "code")}},
+        "running": {MODEL: frozenset({"2026-01-02"})},
+        "code": {MODEL: "another"},
+    }
+    other = replace(facts, **{kind: {**getattr(facts, kind), **changed[kind]}})
+    assert basis(world.model, other, as_of=at) != basis(world.model, facts, as_of=at)
+    assert basis(world.model, world.facts(), as_of=at) == basis(world.model, facts, as_of=at)
+
+
+def test_the_basis_tells_attempts_apart_that_compare_equal(world: World) -> None:
+    facts, at = world.facts(), DAY_0 + timedelta(days=2)
+    one, other = (
+        replace(facts, failed={EVALUATION_DATA: {"2026-01-02": Attempt("inputs", "code", "run", number)}})
+        for number in (5, 7)
+    )
+    assert one == other
+    assert basis(world.model, one, as_of=at) != basis(world.model, other, as_of=at)

@@ -20,6 +20,7 @@ from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration import sensors
 from ml_assets.orchestration.facts import FAILED, asset_key, attempt, materialization
+from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.orchestration.pins import ChangedWhileReadError, MissingInputError, Pins, check_unchanged, pin
 from tests.domain.watched import Watched
 from tests.domain.world import Run, Step, edge
@@ -37,6 +38,7 @@ class RealWorld(Watched):
         self.instance = open_instance(root / "home")
         self.root, self.store = root / "events", ArtifactStore(root / "artifacts")
         self._pins: dict[str, Pins] = {}
+        self._memo, self._looks = Memo(), 0
         for log in model.logs:
             (self.root / log.location).mkdir(parents=True)
 
@@ -55,12 +57,26 @@ class RealWorld(Watched):
         return super().arrived(log, day) and edge(calendar, day + 1) <= self.now
 
     def requests(self) -> list[Request]:
-        tick = sensors.look(
-            self.instance, self.model.logs, [self.model], code=self.code, events_root=self.root, as_of=self.now
-        )
+        self._looks += 1
+        if self._looks % 5 == 0:
+            # The process of the sensors is started anew.
+            self._memo = Memo()
+        tick = self._look(self._memo)
+        assert tick == self._look(None), "what was found before changes nothing"
         for arrival in tick.arrivals:
             self.instance.report_runless_asset_event(materialization(*arrival))
         return [launch.request for launch in tick.launches]
+
+    def _look(self, memo: Memo | None) -> sensors.Tick:
+        return sensors.look(
+            self.instance,
+            self.model.logs,
+            [self.model],
+            code=dict(self.code),
+            events_root=self.root,
+            as_of=self.now,
+            memo=memo,
+        )
 
     def launch(self, steps: list[Step], key: str = "") -> Run:
         run = super().launch(steps, key)

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from ml_assets.notebooks.run import NotebookError
-from ml_assets.orchestration import runner
+from ml_assets.orchestration import facts_sql, runner
 from ml_assets.orchestration.assets import model_definitions
 from ml_assets.orchestration.facts import FAILED, attempt, materialization, read_error, read_facts
 from ml_assets.orchestration.resources import Storage, default_resources
@@ -47,9 +47,10 @@ def test_a_failure_is_the_same_fact_with_its_error_or_without(service: Service) 
     assert without[ASSET][PARTITION].run == "run-1"
 
 
-def test_a_partition_that_a_run_changes_during_the_look_shows_as_running(
+def test_where_the_storage_takes_no_sql_a_partition_that_a_run_changes_during_the_look_shows_as_running(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(facts_sql, "SqlEventLogStorage", type("Another", (), {}))
     other, third = "2026-05-03", "2026-05-04"
     _try(service, "run-1", FAILED)
     service.instance.report_runless_asset_event(materialization(ASSET, other, "v1"))

@@ -1,0 +1,229 @@
+"""Runs that are forked from a warm process: by the real launcher, of a small project, with what they leave behind."""
+
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psutil
+import pytest
+from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
+
+from ml_assets.orchestration.launcher import WORKER_TAG, WarmRunLauncher, end_worker, is_alive, worker_of
+from tests.support import shop
+from tests.support.projects import TeamProject
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
+
+DATA, MODEL = "shop/order/training_data", "shop/order/model"
+DAY = "2026-03-04"
+WAITS = """\
+# %%
+import time
+
+print("it waits", flush=True)
+time.sleep(300)
+"""
+DEFS = {
+    **shop.DEFS,
+    "shop/order": shop.DEFS["shop/order"] + "  notebooks: {model: notebooks/shop/waits.ipynb}\n",
+}
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        yield process
+        process.kill()
+
+
+def test_a_worker_is_told_by_node_process_id_and_start(sleeper: subprocess.Popen[bytes]) -> None:
+    node, pid, start = worker_of(sleeper.pid).split()
+    assert (node, pid) == (platform.node(), str(sleeper.pid))
+    assert abs(float(start) - time.time()) < 60
+    assert worker_of(sleeper.pid) == worker_of(sleeper.pid)
+    assert worker_of(os.getpid()) != worker_of(sleeper.pid)
+
+
+def test_a_live_worker_is_alive_until_it_is_ended(sleeper: subprocess.Popen[bytes]) -> None:
+    worker = worker_of(sleeper.pid)
+    assert is_alive(worker)
+    assert end_worker(worker)
+    assert sleeper.wait(10) == -signal.SIGTERM
+    assert not is_alive(worker)
+    assert not end_worker(worker)
+
+
+def test_a_worker_that_had_ended_before_it_was_told_is_dead(sleeper: subprocess.Popen[bytes]) -> None:
+    sleeper.kill()
+    sleeper.wait(10)
+    worker = worker_of(sleeper.pid)
+    assert worker == f"{platform.node()} {sleeper.pid} ended"
+    assert not is_alive(worker)
+    assert not end_worker(worker)
+
+
+def test_another_process_with_its_id_is_neither_taken_for_it_nor_ended(sleeper: subprocess.Popen[bytes]) -> None:
+    earlier = f"{platform.node()} {sleeper.pid} {psutil.Process(sleeper.pid).create_time() - 5:.2f}"
+    assert not is_alive(earlier)
+    assert not end_worker(earlier)
+    time.sleep(0.2)
+    assert sleeper.poll() is None
+
+
+def test_of_another_node_a_worker_counts_as_alive_and_is_not_ended(sleeper: subprocess.Popen[bytes]) -> None:
+    elsewhere = worker_of(sleeper.pid).replace(platform.node(), "another-node")
+    assert is_alive(elsewhere)
+    assert is_alive("another-node 1 ended")
+    assert not end_worker(elsewhere)
+    time.sleep(0.2)
+    assert sleeper.poll() is None
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> TeamProject:
+    team = TeamProject.make(tmp_path_factory.mktemp("launched"), "launched_shop", DEFS)
+    team.write_notebook("notebooks/shop/waits.ipynb", WAITS)
+    shop.arrive(team, "visits", 1, 4)
+    shop.arrive(team, "orders", 1, 4)
+    return team
+
+
+@pytest.fixture(scope="module")
+def instance(team: TeamProject) -> dg.DagsterInstance:
+    return team.project.instance
+
+
+@pytest.fixture(scope="module")
+def launcher(instance: dg.DagsterInstance) -> Iterator[WarmRunLauncher]:
+    launcher = WarmRunLauncher()
+    launcher.register_instance(instance)
+    yield launcher
+    launcher._hosts.stop()
+
+
+def create(team: TeamProject, instance: dg.DagsterInstance, *assets: str) -> dg.DagsterRun:
+    project = team.project
+    return replace(project.runs, instance=instance).create(assets, [DAY], {})
+
+
+def launch(team: TeamProject, launcher: WarmRunLauncher, instance: dg.DagsterInstance, *assets: str) -> dg.DagsterRun:
+    created = create(team, instance, *assets)
+    launcher.launch_run(LaunchRunContext(created, None))
+    return run_of(instance, created.run_id)
+
+
+def run_of(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
+    found = instance.get_run_by_id(run_id)
+    assert found is not None
+    return found
+
+
+def until(look: Callable[[], Any], seconds: float = 240) -> None:
+    deadline = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def words(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    return "\n".join(f"{one.user_message} {one.dagster_event}" for one in instance.all_logs(run.run_id))
+
+
+@pytest.fixture(scope="module")
+def trained_on(team: TeamProject, launcher: WarmRunLauncher, instance: dg.DagsterInstance) -> dg.DagsterRun:
+    """The run that made the training data, as it was when it had just been launched."""
+    launched = launch(team, launcher, instance, DATA)
+    host = launcher._hosts.current()
+    assert host is not None
+    assert psutil.Process(pid_of(launched)).ppid() == host.process.pid
+    until(lambda: run_of(instance, launched.run_id).is_finished)
+    return launched
+
+
+def pid_of(run: dg.DagsterRun) -> int:
+    return int(run.tags[WORKER_TAG].split()[1])
+
+
+@pytest.fixture
+def waiting(
+    team: TeamProject, launcher: WarmRunLauncher, instance: dg.DagsterInstance, trained_on: dg.DagsterRun
+) -> Iterator[dg.DagsterRun]:
+    """A run under way, whose notebook waits."""
+    assert run_of(instance, trained_on.run_id).is_success
+    run = launch(team, launcher, instance, MODEL)
+    until(lambda: run_of(instance, run.run_id).is_finished or "it waits" in words(instance, run))
+    assert not run_of(instance, run.run_id).is_finished, words(instance, run)
+    yield run
+    if is_alive(run.tags[WORKER_TAG]):
+        os.kill(pid_of(run), signal.SIGKILL)
+
+
+@pytest.mark.slow
+@on_linux
+def test_a_run_is_forked_from_the_warm_process_and_succeeds(
+    instance: dg.DagsterInstance, trained_on: dg.DagsterRun
+) -> None:
+    ended = run_of(instance, trained_on.run_id)
+    assert ended.status is dg.DagsterRunStatus.SUCCESS, words(instance, ended)
+    assert trained_on.tags[WORKER_TAG].startswith(f"{platform.node()} ")
+    until(lambda: not is_alive(trained_on.tags[WORKER_TAG]), 30)
+
+
+@pytest.mark.slow
+@on_linux
+def test_a_run_that_is_terminated_is_canceled(
+    launcher: WarmRunLauncher, instance: dg.DagsterInstance, waiting: dg.DagsterRun
+) -> None:
+    assert launcher.check_run_worker_health(waiting).status is WorkerStatus.RUNNING
+    assert launcher.terminate(waiting.run_id)
+    until(lambda: run_of(instance, waiting.run_id).is_finished, 60)
+    assert run_of(instance, waiting.run_id).status is dg.DagsterRunStatus.CANCELED
+    until(lambda: not is_alive(waiting.tags[WORKER_TAG]), 30)
+    assert not launcher.terminate(waiting.run_id)
+
+
+@pytest.mark.slow
+@on_linux
+def test_the_health_of_a_run_is_that_of_its_process(
+    launcher: WarmRunLauncher, instance: dg.DagsterInstance, waiting: dg.DagsterRun
+) -> None:
+    assert launcher.supports_check_run_worker_health
+    assert launcher.check_run_worker_health(waiting).status is WorkerStatus.RUNNING
+    os.kill(pid_of(waiting), signal.SIGKILL)
+    until(lambda: launcher.check_run_worker_health(waiting).status is WorkerStatus.FAILED, 30)
+    message = launcher.check_run_worker_health(waiting).msg
+    assert message == f"its process {waiting.tags[WORKER_TAG]} has ended"
+    assert not run_of(instance, waiting.run_id).is_finished
+
+
+def test_a_run_of_another_interpreter_is_launched_as_dagster_does(team: TeamProject, tmp_path: Path) -> None:
+    instance = dg.DagsterInstance.from_config(str(_home(tmp_path)))
+    launcher = WarmRunLauncher()
+    launcher.register_instance(instance)
+    created = create(team, instance, DATA)
+    origin = created.job_code_origin
+    assert origin is not None
+    elsewhere = origin._replace(
+        repository_origin=origin.repository_origin._replace(executable_path="/opt/another/bin/python")
+    )
+    for foreign in (elsewhere, None):
+        run = created._replace(job_code_origin=foreign)
+        with pytest.raises(dg.DagsterInvariantViolationError, match="requires a workspace"):
+            launcher.launch_run(LaunchRunContext(run, None))
+    assert launcher._hosts._host is None
+    assert WORKER_TAG not in run_of(instance, created.run_id).tags
+    assert launcher.check_run_worker_health(created).status is WorkerStatus.UNKNOWN
+    assert not launcher.terminate("no-such-run")
+
+
+def _home(tmp_path: Path) -> Path:
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+    return tmp_path
