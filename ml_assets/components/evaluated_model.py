@@ -73,9 +73,10 @@ class Partitions(Group):
 class Repair(Group):
     """When missing and failed partitions are tried again each day, how far back, and how much at once."""
 
-    at: str
+    # Read by the domain, which says what would be right.
+    at: Any
     lookback: DurationText
-    budget: str
+    budget: Any
 
 
 @dg.scaffold_with(ModelScaffolder)

@@ -1,6 +1,7 @@
 """What a repair schedule launches: partitions of late that are missing or failed, which nothing else tries again."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 
@@ -8,7 +9,7 @@ from ml_assets.domain.due import Facts, State, Status
 from ml_assets.domain.durations import Duration, parse_duration
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.plan import Budget, PlannedRun, plan
-from ml_assets.domain.runs import RunSize, comes_after
+from ml_assets.domain.runs import RunSize, chains, comes_after
 from ml_assets.domain.spec import Model
 
 
@@ -27,7 +28,8 @@ class Repair:
         Raises: SpecError.
         """
         try:
-            parsed = time.fromisoformat(at) if isinstance(at, str) and len(at) == len("03:00") else None
+            written = isinstance(at, str) and re.fullmatch(r"\d\d:\d\d", at)
+            parsed = time.fromisoformat(at) if written and isinstance(at, str) else None
         except ValueError:
             parsed = None
         if parsed is None:
@@ -44,32 +46,31 @@ def repairs(
     as_of: datetime,
     size: RunSize,
     seconds: Mapping[str, float],
-) -> list[PlannedRun]:
-    """The runs to launch, oldest partitions first, within the budget.
+) -> tuple[list[PlannedRun], int]:
+    """The runs to launch, oldest partitions first, within the budget, and how many are beyond it.
 
-    What there is and is merely outdated stays as it is. What is made from a repaired partition becomes due by itself.
+    What there is and is merely outdated stays as it is. What comes after a repaired partition becomes due by itself.
     Args: `found`: the model's statuses on these facts; `seconds`: that a partition takes, by asset.
     """
+    span = _lookback(model, repair, as_of)
+
+    def planned(only: Callable[[str, str], bool]) -> list[PlannedRun]:
+        return list(plan(model, facts, found, assets=model.assets, span=span, only=only, size=size).runs)
 
     def is_wanted(asset: str, partition: str) -> bool:
         missing = partition not in facts.made.get(asset, {})
         return missing or found[asset][partition].state is State.FAILED
 
-    planned = plan(
-        model, facts, found, assets=model.assets, span=_lookback(model, repair, as_of), only=is_wanted, size=size
-    )
-    items = {item for run in planned.runs for item in run.items}
-    first = comes_after(model)
-    ready = [
-        run
-        for run in planned.runs
-        if not any(
-            (one, partition) in items and one not in run.assets
-            for asset, partition in run.items
-            for one in first[asset]
-        )
-    ]
-    return repair.budget.cut(ready, seconds)
+    items = {item for run in planned(is_wanted) for item in run.items}
+    first, chain_of = comes_after(model), {asset: chain for chain in chains(model) for asset in chain}
+
+    def is_ready(asset: str, partition: str) -> bool:
+        others = (one for one in first[asset] if one not in chain_of[asset])
+        return is_wanted(asset, partition) and not any((one, partition) in items for one in others)
+
+    runs = planned(is_ready)
+    allowed = repair.budget.cut(runs, seconds)
+    return allowed, len(runs) - len(allowed)
 
 
 def _lookback(model: Model, repair: Repair, as_of: datetime) -> range:

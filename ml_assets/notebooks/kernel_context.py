@@ -4,6 +4,7 @@ To build it, dagstermill loads the whole code location anew, which costs more th
 and a log alone.
 """
 
+import atexit
 import json
 from functools import cached_property
 from logging import Logger
@@ -49,7 +50,8 @@ class KernelContext:
         return log.with_tags(step_key=self._given["step_key"])
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        # What IPython and copy ask every object for; dagstermill's context has no such names.
+        if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._whole, name)
 
@@ -57,4 +59,6 @@ class KernelContext:
     def _whole(self) -> Any:
         import dagstermill
 
+        # Of the resources that it opens.
+        atexit.register(dagstermill._teardown)
         return dagstermill._reconstitute_job_context(**self._given)

@@ -56,9 +56,7 @@ class _Forward(logging.Handler):
             return ""
         if begun := re.match(r"Executing Cell (\d+)-*$", text):
             cells = self._kinds[: int(begun[1])]
-            # The cell that ends dagstermill's context comes after the notebook's own.
-            is_own = int(begun[1]) <= len(self._kinds) and cells[-1] == "code"
-            return f"cell [{cells.count('code')}] of {self._kinds.count('code')}" if is_own else ""
+            return f"cell [{cells.count('code')}] of {self._kinds.count('code')}" if cells[-1] == "code" else ""
         lines = [self._line_as_shown(line) for line in re.split(r"\r*\n", text)]
         return "\n".join(line for line in lines if line is not None).strip()
 

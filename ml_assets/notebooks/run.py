@@ -68,8 +68,6 @@ def _execute(
     """
     # These load Jupyter; only a process that runs a notebook pays for that.
     import papermill
-    from dagstermill.engine import DagstermillEngine
-    from papermill.engines import papermill_engines
     from papermill.exceptions import PapermillException, PapermillExecutionError
     from papermill.iorw import load_notebook_node, write_ipynb
 
@@ -79,13 +77,11 @@ def _execute(
     given, executed = work / "given.ipynb", work / _EXECUTED
     replaced = _with_context(load_notebook_node(str(notebook)), _write_context(step_context, work))
     write_ipynb(replaced, str(given))
-    papermill_engines.register("dagstermill", DagstermillEngine)
     try:
         with warm_kernels(kernels), showing(log, [cell.cell_type for cell in replaced.cells]):
             papermill.execute_notebook(
                 str(given),
                 str(executed),
-                engine_name="dagstermill",
                 log_output=True,
                 progress_bar=False,
                 start_timeout=_KERNEL_START_SECONDS,
@@ -136,10 +132,7 @@ def _where_it_ended(executed: Path) -> str:
         return " before its first cell"
     cells = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.cell_type == "code"]
     begun = [
-        (number, cell)
-        for number, cell in enumerate(cells, 1)
-        if cell.metadata.get("papermill", {}).get("start_time")
-        and "injected-teardown" not in cell.metadata.get("tags", [])
+        (number, cell) for number, cell in enumerate(cells, 1) if cell.metadata.get("papermill", {}).get("start_time")
     ]
     if not begun:
         return " before its first cell"

@@ -37,7 +37,7 @@ def repair_schedule(model: Model, repair: Repair, project_root: Path) -> dg.Sche
     ) -> list[dg.RunRequest] | dg.SkipReason:
         instance, as_of = context.instance, context.scheduled_execution_time
         now = find(instance, [model], code=code, events_root=events.path(instance), as_of=as_of)
-        runs = repairs(
+        runs, beyond = repairs(
             model,
             now.facts,
             now.statuses[model.name],
@@ -46,6 +46,10 @@ def repair_schedule(model: Model, repair: Repair, project_root: Path) -> dg.Sche
             size=RunSize(model.partitions_per_run, parallelism_of(instance)),
             seconds=median_seconds(instance, model.assets),
         )
+        if beyond and not runs:
+            return dg.SkipReason(
+                f"{beyond} runs are to be made, and the budget of {repair.budget} is too small for one"
+            )
         if not runs:
             return dg.SkipReason(f"nothing of the last {repair.lookback} is missing or failed that could be made")
         at = as_of.isoformat()

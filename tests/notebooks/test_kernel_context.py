@@ -7,12 +7,14 @@ import shutil
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._serdes import pack_value
 
 from ml_assets.cli.home import open_instance
 from ml_assets.notebooks.kernel_context import KernelContext
+from ml_assets.notebooks.order import TABLE
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.lineage import current_runs
 from tests.support import shop
@@ -94,7 +96,6 @@ def test_what_python_asks_every_object_for_is_not_asked_of_dagstermill(written: 
     assert "_whole" not in vars(context)
 
 
-@pytest.mark.xfail(strict=True, reason="to show a context in a cell loads the whole code location")
 @pytest.mark.parametrize("name", ["_ipython_canary_method_should_not_exist_", "_repr_html_", "_repr_mimebundle_"])
 def test_what_ipython_asks_every_object_for_is_not_asked_of_dagstermill(written: Path, name: str) -> None:
     with pytest.raises(AttributeError, match=name):
@@ -126,7 +127,7 @@ def test_a_notebook_finds_all_else_in_the_context_that_dagstermill_makes(
     made = dg.execute_job(job, project.instance, tags=tags, asset_selection=list(keys))
     assert made.success
     (run_id,) = current_runs(project.instance, MODEL).values()
-    seen = json.loads(project.store.load(MODEL, day, run_id).table["seen"].item())
+    seen = json.loads(pd.read_parquet(project.store.load(MODEL, day, run_id).folder / TABLE)["seen"].item())
     # To begin with it was asked for its run alone.
     assert seen["before"] == ["run"]
     assert "Resources" in seen["resources"]

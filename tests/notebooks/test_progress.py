@@ -45,10 +45,6 @@ def test_the_tenth_cell_is_not_taken_for_the_first() -> None:
     assert shown(begun(10), kinds=["code"] * 12) == ["cell [10] of 12"]
 
 
-def test_the_cell_that_ends_dagstermill_s_context_is_not_shown() -> None:
-    assert shown(begun(6)) == []
-
-
 def test_what_papermill_says_of_files_and_ends_is_not_shown() -> None:
     said = ("Input Notebook:  given.ipynb", "Output Notebook: executed.ipynb", f"Ending Cell {2:-<43}")
     assert shown(*said) == []

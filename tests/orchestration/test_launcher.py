@@ -26,10 +26,14 @@ DATA, MODEL = "shop/order/training_data", "shop/order/model"
 DAY = "2026-03-04"
 WAITS = """\
 # %%
+from pathlib import Path
 import time
 
 print("it waits", flush=True)
-time.sleep(300)
+for _ in range(1200):
+    if (Path.cwd().parents[1] / "go").exists():
+        break
+    time.sleep(0.1)
 """
 DEFS = {
     **shop.DEFS,
@@ -179,15 +183,13 @@ def test_a_run_is_forked_from_the_warm_process_and_succeeds(
 
 @pytest.mark.slow
 @on_linux
-def test_a_run_that_is_terminated_is_canceled(
+def test_a_run_that_is_terminated_is_canceled_while_a_cell_is_busy(
     launcher: WarmRunLauncher, instance: dg.DagsterInstance, waiting: dg.DagsterRun
 ) -> None:
     assert launcher.check_run_worker_health(waiting).status is WorkerStatus.RUNNING
     assert launcher.terminate(waiting.run_id)
-    until(lambda: run_of(instance, waiting.run_id).is_finished, 60)
+    until(lambda: run_of(instance, waiting.run_id).is_finished, 30)
     assert run_of(instance, waiting.run_id).status is dg.DagsterRunStatus.CANCELED
-    until(lambda: not is_alive(waiting.tags[WORKER_TAG]), 30)
-    assert not launcher.terminate(waiting.run_id)
 
 
 @pytest.mark.slow

@@ -117,7 +117,6 @@ def test_the_budget_of_time_is_measured_by_what_partitions_have_taken(service: S
     assert len(tick(service, budget="2m").run_requests) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="the tick says that nothing is missing where the budget allows nothing")
 def test_a_budget_that_is_too_small_for_any_run_says_so(service: Service) -> None:
     service.arrive(1, 2)
     service.instance.report_runless_asset_event(materialization(DATA, "2026-05-01", "v1", {"seconds": 90.0}))
