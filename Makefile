@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 # DAGSTER_HOME of `make demo`, `make dev` and `make lab`: Dagster's state, event logs, artifacts and notebooks in one folder.
 HOME_FOLDER ?= .home
 JOBS ?= auto
-# Slow tests wait for daemons and kernels a quarter of their time: one more than there are cores.
-SLOW_JOBS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+# Slow tests wait for daemons and kernels a third of their time: two for each core.
+SLOW_JOBS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help

@@ -18,6 +18,7 @@ from ml_assets.orchestration.checks import CHECKED, no_leak_spec
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.partitions import partitions_definition, window_mappings
 from ml_assets.orchestration.runner import materialize
+from ml_assets.orchestration.runs import evaluation_pool
 from ml_assets.orchestration.step_asset import StepAsset
 
 _DESCRIPTIONS = {
@@ -95,7 +96,7 @@ def _asset_definition(asset: StepAsset) -> dg.AssetsDefinition:
         code_version=asset.code_version,
         backfill_policy=dg.BackfillPolicy.multi_run(model.partitions_per_run),
         # At most one evaluation of a model runs at a time; the run queue holds the others.
-        pool=f"{model.name}/evaluation" if evaluates else None,
+        pool=evaluation_pool(model) if evaluates else None,
         metadata={"notebook": getattr(model.notebooks, asset.step)},
         required_resource_keys={"events", "artifacts", "executed_notebooks"},
         output_required=False,

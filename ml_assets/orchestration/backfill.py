@@ -21,7 +21,7 @@ from ml_assets.domain.runs import comes_after
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.facts import failure_in
 from ml_assets.orchestration.launcher import WORKER_TAG, is_alive
-from ml_assets.orchestration.runs import Runs, pool_limit
+from ml_assets.orchestration.runs import Runs, evaluation_pool, pool_limit, set_up_pools
 
 #: Tag of the runs of one backfill: when it began.
 BACKFILL_TAG = "ml_assets/backfill"
@@ -105,6 +105,7 @@ class Backfill:
         Args: `tags`: of each run; `on_look`: called after each look; `until`: whether to launch no more.
         Raises: KeyboardInterrupt, after the runs that were under way are ended and recorded as failed.
         """
+        set_up_pools(self._instance, self._models.values())
         try:
             while self._queue or self._active:
                 if until():
@@ -180,12 +181,18 @@ class Backfill:
 
     def _fits_pool(self, planned: PlannedRun) -> bool:
         """Whether the limit of the pool of evaluations lets one more run."""
-        pool = evaluation_pool(self._models[planned.model], planned)
+        pool = self._pool(planned)
         if pool is None or not self._launch.holds_pools:
             return True
         limit = pool_limit(self._instance, pool)
-        active = [evaluation_pool(self._models[one.planned.model], one.planned) for one in self._active.values()]
+        active = [self._pool(one.planned) for one in self._active.values()]
         return limit is None or active.count(pool) < limit
+
+    def _pool(self, planned: PlannedRun) -> str | None:
+        """The pool of a run that evaluates."""
+        model = self._models[planned.model]
+        training = (model.asset("training_data"), model.asset("model"))
+        return None if planned.assets[0] in training else evaluation_pool(model)
 
     def _look(self) -> None:
         for run_id, active in list(self._active.items()):
@@ -258,12 +265,6 @@ class Backfill:
         for run_id in self._active:
             with suppress(Exception):
                 self._launch.kill(run_id)
-
-
-def evaluation_pool(model: Model, planned: PlannedRun) -> str | None:
-    """The pool of a run that evaluates."""
-    training = (model.asset("training_data"), model.asset("model"))
-    return None if planned.assets[0] in training else f"{model.name}/evaluation"
 
 
 def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:

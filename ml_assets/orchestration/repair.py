@@ -13,7 +13,7 @@ from ml_assets.domain.spec import Model
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.past_runs import median_seconds
 from ml_assets.orchestration.resources import Storage
-from ml_assets.orchestration.runs import ASSET_JOB, parallelism_of, run_over
+from ml_assets.orchestration.runs import ASSET_JOB, parallelism_of, run_over, set_up_pools
 from ml_assets.orchestration.sensors import find
 
 REPAIR_TAG = "ml_assets/repair"
@@ -52,6 +52,7 @@ def repair_schedule(model: Model, repair: Repair, project_root: Path) -> dg.Sche
             )
         if not runs:
             return dg.SkipReason(f"nothing of the last {repair.lookback} is missing or failed that could be made")
+        set_up_pools(instance, [model])
         at = as_of.isoformat()
         return [
             run_over(run.assets, run.partitions, key=f"{at} {run.assets[0]} {run.partitions[0]}", tags={REPAIR_TAG: at})

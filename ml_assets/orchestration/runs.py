@@ -19,6 +19,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 
+from ml_assets.domain.spec import Model
 from ml_assets.orchestration.facts import asset_key
 
 #: Dagster's own job, of which each run takes some assets.
@@ -34,6 +35,21 @@ def parallelism_of(instance: dg.DagsterInstance) -> int:
     queue = instance.get_concurrency_config().run_queue_config
     bound = queue.max_concurrent_runs if queue else -1
     return bound if bound > 0 else os.cpu_count() or 1
+
+
+def evaluation_pool(model: Model) -> str:
+    """The pool of a model's evaluations, of which one runs at a time."""
+    return f"{model.name}/evaluation"
+
+
+def set_up_pools(instance: dg.DagsterInstance, models: Iterable[Model]) -> None:
+    """Give the pools of models their limit before a run is queued.
+
+    Dagster does so when it first sees a run of a pool, and does not hold back others of that same moment.
+    """
+    storage = instance.event_log_storage
+    for pool in {evaluation_pool(model) for model in models} - storage.get_concurrency_keys():
+        storage.initialize_concurrency_limit_to_default(pool)
 
 
 def pool_limit(instance: dg.DagsterInstance, pool: str) -> int | None:

@@ -24,7 +24,7 @@ from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import asset_key, materialization, read_arrived, read_facts
 from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.orchestration.resources import Storage
-from ml_assets.orchestration.runs import parallelism_of
+from ml_assets.orchestration.runs import parallelism_of, set_up_pools
 
 #: Reporting an arrival costs tens of milliseconds, and a tick has 60 seconds.
 REPORTS_PER_TICK = 200
@@ -77,6 +77,8 @@ def service_sensor(
         root = events.path(context.instance)
         tick = look(context.instance, logs, models, code=code, events_root=root, as_of=datetime.now(UTC), memo=memo)
         context.log.info(tick.message)
+        if tick.launches:
+            set_up_pools(context.instance, models)
         return dg.SensorResult(
             run_requests=[run_request(launch) for launch in tick.launches],
             skip_reason=None if tick.launches else tick.message,

@@ -8,7 +8,17 @@ import pytest
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin
 
 from ml_assets.cli.home import open_instance, prepare_home
-from ml_assets.orchestration.runs import NoLocationError, Runs, parallelism_of, pool_limit, range_tags, run_over
+from ml_assets.orchestration.runs import (
+    NoLocationError,
+    Runs,
+    evaluation_pool,
+    parallelism_of,
+    pool_limit,
+    range_tags,
+    run_over,
+    set_up_pools,
+)
+from tests.orchestration.conftest import Service
 from tests.support import shop
 from tests.support.projects import TeamProject
 
@@ -128,3 +138,14 @@ def test_a_workspace_that_does_not_name_the_module_is_refused_by_file_and_module
     path = team.root / "workspace.yaml"
     wanted = "name a python_module whose module_name is shop_of_runs.definitions"
     assert str(refusal.value) == f"{path}: load_from: {wanted}"
+
+
+def test_pools_have_their_limit_before_a_run_is_queued(service: Service) -> None:
+    storage = service.instance.event_log_storage
+    assert evaluation_pool(service.model) not in storage.get_concurrency_keys()
+    set_up_pools(service.instance, [service.model])
+    assert evaluation_pool(service.model) in storage.get_concurrency_keys()
+    assert pool_limit(service.instance, evaluation_pool(service.model)) == 1
+    storage.set_concurrency_slots(evaluation_pool(service.model), 3)
+    set_up_pools(service.instance, [service.model])
+    assert pool_limit(service.instance, evaluation_pool(service.model)) == 3
