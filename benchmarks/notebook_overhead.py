@@ -155,7 +155,9 @@ class Bench:
         (self.root / "measured/definitions.py").write_text(_DEFINITIONS, encoding="utf-8")
         (self.root / "stock_definitions.py").write_text(_STOCK, encoding="utf-8")
         shutil.copytree(ROOT / "notebooks", self.root / "notebooks")
-        jupytext.write(jupytext.reads(_TRIVIAL, fmt="py:percent"), self.root / "notebooks/trivial.ipynb")
+        trivial = jupytext.reads(_TRIVIAL, fmt="py:percent")
+        trivial.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        jupytext.write(trivial, self.root / "notebooks/trivial.ipynb")
         write_logs(self.home / "events", first_day=EVENTS[0], last_day=EVENTS[1], on_partition=lambda _: None)
         self.choose("standard/metrics")
         self._run("ml-assets", "home", "--home", str(self.home))

@@ -1,6 +1,18 @@
 """What runs and notebooks import, for the warm process that they are forked from."""
 # ruff: noqa: F401
 
+import os
+import warnings
+
+# The debugger of kernels says that it would miss breakpoints, of which an executed notebook has none.
+os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
+import dagster as dg
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    import dagstermill
+
 import dagster._cli
 import dagster._core.executor.in_process
 import dagster._core.run_coordinator.queued_run_coordinator
@@ -9,7 +21,6 @@ import dagster._core.storage.root
 import dagster._core.storage.sqlite_storage
 import dagster._core.workspace.autodiscovery
 import dagster_spark
-import dagstermill
 import duckdb
 import fsspec.implementations.local
 import ibis.backends.duckdb
