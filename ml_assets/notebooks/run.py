@@ -1,4 +1,4 @@
-"""Runs one notebook for one partition, by dagstermill's own execution.
+"""Runs one notebook for one partition, by papermill, with dagstermill's context.
 
 dagstermill hands a notebook its run. A run here may hold many partitions, so each notebook is shown the run as if it
 held its partition alone; everything else about the notebook contract stays dagstermill's.

@@ -8,10 +8,6 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 
 from ml_assets.domain.due import Facts, Request, State, Status, basis, due, statuses
 from ml_assets.domain.event_log import EventLog
@@ -24,7 +20,7 @@ from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import asset_key, materialization, read_arrived, read_facts
 from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.orchestration.resources import Storage
-from ml_assets.orchestration.runs import parallelism_of, set_up_pools
+from ml_assets.orchestration.runs import parallelism_of, run_over, set_up_pools
 
 #: Reporting an arrival costs tens of milliseconds, and a tick has 60 seconds.
 REPORTS_PER_TICK = 200
@@ -177,15 +173,8 @@ def look(
 def run_request(launch: Launch) -> dg.RunRequest:
     """A run of some assets over contiguous partitions."""
     request = launch.request
-    return dg.RunRequest(
-        run_key=f"{request.key}-{launch.tries}",
-        asset_selection=[asset_key(asset) for asset in request.assets],
-        tags={
-            ASSET_PARTITION_RANGE_START_TAG: request.partitions[0],
-            ASSET_PARTITION_RANGE_END_TAG: request.partitions[-1],
-            REQUEST_TAG: request.key,
-        },
-    )
+    key = f"{request.key}-{launch.tries}"
+    return run_over(request.assets, request.partitions, key=key, tags={REQUEST_TAG: request.key})
 
 
 def describe(model: Model, found: Mapping[str, Mapping[str, Status]]) -> str:
