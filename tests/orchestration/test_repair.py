@@ -28,12 +28,10 @@ def schedule_of(service: Service, lookback: str = "30d", budget: str = "50 runs"
 
 
 def tick(service: Service, at: datetime = AT, **repair: str) -> ScheduleExecutionData:
-    context = dg.build_schedule_context(
-        instance=service.instance,
-        scheduled_execution_time=at,
-        resources={"events": Storage(root=str(service.root))},
-    )
-    return schedule_of(service, **repair).evaluate_tick(context)
+    resources = {"events": Storage(root=str(service.root))}
+    # The context opens the instance anew, and one that stays open is the instance of every test that follows.
+    with dg.build_schedule_context(service.instance, at, resources=resources) as context:
+        return schedule_of(service, **repair).evaluate_tick(context)
 
 
 def fail(service: Service, asset: str, partition: str, inputs: str) -> None:
