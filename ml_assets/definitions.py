@@ -7,7 +7,9 @@ import dagster as dg
 
 from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
-from ml_assets.orchestration.resources import Storage, default_resources
+from ml_assets.environments import Resources, current
+from ml_assets.orchestration.notebook_view import serve_executed
+from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.sensors import service_sensor
 
 # Dagster warns of its beta features once for each asset that uses one; versions are locked, so nothing changes unseen.
@@ -17,11 +19,12 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 PROJECT_ROOT = Path(__file__).parent.parent
 
 
-def build_definitions(tree: dg.ComponentTree, resources: dict[str, Storage] | None = None) -> dg.Definitions:
+def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None) -> dg.Definitions:
     """Everything that a folder of defs.yaml files declares, with one sensor for each service.
 
-    Args: `resources`: others than the default ones, as tests and deployments need.
+    Args: `resources`: others than those of the environment, as tests need.
     """
+    environment = current()
     assets = tree.build_defs()
     logs = event_logs(tree)
     models = [component.to_spec(logs) for component in tree.get_all_components(EvaluatedModel)]
@@ -32,11 +35,14 @@ def build_definitions(tree: dg.ComponentTree, resources: dict[str, Storage] | No
             [log for log in logs.values() if log.service == service],
             [model for model in models if model.service == service],
             tree.project_root,
+            automation=environment.automation(),
         )
         for service in services
     ]
-    # Steps run in the run's own process: what costs is the notebooks, and each has a process of its own.
-    rest = dg.Definitions(resources=resources or default_resources(), sensors=sensors, executor=dg.in_process_executor)
+    resources = environment.resources() if resources is None else resources
+    if isinstance(executed := resources.get("executed_notebooks"), Storage):
+        serve_executed(executed)
+    rest = dg.Definitions(resources=resources, sensors=sensors, executor=environment.executor())
     return dg.Definitions.merge(assets, rest)
 
 

@@ -4,13 +4,14 @@ Same event logs, same windows and cutoff, same upstream versions. What the noteb
 (`<home>/scratch/<asset>/<partition>`), and nothing is recorded. Under Dagster the cell that calls this is replaced.
 """
 
-import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ml_assets import variables
 from ml_assets.cli.main import DEFAULT_HOME
 from ml_assets.cli.project import Project, root_at_hand
+from ml_assets.data.paths import AnyPath
 from ml_assets.data.store import ArtifactError, load_artifact
 from ml_assets.notebooks.context import Context, context_of_order
 from ml_assets.orchestration.facts import read_facts
@@ -34,7 +35,7 @@ def context_of(asset: str, partition: str | None = None) -> Context:
     inputs of the partition do not exist yet.
     """
     root = root_at_hand()
-    project = Project(Path(os.environ.get("DAGSTER_HOME") or root / DEFAULT_HOME), root)
+    project = Project(Path(variables.get(variables.HOME) or root / DEFAULT_HOME), root)
     return context_of_order(_Opened(project, asset, datetime.now(UTC)).write_order(partition))
 
 
@@ -94,7 +95,7 @@ class _Opened:
         words = [f"; {partition} is {status.state} {status.why}" for partition, status in found.items()]
         raise NotOpenError(f"no partition of {self.asset} has its inputs yet{''.join(words[:1])}")
 
-    def _input(self, asset: str, partition: str) -> Path:
+    def _input(self, asset: str, partition: str) -> AnyPath:
         found = current(self.project.instance, self.project.store, asset, partition)
         if found is not None:
             return found.artifact.folder

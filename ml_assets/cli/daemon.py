@@ -14,6 +14,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
+from ml_assets import variables
 from ml_assets.domain.due import State
 from ml_assets.orchestration.sensors import Tick
 
@@ -53,7 +54,7 @@ def daemon(instance: dg.DagsterInstance, location: Sequence[str], *, project_roo
         process = subprocess.Popen(
             command,
             cwd=project_root,
-            env={**os.environ, "DAGSTER_HOME": str(home)},
+            env=variables.inherited(**{variables.HOME: str(home)}),
             stdout=output,
             stderr=subprocess.STDOUT,
             # A group of its own, so that what the daemon starts can be ended with it.

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from ml_assets.environments import ENVIRONMENTS
+
 #: Written once; what a person changes in it stays.
 _DAGSTER_YAML = """\
 # Runs wait in a queue; nothing holds a process while it waits.
@@ -17,8 +19,8 @@ concurrency:
     default_limit: 1
 # Runs, and the kernels of their notebooks, are forked from a process that has imported what they need.
 run_launcher:
-  module: ml_assets.orchestration.launcher
-  class: WarmRunLauncher
+  module: {launcher_module}
+  class: {launcher}
 run_monitoring:
   enabled: true
 # Ticks are purged, materializations never.
@@ -41,7 +43,10 @@ def prepare_home(home: Path) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
-        config.write_text(_DAGSTER_YAML.format(cores=max(2, os.cpu_count() or 2)), encoding="utf-8")
+        module, _, launcher = (ENVIRONMENTS["local"].launcher or "").rpartition(".")
+        cores = max(2, os.cpu_count() or 2)
+        text = _DAGSTER_YAML.format(cores=cores, launcher_module=module, launcher=launcher)
+        config.write_text(text, encoding="utf-8")
     return home
 
 

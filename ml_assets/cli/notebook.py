@@ -3,22 +3,23 @@
 from pathlib import Path
 
 from ml_assets.cli.project import Project
+from ml_assets.data.paths import AnyPath
 from ml_assets.notebooks.executed import executed_path
-from ml_assets.orchestration.resources import default_resources
 
 
 class NoNotebookError(Exception):
     """There is no executed notebook as asked for. The message names what there is."""
 
 
-def find_executed(project: Project, asset: str, partition: str, run_id: str | None) -> Path:
+def find_executed(project: Project, asset: str, partition: str, run_id: str | None) -> AnyPath:
     """The executed notebook of a partition by a run; the latest one where no run is named.
 
     Raises: NoAssetError; NoNotebookError.
     """
     project.find(asset)
-    root = default_resources()["executed_notebooks"].path(project.instance)
-    newest_first = sorted((root / asset / partition).glob("*.ipynb"), key=lambda path: -path.stat().st_mtime_ns)
+    root = project.executed_root
+    left: list[AnyPath] = list((root / asset / partition).glob("*.ipynb"))
+    newest_first = sorted(left, key=lambda path: -path.stat().st_mtime)
     if not newest_first:
         raise NoNotebookError(f"no run of {asset} {partition} has left a notebook in {root}")
     if run_id is None:
@@ -30,9 +31,10 @@ def find_executed(project: Project, asset: str, partition: str, run_id: str | No
     return path
 
 
-def write_html(notebook: Path, output: Path) -> None:
+def write_html(notebook: AnyPath, output: Path) -> None:
     """Export a notebook with its outputs and pictures into one HTML file."""
+    import nbformat
     from nbconvert import HTMLExporter
 
-    page, _ = HTMLExporter().from_filename(str(notebook))
+    page, _ = HTMLExporter().from_notebook_node(nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4))
     output.write_text(page, encoding="utf-8")

@@ -13,14 +13,16 @@ from ml_assets.cli.at_hand import DagsterProject, NoProjectError
 from ml_assets.cli.home import open_instance
 from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
+from ml_assets.data.paths import AnyPath
 from ml_assets.data.store import ArtifactStore
 from ml_assets.definitions import PROJECT_ROOT, build_definitions
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.spec import Model
+from ml_assets.environments import current
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.resources import default_resources
+from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.runs import Runs
 from ml_assets.orchestration.sensors import Tick, look
 
@@ -121,14 +123,25 @@ class Project:
         return open_instance(self.home)
 
     @property
-    def events_root(self) -> Path:
+    def events_root(self) -> AnyPath:
         """Where event logs lie."""
-        return default_resources()["events"].path(self.instance)
+        return self._path("events")
 
     @property
     def store(self) -> ArtifactStore:
         """Where artifacts lie."""
-        return ArtifactStore(default_resources()["artifacts"].path(self.instance))
+        return ArtifactStore(self._path("artifacts"))
+
+    @property
+    def executed_root(self) -> AnyPath:
+        """Where executed notebooks lie."""
+        return self._path("executed_notebooks")
+
+    def _path(self, resource: str) -> AnyPath:
+        storage = current().resources()[resource]
+        if not isinstance(storage, Storage):
+            raise TypeError(f"the resource {resource} is {storage!r}, not a Storage")
+        return storage.path(self.instance)
 
     @property
     def runs(self) -> Runs:

@@ -17,6 +17,7 @@ from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import parse_duration
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.history import parse_feature
+from ml_assets.environments import current
 from ml_assets.orchestration.assets import model_definitions
 from ml_assets.orchestration.repair import repair_schedule
 
@@ -138,7 +139,7 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
             repair = self._repair()
         if repair is None:
             return assets
-        schedule = repair_schedule(model, repair, context.project_root)
+        schedule = repair_schedule(model, repair, context.project_root, automation=current().automation())
         return dg.Definitions.merge(assets, dg.Definitions(schedules=[schedule]))
 
     def _repair(self) -> domain_repair.Repair | None:

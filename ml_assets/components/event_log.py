@@ -40,9 +40,13 @@ class Watermark(Group):
 
 
 class Arrival(Group):
-    """How it is known that an event partition is complete: a marker file beside its data, or a watermark."""
+    """How it is known that an event partition is complete.
+
+    A `marker` file lies beside its data; its files have been `settled` for a time; or a `watermark` lies beyond it.
+    """
 
     marker: str = event_log.Marker.file
+    settled: DurationText = ""
     watermark: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -97,11 +101,13 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
         return event_log_definitions(self.to_spec())
 
 
-def _arrival(declared: dict[str, Any]) -> event_log.Marker | event_log.Watermark:
+def _arrival(declared: dict[str, Any]) -> event_log.Marker | event_log.Settled | event_log.Watermark:
     try:
         arrival = read_group(Arrival, declared, key="arrival")
         if len(arrival.model_fields_set) > 1:
-            raise SpecError("arrival", sorted(arrival.model_fields_set), "either marker or watermark")
+            raise SpecError("arrival", sorted(arrival.model_fields_set), "one of marker, settled and watermark")
+        if "settled" in declared:
+            return event_log.Settled(parse_duration(arrival.settled, key="arrival.settled").elapsed)
         return _watermark(arrival.watermark) if "watermark" in declared else event_log.Marker(arrival.marker)
     except SpecError as error:
         if error.value is None or not (error.key.endswith("url_variable") or "://" in str(error.value)):

@@ -1,14 +1,20 @@
 """Where the files of an event log lie, and whether they changed.
 
-Hive-partitioned Parquet: `<root>/<location>/date=2026-01-01/*.parquet`. Light: the sensor imports this.
+Hive-partitioned Parquet: `<root>/<location>/date=2026-01-01/*.parquet`, on this machine or in an object store. Light:
+the sensor imports this.
 """
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
+from upath import UPath
+
+from ml_assets.data.paths import AnyPath
 from ml_assets.domain.event_log import EventLog
 
 _COLUMN = {"hour": "hour", "day": "date", "week": "week"}
@@ -18,86 +24,189 @@ class EventFilesError(Exception):
     """The folders of an event log contradict one another."""
 
 
-def partition_folder(root: Path, log: EventLog, partition: str) -> Path:
+class State(NamedTuple):
+    """What tells that a file was written: its size, its version, and when that was, in seconds since 1970."""
+
+    size: int
+    version: int | str
+    written: float
+
+
+class _Files(Protocol):
+    """The folders below one folder, and the files in each."""
+
+    def folders(self) -> list[str]:
+        """Names. Raises: FileNotFoundError when there is no folder."""
+        ...
+
+    def names(self, folder: str) -> list[str]:
+        """The names of the files in a folder; none where it is missing."""
+        ...
+
+    def state(self, folder: str, name: str) -> State:
+        """What tells that a file was written. Raises: FileNotFoundError."""
+        ...
+
+
+def partition_folder(root: AnyPath, log: EventLog, partition: str) -> AnyPath:
     """The folder that a partition is written to."""
     return root / log.location / f"{_COLUMN[log.partitions.every]}={partition}"
 
 
-def partition_folders(root: Path, log: EventLog) -> dict[str, Path]:
-    """The folders of a log, by partition key, also those that have not arrived.
+class EventFolder:
+    """The folder of an event log: the partitions that have one below it, and their files.
 
-    Raises: as `folder_names`.
+    `folders`: their names by partition key, in the order of time. Hours hold a colon, which Hive and Spark escape
+    (`%3A`); any way of escaping is read.
     """
-    folder = root / log.location
-    return {partition: folder / name for partition, name in folder_names(root, log).items()}
+
+    def __init__(self, root: AnyPath, log: EventLog, *, whole: bool = False) -> None:
+        """Look at the folders. Args: `whole`: all partitions will be asked for, and one listing is to tell of all.
+
+        Raises: FileNotFoundError when the log has no folder at all; EventFilesError when two are of one partition.
+        """
+        self.path = root / log.location
+        self._files: _Files = _Local(self.path) if isinstance(self.path, Path) else _Remote(self.path, whole)
+        try:
+            names = self._files.folders()
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f"event log {log.key}: there is no folder {self.path}; write its partitions below it"
+            ) from None
+        prefix = f"{_COLUMN[log.partitions.every]}="
+        self.folders: dict[str, str] = {}
+        for name in sorted(name for name in names if name.startswith(prefix)):
+            partition = unquote(name).removeprefix(prefix)
+            if partition in self.folders:
+                both = f"{self.path / self.folders[partition]} and {name}"
+                raise EventFilesError(f"event log {log.key}: {both} are the same partition; keep one of them")
+            self.folders[partition] = name
+
+    def data_files(self, partition: str) -> list[AnyPath]:
+        """The Parquet files of a partition; none when it has no events, or no folder at all.
+
+        Raises: OSError when the folder is there and cannot be read: that is no partition without events.
+        """
+        folder = self.folders.get(partition)
+        return [self.path / folder / name for name in _data_names(self._files.names(folder))] if folder else []
+
+    def fingerprint(self, partition: str) -> str:
+        """Sixteen hexadecimal digits that change whenever a file of the partition is written.
+
+        Made of the names, sizes and times (or versions) of its Parquet files, so that no content is read.
+        """
+        folder = self.folders.get(partition)
+        names = _data_names(self._files.names(folder)) if folder else []
+        return _digest((name, self._files.state(folder or "", name)) for name in names)
+
+    def marked_fingerprint(self, partition: str, marker: str) -> str | None:
+        """The fingerprint of a partition and its marker; None where the marker is not there."""
+        folder = self.folders[partition]
+        names = self._files.names(folder)
+        if marker not in names:
+            return None
+        try:
+            marked = self._files.state(folder, marker)
+        except FileNotFoundError:
+            # Deleted meanwhile, or a link to nothing; a data file that goes meanwhile is an error.
+            return None
+        return _digest([*((name, self._files.state(folder, name)) for name in _data_names(names)), (marker, marked)])
+
+    def settled_fingerprint(self, partition: str, before: float) -> str | None:
+        """The fingerprint of a partition whose files were all written before an instant; None for others, or none.
+
+        Args: `before`: seconds since 1970.
+        """
+        folder = self.folders[partition]
+        names = _data_names(self._files.names(folder))
+        try:
+            states = [self._files.state(folder, name) for name in names]
+        except FileNotFoundError:
+            # It is being written.
+            return None
+        if not states or max(state.written for state in states) >= before:
+            return None
+        return _digest(zip(names, states, strict=True))
 
 
-def folder_names(root: Path, log: EventLog) -> dict[str, str]:
-    """The names of a log's folders, by partition key; thousands, which the sensor asks for at each tick.
-
-    Hours hold a colon, which Hive and Spark escape (`%3A`); any way of escaping is read.
-    Raises: FileNotFoundError when the log has no folder at all; EventFilesError when two are of one partition.
-    """
-    folder = root / log.location
-    if not folder.is_dir():
-        raise FileNotFoundError(f"event log {log.key}: there is no folder {folder}; write its partitions below it")
-    prefix = f"{_COLUMN[log.partitions.every]}="
-    # Not `glob`, here and below: it takes a folder that cannot be read for an empty one.
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.name.startswith(prefix) and entry.is_dir())
-    folders: dict[str, str] = {}
-    for name in names:
-        partition = unquote(name).removeprefix(prefix)
-        if partition in folders:
-            both = f"{folder / folders[partition]} and {name}"
-            raise EventFilesError(f"event log {log.key}: {both} are the same partition; keep one of them")
-        folders[partition] = name
-    return folders
-
-
-def data_files(folder: Path | None) -> list[Path]:
-    """The Parquet files of a partition; none when it has no events, or no folder at all.
-
-    Raises: OSError when the folder is there and cannot be read: that is no partition without events.
-    """
-    return [folder / name for name in _data_names(_listed(folder))] if folder else []
-
-
-def fingerprint(folder: str | Path | None, *others: str) -> str:
-    """Sixteen hexadecimal digits that change whenever a file of the partition is written.
-
-    Made of the names, sizes and modification times of the Parquet files and of `others`, so that no content is read.
-    Raises: FileNotFoundError when one of `others` is missing.
-    """
-    return _fingerprint(folder, (*_data_names(_listed(folder)), *others)) if folder else _fingerprint("", ())
-
-
-def marked_fingerprint(folder: str | Path, marker: str) -> str | None:
-    """The fingerprint of a partition and its marker; None where the marker is not there."""
-    names = _listed(folder)
-    if marker not in names:
-        return None
-    try:
-        return _fingerprint(folder, (*_data_names(names), marker))
-    except FileNotFoundError:
-        # Deleted meanwhile, or a link to nothing; a data file that goes meanwhile is an error.
-        if Path(folder, marker).exists():
-            raise
-        return None
-
-
-def _listed(folder: str | Path) -> list[str]:
-    try:
-        return os.listdir(folder)  # noqa: PTH208  (each tick of a sensor asks for thousands, and Path takes longer)
-    except FileNotFoundError:
-        return []
+def _digest(states: Iterable[tuple[str, State]]) -> str:
+    facts = [(name, state.size, state.version) for name, state in states]
+    return hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 
 def _data_names(names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if name.endswith(".parquet") and not name.startswith(("_", ".")))
 
 
-def _fingerprint(folder: str | Path, names: Iterable[str]) -> str:
-    states = ((name, os.stat(f"{folder}/{name}")) for name in names)  # noqa: PTH116  (likewise)
-    facts = [(name, state.st_size, state.st_mtime_ns) for name, state in states]
-    return hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
+class _Local:
+    """Files of this machine. Each tick of a sensor asks for thousands, and pathlib takes longer."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+
+    def folders(self) -> list[str]:
+        # Not `glob`, here and below: it takes a folder that cannot be read for an empty one.
+        with os.scandir(self._path) as entries:
+            return [entry.name for entry in entries if entry.is_dir()]
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            return os.listdir(f"{self._path}/{folder}")  # noqa: PTH208
+        except FileNotFoundError:
+            return []
+
+    def state(self, folder: str, name: str) -> State:
+        found = os.stat(f"{self._path}/{folder}/{name}")  # noqa: PTH116
+        return State(found.st_size, found.st_mtime_ns, found.st_mtime)
+
+
+class _Remote:
+    """Files that fsspec reaches. To ask for each folder would take a request for each; `whole` asks for all at once."""
+
+    def __init__(self, path: UPath, whole: bool) -> None:
+        self._path, self._whole = path, whole
+        self._listed: dict[str, dict[str, Mapping[str, Any]]] = {}
+
+    def folders(self) -> list[str]:
+        if self._whole:
+            return list(self._all)
+        entries = self._path.fs.ls(self._path.path, detail=True)
+        return [_last(entry["name"]) for entry in entries if entry["type"] == "directory"]
+
+    def names(self, folder: str) -> list[str]:
+        return list(self._entries(folder))
+
+    def state(self, folder: str, name: str) -> State:
+        entry = self._entries(folder).get(name)
+        if entry is None:
+            raise FileNotFoundError(self._path / folder / name)
+        written = self._path.fs.modified(entry["name"]) if "LastModified" not in entry else entry["LastModified"]
+        # Equal bytes that are written again are a new version: its time tells, where stores tell content alone.
+        return State(entry["size"], f"{entry.get('ETag', '')} {written.isoformat()}", written.timestamp())
+
+    def _entries(self, folder: str) -> Mapping[str, Mapping[str, Any]]:
+        if self._whole:
+            return self._all.get(folder, {})
+        if folder not in self._listed:
+            try:
+                entries = self._path.fs.ls((self._path / folder).path, detail=True)
+            except FileNotFoundError:
+                entries = []
+            self._listed[folder] = {_last(entry["name"]): entry for entry in entries if entry["type"] == "file"}
+        return self._listed[folder]
+
+    @cached_property
+    def _all(self) -> dict[str, dict[str, Mapping[str, Any]]]:
+        found = self._path.fs.find(self._path.path, detail=True)
+        if not found:
+            raise FileNotFoundError(self._path)
+        folders: dict[str, dict[str, Mapping[str, Any]]] = {}
+        for name, entry in found.items():
+            folder, _, rest = name.removeprefix(self._path.path).lstrip("/").partition("/")
+            if rest and "/" not in rest:
+                folders.setdefault(folder, {})[rest] = entry
+        return folders
+
+
+def _last(name: str) -> str:
+    return name.rstrip("/").rpartition("/")[2]

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from glob import escape
 from pathlib import Path
 
 import duckdb
@@ -20,6 +19,8 @@ from ibis import ir
 
 from ml_assets.data.history import with_history
 from ml_assets.data.labels import Selection, known_rows, label_examples, select_events
+from ml_assets.data.parquet import read_parquet
+from ml_assets.data.paths import AnyPath
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.history import Feature
 from ml_assets.domain.spec import FEATURE_TIME
@@ -44,7 +45,7 @@ class PartitionFiles:
 
     key: str
     interval: Interval
-    files: tuple[Path, ...]
+    files: tuple[AnyPath, ...]
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ class LogFiles:
 
     key: str
     partitions: tuple[PartitionFiles, ...]
-    schema_file: Path | None
+    schema_file: AnyPath | None
     selection: Selection
 
     @property
-    def files(self) -> list[Path]:
+    def files(self) -> list[AnyPath]:
         """The files of all partitions."""
         return [path for partition in self.partitions for path in partition.files]
 
@@ -241,8 +242,7 @@ class ExampleReader:
         if not files:
             raise EventLogError(f"event log {log.key} has no Parquet file at all: not even its columns are known")
         try:
-            paths = [escape(str(path)) for path in files]
-            table = self._connection.read_parquet(paths, hive_partitioning=False, union_by_name=True, filename=_FILE)
+            table = read_parquet(self._connection, files, file_column=_FILE)
         except duckdb.OutOfMemoryException:
             raise
         except duckdb.Error as error:
@@ -295,7 +295,7 @@ def _check_columns(table: ir.Table, log: LogFiles, keys: Sequence[str]) -> None:
             raise EventLogError(f"event log {log.key}: column {name} is of type {table[name].type()}; write a boolean")
 
 
-def _find_strays(log: LogFiles) -> dict[Path, Interval]:
+def _find_strays(log: LogFiles) -> dict[AnyPath, Interval]:
     """The files that hold rows outside of their partition, each with the instants of its partition.
 
     Refused are files whose times have no zone, and logs too many rows of which lie outside: of a partition, or of all
@@ -305,7 +305,7 @@ def _find_strays(log: LogFiles) -> dict[Path, Interval]:
     for partition in log.partitions:
         strays = rows = 0
         for path in partition.files:
-            with pq.ParquetFile(path) as file:
+            with path.open("rb") as opened, pq.ParquetFile(opened) as file:
                 _check_zones(file, path, log)
                 outside = _count_strays(file, log.selection.columns.time, partition.interval)
                 strays, rows = strays + outside, rows + file.metadata.num_rows
@@ -318,7 +318,7 @@ def _find_strays(log: LogFiles) -> dict[Path, Interval]:
     return found
 
 
-def _check_zones(file: pq.ParquetFile, path: Path, log: LogFiles) -> None:
+def _check_zones(file: pq.ParquetFile, path: AnyPath, log: LogFiles) -> None:
     """Beside files that have a time zone, DuckDB takes others for UTC."""
     types = {field.name: field.type for field in file.schema_arrow}
     naive = [name for name in log.selection.columns.times if _is_naive(types.get(name, pa.null()))]

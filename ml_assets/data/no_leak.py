@@ -6,13 +6,13 @@ It trusts neither the notebook that wrote the rows nor the windows that it was g
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from glob import escape
-from pathlib import Path
 
 import ibis
 from ibis import ir
 from ibis.backends.duckdb import Backend
 
+from ml_assets.data.parquet import read_parquet
+from ml_assets.data.paths import AnyPath
 from ml_assets.domain.event_log import Columns
 from ml_assets.domain.spec import FEATURE_TIME
 
@@ -59,7 +59,7 @@ class Verdict:
         return "; ".join(lines) or f"{self.rows} rows keep to every rule"
 
 
-def verify(stored: Path, columns: Columns, bounds: Bounds, *, apart_from: Sequence[Path] = ()) -> Verdict:
+def verify(stored: AnyPath, columns: Columns, bounds: Bounds, *, apart_from: Sequence[AnyPath] = ()) -> Verdict:
     """Verify the rows of a stored table. A row that lacks what is to be verified breaks the rule.
 
     Args: `columns`: of the exposure log. `apart_from`: stored tables none of whose exposures may be in this one.
@@ -115,11 +115,11 @@ def _rules(table: ir.Table, columns: Columns, bounds: Bounds) -> dict[str, ir.Bo
     return rules
 
 
-def _read(connection: Backend, paths: Sequence[Path], needed: Iterable[str]) -> ir.Table:
+def _read(connection: Backend, paths: Sequence[AnyPath], needed: Iterable[str]) -> ir.Table:
     for path in paths:
         if not path.exists():
             raise LeakError(f"there is no {path.name}, so nothing can be verified; save a table with step.save(frame)")
-    table = connection.read_parquet([escape(str(path)) for path in paths], hive_partitioning=False, union_by_name=True)
+    table = read_parquet(connection, paths)
     missing = sorted(set(needed) - set(table.columns))
     if missing:
         raise LeakError(
@@ -129,7 +129,7 @@ def _read(connection: Backend, paths: Sequence[Path], needed: Iterable[str]) -> 
     return table
 
 
-def _check_types(table: ir.Table, stored: Path, times: Iterable[str]) -> None:
+def _check_types(table: ir.Table, stored: AnyPath, times: Iterable[str]) -> None:
     for name in times:
         dtype = table[name].type()
         if not dtype.is_timestamp() or dtype.timezone is None:

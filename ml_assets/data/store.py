@@ -1,15 +1,19 @@
 """Artifacts: immutable versions that exist only once their manifest does.
 
 `<root>/<asset>/<partition>/<run id>/…`, with `manifest.json` written last: no folder is renamed, so that stores without
-renames can hold artifacts too. Light: lineage and the sensor's process import this.
+renames hold artifacts too. Light: lineage and the sensor's process import this.
 """
 
 import json
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ml_assets.data.paths import AnyPath
 
 MANIFEST = "manifest.json"
 
@@ -22,7 +26,7 @@ class ArtifactError(Exception):
 class Artifact:
     """A published version of one partition of an asset."""
 
-    folder: Path
+    folder: AnyPath
     manifest: Mapping[str, Any]
 
     @property
@@ -38,42 +42,62 @@ class Artifact:
 
 @dataclass(frozen=True)
 class ArtifactStore:
-    """The folder that holds all artifacts."""
+    """The folder that holds all artifacts, on this machine or elsewhere."""
 
-    root: Path
+    root: AnyPath
 
-    def folder(self, asset: str, partition: str, run_id: str) -> Path:
+    def folder(self, asset: str, partition: str, run_id: str) -> AnyPath:
         """Where a version lies, or would lie."""
         return self.root / asset / partition / run_id
 
-    def prepare(self, asset: str, partition: str, run_id: str) -> Path:
-        """An empty folder for a new version.
+    @contextmanager
+    def draft(self, asset: str, partition: str, run_id: str) -> Iterator[Path]:
+        """An empty folder on this machine for the files of a new version, which `publish` puts in place.
 
         Raises: ArtifactError when the version has been published: a published version is never overwritten.
+        """
+        target = self.prepare(asset, partition, run_id)
+        if isinstance(target, Path):
+            yield target
+            return
+        with tempfile.TemporaryDirectory(prefix="ml_assets-artifact-") as folder:
+            yield Path(folder)
+
+    def prepare(self, asset: str, partition: str, run_id: str) -> AnyPath:
+        """Where a new version goes, with nothing in it of an attempt that was not published.
+
+        Raises: ArtifactError as `draft`.
         """
         folder = self.folder(asset, partition, run_id)
         if (folder / MANIFEST).exists():
             raise ArtifactError(
                 f"{asset} {partition} has been published by run {run_id}; launch a new run to remake it"
             )
+        if not isinstance(folder, Path):
+            if folder.exists():
+                folder.fs.rm(folder.path, recursive=True)
+            return folder
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
         return folder
 
     @staticmethod
-    def publish(folder: Path, manifest: Mapping[str, Any]) -> Artifact:
-        """Write the manifest, after which the version exists."""
-        sizes = {
-            path.relative_to(folder).as_posix(): path.stat().st_size
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
+    def publish(folder: Path, manifest: Mapping[str, Any], to: AnyPath | None = None) -> Artifact:
+        """Put the files of a draft in place, and write the manifest, after which the version exists.
+
+        Args: `to`: the version's folder, which may hold files already; None: the draft's.
+        """
+        target = folder if to is None else to
+        if isinstance(target, Path):
+            return _publish_here(target, manifest)
+        drafts = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+        target.fs.put([str(path) for path in drafts.values()], [(target / name).path for name in drafts])
+        found = target.fs.find(target.path, detail=True)
+        sizes = {name.removeprefix(target.path).lstrip("/"): entry["size"] for name, entry in sorted(found.items())}
         full = {**manifest, "files": sizes}
-        draft = folder / f".{MANIFEST}"
-        draft.write_text(json.dumps(full, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        draft.rename(folder / MANIFEST)
-        return Artifact(folder, full)
+        (target / MANIFEST).write_text(_text(full), encoding="utf-8")
+        return Artifact(target, full)
 
     def load(self, asset: str, partition: str, run_id: str) -> Artifact:
         """A published version.
@@ -83,12 +107,26 @@ class ArtifactStore:
         return load_artifact(self.folder(asset, partition, run_id))
 
 
-def load_artifact(folder: Path) -> Artifact:
+def load_artifact(folder: AnyPath) -> Artifact:
     """The published version in a folder.
 
     Raises: ArtifactError when there is none: the folder is missing, or its run did not end well.
     """
-    path = folder / MANIFEST
-    if not path.exists():
-        raise ArtifactError(f"there is no artifact in {folder}: its {MANIFEST} is missing")
-    return Artifact(folder, json.loads(path.read_text(encoding="utf-8")))
+    try:
+        text = (folder / MANIFEST).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ArtifactError(f"there is no artifact in {folder}: its {MANIFEST} is missing") from None
+    return Artifact(folder, json.loads(text))
+
+
+def _publish_here(folder: Path, manifest: Mapping[str, Any]) -> Artifact:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    full = {**manifest, "files": {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}}
+    unfinished = folder / f".{MANIFEST}"
+    unfinished.write_text(_text(full), encoding="utf-8")
+    unfinished.rename(folder / MANIFEST)
+    return Artifact(folder, full)
+
+
+def _text(manifest: Mapping[str, Any]) -> str:
+    return json.dumps(manifest, indent=1, sort_keys=True) + "\n"

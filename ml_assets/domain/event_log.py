@@ -59,6 +59,13 @@ class Marker:
 
 
 @dataclass(frozen=True)
+class Settled:
+    """A partition has arrived when it has files, and none of them was written for so long."""
+
+    unchanged_for: timedelta
+
+
+@dataclass(frozen=True)
 class Watermark:
     """A partition has arrived when it ends at or before the instant that a SQL query gives.
 
@@ -93,7 +100,7 @@ class EventLog:
     partitions: Calendar
     lookahead: Duration
     columns: Columns
-    arrival: Marker | Watermark = Marker()
+    arrival: Marker | Watermark | Settled = Marker()
     known_delay: timedelta = timedelta(0)
     restatement: Duration | None = None
 

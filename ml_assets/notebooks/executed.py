@@ -2,26 +2,27 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
+
+from ml_assets.data.paths import AnyPath
 
 
-def executed_path(root: Path, asset: str, partition: str, run_id: str) -> Path:
+def executed_path(root: AnyPath, asset: str, partition: str, run_id: str) -> AnyPath:
     """Where the executed notebook of one partition of one run is kept."""
     return root / asset / partition / f"{run_id}.ipynb"
 
 
-def remove_old(root: Path, asset: str, current: Mapping[str, str], *, before: datetime) -> list[Path]:
+def remove_old(root: AnyPath, asset: str, current: Mapping[str, str], *, before: datetime) -> list[AnyPath]:
     """Remove the executed notebooks of an asset that were written before an instant.
 
     Args: `current`: the run whose materialization of each partition is current; its notebook stays.
     Returns: what was removed.
     """
     kept = {executed_path(root, asset, partition, run) for partition, run in current.items()}
-    paths = sorted((root / asset).glob("*/*.ipynb"))
+    paths: list[AnyPath] = sorted((root / asset).glob("*/*.ipynb"), key=str)
     return [path for path in paths if path not in kept and _remove_if_old(path, before)]
 
 
-def _remove_if_old(path: Path, before: datetime) -> bool:
+def _remove_if_old(path: AnyPath, before: datetime) -> bool:
     try:
         if datetime.fromtimestamp(path.stat().st_mtime, UTC) >= before:
             return False

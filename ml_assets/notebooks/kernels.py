@@ -4,7 +4,6 @@ A Jupyter kernel provisioner, chosen by the runner for the notebooks that it run
 as a cold one is: with its own working folder, environment, session and random numbers.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from ml_assets import variables
 from ml_assets.warm.host import PARENT_PID
 from ml_assets.warm.process import HostGoneError, Process
 
@@ -35,7 +35,7 @@ class WarmProvisioner(LocalProvisioner):
             return await super().launch_kernel(cmd, **kwargs)
         # What a cold kernel reads from its environment was read when the warm process imported it.
         arguments = [*cmd[2:], f"--IPKernelApp.parent_handle={PARENT_PID}", "--matplotlib=inline"]
-        env = kwargs.get("env") or os.environ
+        env = kwargs.get("env") or variables.inherited()
         try:
             process = Process(self.address, arguments, cwd=kwargs.get("cwd"), env=env, stdin=subprocess.DEVNULL)
         except HostGoneError:

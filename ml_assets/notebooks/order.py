@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ml_assets.data.paths import PathField
+
 #: Tag of the run that a notebook sees: the path of the file that holds its order.
 ORDER_TAG = "ml_assets/order"
 #: Name of the file in an artifact that holds a saved table.
@@ -23,7 +25,7 @@ class PartitionOrder(BaseModel):
     key: str
     start: datetime
     end: datetime
-    files: list[Path]
+    files: list[PathField]
 
 
 class LogOrder(BaseModel):
@@ -31,7 +33,7 @@ class LogOrder(BaseModel):
 
     key: str
     partitions: list[PartitionOrder]
-    schema_file: Path | None
+    schema_file: PathField | None
     time: str
     row_key: list[str]
     known: str | None
@@ -91,7 +93,7 @@ class StepOrder(BaseModel):
     horizon: timedelta | None
     config: dict[str, Any]
     folder: Path
-    inputs: dict[str, Path]
+    inputs: dict[str, PathField]
     examples: ExamplesOrder | None
     scratch: bool = False
 

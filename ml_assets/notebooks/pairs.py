@@ -21,6 +21,7 @@ import jupytext  # type: ignore[import-untyped]
 import nbformat
 from nbformat import NotebookNode
 
+from ml_assets import variables
 from ml_assets.notebooks.cells import Cell, align, has_id, ids_of, same_cells
 
 Half = Literal["py", "ipynb"]
@@ -301,7 +302,7 @@ def _write(path: Path, text: str) -> None:
 def _git(folder: Path, *arguments: str) -> str | None:
     """What git answers; None where it fails, as outside of a checkout."""
     # A hook is told of its repository by variables that hold for the root only.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment = {name: value for name, value in variables.inherited().items() if not name.startswith("GIT_")}
     try:
         result = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, check=False, encoding="utf-8", env=environment

@@ -18,6 +18,7 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
+from ml_assets.data.paths import AnyPath
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, StepOrder, StepResult
 
 _KERNEL_START_SECONDS = 120
@@ -30,7 +31,12 @@ class NotebookError(Exception):
 
 
 def run_notebook(
-    context: dg.AssetExecutionContext, *, notebook: Path, order: StepOrder, executed: Path, kernels: Path | None = None
+    context: dg.AssetExecutionContext,
+    *,
+    notebook: Path,
+    order: StepOrder,
+    executed: AnyPath,
+    kernels: Path | None = None,
 ) -> StepResult:
     """Run a notebook in its own folder, and keep its executed copy, whether it succeeds or fails.
 
@@ -152,7 +158,7 @@ def _is_injected(cell: Any) -> bool:
     return _INJECTED in cell.metadata.get("tags", [])
 
 
-def _keep(path: Path, executed: Path, order: StepOrder) -> None:
+def _keep(path: Path, executed: AnyPath, order: StepOrder) -> None:
     """Keep the executed notebook without the cell that dagstermill injected: it holds the whole instance and run.
 
     In its place stands one that opens the same partition in Jupyter.
@@ -172,7 +178,7 @@ def _keep(path: Path, executed: Path, order: StepOrder) -> None:
     for key in ("parameters", "input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(key, None)
     executed.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, executed)
+    executed.write_text(nbformat.writes(notebook), encoding="utf-8")
 
 
 class _OnePartition:

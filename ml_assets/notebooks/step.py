@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ml_assets.data.content import hash_files, hash_frame
+from ml_assets.data.paths import AnyPath, local_copy
 from ml_assets.data.store import ArtifactStore, load_artifact
 from ml_assets.domain.calendar import Interval
 from ml_assets.notebooks.frames import Frame, Kind, given_as, is_spark, to_pandas
@@ -142,16 +143,14 @@ class Step:
 
     def read(self, step: str, frame: Kind = "pandas") -> Any:
         """The table that an upstream step saved, such as `step.read("training_data")`."""
-        return given_as(pd.read_parquet(self.files_of(step) / TABLE), frame)
+        return given_as(pd.read_parquet(self._input(step) / TABLE), frame)
 
     def files_of(self, step: str) -> Path:
-        """The folder with the files that an upstream step saved, such as `step.files_of("model")`.
+        """The folder on this machine with the files that an upstream step saved, such as `step.files_of("model")`.
 
         Raises: StepError when the step is not upstream.
         """
-        if step not in self._order.inputs:
-            raise StepError(f"{self.asset} has no input {step!r}; it has {sorted(self._order.inputs)}")
-        return load_artifact(self._order.inputs[step]).folder
+        return local_copy(self._input(step), self._result_file.parent / "inputs" / step)
 
     def load_model(self) -> Any:
         """The model that `save_model` saved upstream: `predict(frame)` gives a probability for each row.
@@ -206,6 +205,11 @@ class Step:
                 raise ValueError(f"{name} is {value}: leave out what is not known, and report the reason in words")
             numbers[name] = value
         self._finish(numbers={**self._result.numbers, **numbers}, figures={**self._result.figures, **figures})
+
+    def _input(self, step: str) -> AnyPath:
+        if step not in self._order.inputs:
+            raise StepError(f"{self.asset} has no input {step!r}; it has {sorted(self._order.inputs)}")
+        return load_artifact(self._order.inputs[step]).folder
 
     @property
     def _examples_order(self) -> ExamplesOrder:

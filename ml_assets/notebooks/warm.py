@@ -2,10 +2,10 @@
 
 import atexit
 import logging
-import os
 from functools import cache
 from pathlib import Path
 
+from ml_assets import variables
 from ml_assets.warm.host import ADDRESS_VARIABLE
 from ml_assets.warm.process import Host, NotSafeError
 
@@ -50,16 +50,18 @@ class WarmHosts:
         self._host, self._retired = None, []
 
 
-def kernels_of(notebooks: int) -> Path | None:
+def kernels_of(notebooks: int, *, warm: bool = True) -> Path | None:
     """Where this process gets the kernels of some notebooks from; None: they start cold.
 
     A run that was forked itself takes them from the same warm process. Another starts one where that pays.
+    Args: `warm`: False never asks for one.
     """
-    inherited = os.environ.get(ADDRESS_VARIABLE)
+    if not warm:
+        return None
+    inherited = variables.get(ADDRESS_VARIABLE)
     if inherited:
         return Path(inherited)
-    # In a pod a run has its notebooks' memory for itself, and mostly one notebook.
-    if notebooks < _WORTH_A_HOST or "KUBERNETES_SERVICE_HOST" in os.environ:
+    if notebooks < _WORTH_A_HOST:
         return None
     host = _own().current()
     return host.address if host else None

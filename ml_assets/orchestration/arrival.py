@@ -1,16 +1,16 @@
 """Which event partitions have arrived, asked of the source itself. Not what follows from it: that is the domain's."""
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ml_assets.data.event_files import fingerprint, folder_names, marked_fingerprint
+from ml_assets import variables
+from ml_assets.data.event_files import EventFolder
+from ml_assets.data.paths import AnyPath
 from ml_assets.domain.calendar import Calendar
-from ml_assets.domain.event_log import EventLog, Marker, Watermark
+from ml_assets.domain.event_log import EventLog, Marker, Settled, Watermark
 
 # Imported where a watermark is asked for: loading the code location does not pay for it.
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class SourceError(Exception):
 class Arrival(Protocol):
     """How a log says which of its partitions are complete."""
 
-    def arrived(self, root: Path, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
+    def arrived(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
         """The partitions that have arrived, with the fingerprints of their files.
 
         Args: `partitions`: those to ask for, which keep their order; None asks for all of the log.
@@ -40,18 +40,31 @@ class MarkerArrival:
     declared: Marker
     as_of: datetime
 
-    def arrived(self, root: Path, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
+    def arrived(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
         """The partitions whose marker exists. Raises: FileNotFoundError when the log has no folder."""
-        marker, names = self.declared.file, folder_names(root, log)
-        # A log may reach further back than its declared start; what is no partition does not concern us.
-        ended = _keys(log.partitions, len(log.partitions.complete_before(self.as_of)))
-        asked, base = names if partitions is None else partitions, root / log.location
+        marker, folder = self.declared.file, EventFolder(root, log, whole=partitions is None)
         return {
             name: found
-            for name in asked
-            if name in names
-            and name in ended
-            and (found := marked_fingerprint(f"{base}/{names[name]}", marker)) is not None
+            for name in _ended(folder, log, partitions, self.as_of)
+            if (found := folder.marked_fingerprint(name, marker)) is not None
+        }
+
+
+@dataclass(frozen=True)
+class SettledArrival:
+    """A partition is complete when it has ended by `as_of`, and its files have been there, unchanged, for a time."""
+
+    declared: Settled
+    as_of: datetime
+
+    def arrived(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
+        """The partitions that have files, all of them old enough. Raises: FileNotFoundError as `MarkerArrival`."""
+        folder = EventFolder(root, log, whole=partitions is None)
+        before = (self.as_of - self.declared.unchanged_for).timestamp()
+        return {
+            name: found
+            for name in _ended(folder, log, partitions, self.as_of)
+            if (found := folder.settled_fingerprint(name, before)) is not None
         }
 
 
@@ -65,7 +78,7 @@ class WatermarkArrival:
     declared: Watermark
     as_of: datetime
 
-    def arrived(self, root: Path, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
+    def arrived(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
         """The partitions that end by the watermark; one without a folder has no events.
 
         Raises: SourceError when the database gives no instant; FileNotFoundError when the log has no folder: where
@@ -74,12 +87,12 @@ class WatermarkArrival:
         calendar = log.partitions
         # Asked before the files are looked at: what is loaded in between lies beyond it.
         ended = calendar.complete_before(min(self._complete_until(log), self.as_of))
-        names, base = folder_names(root, log), root / log.location
+        folder = EventFolder(root, log, whole=partitions is None)
         if partitions is None:
             complete = [calendar.key(index) for index in ended]
         else:
             complete = [name for name in partitions if calendar.index_of(name) in ended]
-        return {name: fingerprint(f"{base}/{names[name]}" if name in names else None) for name in complete}
+        return {name: folder.fingerprint(name) for name in complete}
 
     def _complete_until(self, log: EventLog) -> datetime:
         query, variable = self.declared.query, self.declared.url_variable
@@ -103,7 +116,17 @@ def arrival_of(log: EventLog, *, as_of: datetime) -> Arrival:
     """How a log says what has arrived, as declared."""
     if isinstance(log.arrival, Watermark):
         return WatermarkArrival(log.arrival, as_of)
+    if isinstance(log.arrival, Settled):
+        return SettledArrival(log.arrival, as_of)
     return MarkerArrival(log.arrival, as_of)
+
+
+def _ended(folder: EventFolder, log: EventLog, asked: Iterable[str] | None, as_of: datetime) -> list[str]:
+    """The partitions that have a folder and have ended; all that have, or those that are asked for."""
+    # A log may reach further back than its declared start; what is no partition does not concern us.
+    ended = _keys(log.partitions, len(log.partitions.complete_before(as_of)))
+    names = folder.folders
+    return [name for name in (names if asked is None else asked) if name in names and name in ended]
 
 
 @lru_cache(maxsize=16)
@@ -116,7 +139,7 @@ def _url(variable: str, where: str) -> "sa.URL":
     """The URL that an environment variable holds. Its errors do not repeat what the variable holds."""
     import sqlalchemy as sa
 
-    text = os.environ.get(variable)
+    text = variables.get(variable)
     if not text:
         raise SourceError(f"{where} is not set; it holds the URL of the database that the watermark is asked of")
     try:

@@ -7,7 +7,6 @@ the hash of the content. Dagster indexes data versions, so that they are read wi
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -26,6 +25,7 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
+from ml_assets.data.paths import AnyPath
 from ml_assets.domain.due import Attempt, Facts, Made
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.restatement import EventVersion
@@ -77,7 +77,7 @@ def attempt(  # noqa: PLR0917
     verdict: str = BEGUN,
     *,
     error: str | None = None,
-    executed: Path | None = None,
+    executed: AnyPath | None = None,
 ) -> dg.AssetObservation:
     """The fact that a run begins a partition, or failed at it, from which inputs and by which code.
 

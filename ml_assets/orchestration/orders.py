@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from ml_assets.data.event_files import data_files, partition_folders
+from ml_assets.data.event_files import EventFolder
+from ml_assets.data.paths import AnyPath
 from ml_assets.domain.calendar import Calendar, Interval
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
@@ -31,9 +32,9 @@ def step_order(
     cutoff: datetime,
     run_id: str,
     folder: Path,
-    inputs: Mapping[str, Path],
+    inputs: Mapping[str, AnyPath],
     events: EventPins | None,
-    events_root: Path,
+    events_root: AnyPath,
     scratch: bool = False,
 ) -> StepOrder:
     """The order of one partition of one step; see `notebooks.order` for what each part means."""
@@ -56,14 +57,14 @@ def step_order(
     )
 
 
-def examples_order(model: Model, events: EventPins, events_root: Path) -> ExamplesOrder:
+def examples_order(model: Model, events: EventPins, events_root: AnyPath) -> ExamplesOrder:
     """The files and bounds that a notebook reads its examples from."""
     windows = events.windows
 
     def log_order(log: EventLog, interval: Interval, known_before: datetime | None) -> LogOrder:
-        calendar, folders = log.partitions, partition_folders(events_root, log)
+        calendar, folder = log.partitions, EventFolder(events_root, log)
         partitions = [
-            _partition_order(calendar, partition, data_files(folders.get(partition)))
+            _partition_order(calendar, partition, folder.data_files(partition))
             for partition in events.fingerprints[log.key]
             if calendar.index_of(partition) in calendar.indices(interval)
         ]
@@ -71,7 +72,7 @@ def examples_order(model: Model, events: EventPins, events_root: Path) -> Exampl
         return LogOrder(
             key=log.key,
             partitions=partitions,
-            schema_file=files[0] if files else _any_file(log, events_root, events.as_of),
+            schema_file=files[0] if files else _any_file(log, events_root, folder, events.as_of),
             time=log.columns.time,
             row_key=list(log.columns.key),
             known=log.columns.known,
@@ -105,13 +106,12 @@ def examples_order(model: Model, events: EventPins, events_root: Path) -> Exampl
     )
 
 
-def _partition_order(calendar: Calendar, partition: str, files: list[Path]) -> PartitionOrder:
+def _partition_order(calendar: Calendar, partition: str, files: list[AnyPath]) -> PartitionOrder:
     interval = calendar.interval(calendar.index_of(partition))
     return PartitionOrder(key=partition, start=interval.start, end=interval.end, files=files)
 
 
-def _any_file(log: EventLog, root: Path, as_of: datetime) -> Path | None:
+def _any_file(log: EventLog, root: AnyPath, folder: EventFolder, as_of: datetime) -> AnyPath | None:
     """A file that tells the columns. Of a partition that has arrived: others may be written at this moment."""
-    folders = partition_folders(root, log)
     arrived = reversed(list(arrival_of(log, as_of=as_of).arrived(root, log)))
-    return next((files[0] for partition in arrived if (files := data_files(folders.get(partition)))), None)
+    return next((files[0] for partition in arrived if (files := folder.data_files(partition))), None)

@@ -6,11 +6,11 @@ The pins are what lineage records: event partitions with their fingerprints, ups
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
+from ml_assets.data.paths import AnyPath
 from ml_assets.data.store import Artifact, ArtifactStore
 from ml_assets.domain.due import Made, metrics_inputs, model_inputs
 from ml_assets.domain.durations import Duration
@@ -78,7 +78,7 @@ def pin(
     partition: str,
     *,
     as_of: datetime,
-    events_root: Path,
+    events_root: AnyPath,
     store: ArtifactStore,
     runs: Collection[str] = (),
 ) -> Pins:
@@ -120,7 +120,7 @@ def current(
     return UpstreamPin(asset, made, record.run_id, store.load(asset, partition, record.run_id))
 
 
-def check_unchanged(model: Model, events: EventPins, events_root: Path) -> None:
+def check_unchanged(model: Model, events: EventPins, events_root: AnyPath) -> None:
     """Refuse what was read while it changed.
 
     Raises: ChangedWhileReadError that names the event partitions; running again reads them anew.
@@ -140,7 +140,7 @@ def pin_events(  # noqa: PLR0917
     horizon: Duration | None,
     partition: str,
     as_of: datetime,
-    root: Path,
+    root: AnyPath,
 ) -> EventPins:
     """The event partitions of a step's windows as they are now.
 
@@ -173,7 +173,7 @@ def pin_events(  # noqa: PLR0917
     return EventPins(windows, as_of, present, arrivals.inputs(parts))
 
 
-def _arrived(model: Model, parts: Mapping[str, range], root: Path, as_of: datetime) -> dict[str, dict[str, str]]:
+def _arrived(model: Model, parts: Mapping[str, range], root: AnyPath, as_of: datetime) -> dict[str, dict[str, str]]:
     logs = {log.key: log for log in model.logs}
     return {
         key: dict(arrival_of(log, as_of=as_of).arrived(root, log, _keys(log, indices)))

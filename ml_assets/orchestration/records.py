@@ -1,11 +1,11 @@
 """What is written down of a partition that was made: its manifest for lineage, its metadata for the Dagster UI."""
 
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from ml_assets.data.paths import AnyPath
 from ml_assets.data.store import Artifact
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import Windows
@@ -53,7 +53,7 @@ def manifest(  # noqa: PLR0917
 
 
 def metadata(
-    asset: StepAsset, partition: str, pins: Pins, artifact: Artifact, *, seconds: float, executed: Path
+    asset: StepAsset, partition: str, pins: Pins, artifact: Artifact, *, seconds: float, executed: AnyPath
 ) -> dict[str, Any]:
     """What the Dagster UI shows of a materialization; numbers are plotted over partitions."""
     known = artifact.manifest

@@ -19,8 +19,10 @@ from ml_assets.orchestration.sensors import find
 REPAIR_TAG = "ml_assets/repair"
 
 
-def repair_schedule(model: Model, repair: Repair, project_root: Path) -> dg.ScheduleDefinition:
-    """The schedule of one model."""
+def repair_schedule(
+    model: Model, repair: Repair, project_root: Path, *, automation: bool = True
+) -> dg.ScheduleDefinition:
+    """The schedule of one model. Args: `automation`: whether it runs from the start."""
     code = code_versions([model], project_root)
     name = model.name.replace("/", "__")
 
@@ -30,7 +32,7 @@ def repair_schedule(model: Model, repair: Repair, project_root: Path) -> dg.Sche
         job_name=ASSET_JOB,
         cron_schedule=f"{repair.at.minute} {repair.at.hour} * * *",
         execution_timezone=model.partitions.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
+        default_status=dg.DefaultScheduleStatus.RUNNING if automation else dg.DefaultScheduleStatus.STOPPED,
     )
     def schedule(
         context: dg.ScheduleEvaluationContext, events: dg.ResourceParam[Storage]

@@ -1,34 +1,61 @@
-"""Where things lie: the roots of event logs, artifacts and executed notebooks, and how long the last are kept."""
-
-from pathlib import Path
+"""Where things lie: the roots of event logs, artifacts and executed notebooks; and how notebooks are run."""
 
 import dagster as dg
 
+from ml_assets import variables
+from ml_assets.data.paths import AnyPath, path_of
+
+
+class NoStorageError(Exception):
+    """Nobody said where files are kept, where the disk of a process ends with it."""
+
 
 class Storage(dg.ConfigurableResource[None]):
-    """A root folder; a relative one lies below the folder of the Dagster instance (DAGSTER_HOME)."""
+    """A root folder, as a path or as a URL such as `s3://bucket/events`.
+
+    A relative one lies below what the variable ML_ASSETS_STORAGE names, or else in the folder of the Dagster instance.
+    `shared`: refuse the latter, which runs of other machines do not see.
+    """
 
     root: str
+    shared: bool = False
 
-    def path(self, instance: dg.DagsterInstance) -> Path:
-        """The folder as an absolute path."""
-        return Path(instance.root_directory).absolute() / self.root
+    def path(self, instance: dg.DagsterInstance) -> AnyPath:
+        """The folder as an absolute path. Raises: NoStorageError as `below`."""
+        return self.below(instance.root_directory)
+
+    def below(self, home: str) -> AnyPath:
+        """The folder as an absolute path, where the Dagster instance's own is `home`.
+
+        Raises: NoStorageError when it must be shared, and ML_ASSETS_STORAGE is not set.
+        """
+        if "://" in self.root or self.root.startswith("/"):
+            return path_of(self.root)
+        place = variables.get(variables.STORAGE)
+        if place is None and self.shared:
+            raise NoStorageError(
+                f"{variables.STORAGE} is not set: it names what all runs share, such as s3://bucket/team, below which "
+                f"{self.root} lies"
+            )
+        base = path_of(place or home)
+        return (base if "://" in str(base) else base.absolute()) / self.root
 
 
 class ExecutedNotebooks(Storage):
-    """The executed notebook of every run, successful or failed: `<asset>/<partition>/<run>.ipynb`.
+    """How notebooks are run; the executed one of each run, successful or failed, is `<asset>/<partition>/<run>.ipynb`.
 
     `keep_days`: older ones are removed when a partition of their asset is run, except those of current
-    materializations; None keeps all.
+    materializations; None keeps all. `warm`: kernels may be forked from a process that has imported what they need.
     """
 
     keep_days: int | None = None
+    warm: bool = True
 
 
-def default_resources() -> dict[str, Storage]:
-    """One home folder: everything below the Dagster instance's own folder."""
+def default_resources(*, shared: bool = False, warm: bool = True) -> dict[str, Storage]:
+    """Everything below one folder or URL. Args: as of `Storage` and `ExecutedNotebooks`."""
     return {
-        "events": Storage(root="events"),
-        "artifacts": Storage(root="artifacts"),
-        "executed_notebooks": ExecutedNotebooks(root="notebooks"),
+        "events": Storage(root="events", shared=shared),
+        "artifacts": Storage(root="artifacts", shared=shared),
+        "executed_notebooks": ExecutedNotebooks(root="notebooks", shared=shared, warm=warm),
     }

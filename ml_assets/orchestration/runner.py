@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
 
+from ml_assets.data.paths import AnyPath
 from ml_assets.data.store import ArtifactStore
 from ml_assets.notebooks.executed import executed_path, remove_old
 from ml_assets.notebooks.order import StepOrder, StepResult
@@ -90,9 +91,9 @@ class _Partition:
     name: str
 
     @property
-    def executed(self) -> Path:
+    def executed(self) -> AnyPath:
         """Where the executed notebook is kept."""
-        root: Path = self.context.resources.executed_notebooks.path(self.context.instance)
+        root: AnyPath = self.context.resources.executed_notebooks.path(self.context.instance)
         return executed_path(root, self.asset.name, self.name, self.context.run.run_id)
 
     def materialize(self) -> Iterator[Any]:
@@ -115,30 +116,26 @@ class _Partition:
             runs=[context.run.run_id, *resumed_runs(instance, context.run)],
         )
         asset.check_loaded()
-        folder = store.prepare(asset.name, self.name, context.run.run_id)
         tried = (asset.name, self.name, pins.inputs, asset.code_version, context.run.run_id)
-        yield attempt(*tried)
-        try:
-            order = self._order(pins, folder, events_root)
-            context.log.info(f"{asset.name} {self.name}: running {asset.notebook.name}")
-            # As many as the run may still hold.
-            kernels = kernels_of(len(context.partition_keys) * len(context.run.asset_selection or (asset,)))
-            result = run_notebook(
-                context, notebook=asset.notebook, order=order, executed=self.executed, kernels=kernels
-            )
-            if pins.events:
-                check_unchanged(model, pins.events, events_root)
-                yield from self._check(store, folder, result)
-            before = versions(instance, asset.name, self.name)
-            record = manifest(asset, self.name, context.run.run_id, pins, result, as_of)
-            artifact = store.publish(folder, {**record, "supersedes": before[-1] if before else None})
-        except ChangedWhileReadError:
-            # It says nothing of the partition, which stays without a verdict and is due again.
-            raise
-        except Exception as error:
-            executed = self.executed if self.executed.exists() else None
-            yield attempt(*tried, verdict=FAILED, error=_on_one_line(error), executed=executed)
-            raise
+        with store.draft(asset.name, self.name, context.run.run_id) as folder:
+            yield attempt(*tried)
+            try:
+                order = self._order(pins, folder, events_root)
+                result = self._run(order)
+                if pins.events:
+                    check_unchanged(model, pins.events, events_root)
+                    yield from self._check(store, folder, result)
+                before = versions(instance, asset.name, self.name)
+                record = manifest(asset, self.name, context.run.run_id, pins, result, as_of)
+                target = store.folder(asset.name, self.name, context.run.run_id)
+                artifact = store.publish(folder, {**record, "supersedes": before[-1] if before else None}, to=target)
+            except ChangedWhileReadError:
+                # It says nothing of the partition, which stays without a verdict and is due again.
+                raise
+            except Exception as error:
+                executed = self.executed if self.executed.exists() else None
+                yield attempt(*tried, verdict=FAILED, error=_on_one_line(error), executed=executed)
+                raise
         seconds = time.monotonic() - started
         shown = metadata(asset, self.name, pins, artifact, seconds=seconds, executed=self.executed)
         inputs = {upstream.asset: upstream.made for upstream in pins.upstream.values()}
@@ -151,6 +148,14 @@ class _Partition:
             code=asset.code_version,
             inputs={**inputs, **dict.fromkeys(events)},
         )
+
+    def _run(self, order: StepOrder) -> StepResult:
+        context, asset = self.context, self.asset
+        context.log.info(f"{asset.name} {self.name}: running {asset.notebook.name}")
+        # As many as the run may still hold.
+        notebooks = len(context.partition_keys) * len(context.run.asset_selection or (asset,))
+        kernels = kernels_of(notebooks, warm=context.resources.executed_notebooks.warm)
+        return run_notebook(context, notebook=asset.notebook, order=order, executed=self.executed, kernels=kernels)
 
     @property
     def cutoff(self) -> datetime:
@@ -173,7 +178,7 @@ class _Partition:
         if not verdict.passed:
             raise LeakError(f"{asset.name} {self.name} leaks: {verdict}")
 
-    def _order(self, pins: Pins, folder: Path, events_root: Path) -> StepOrder:
+    def _order(self, pins: Pins, folder: Path, events_root: AnyPath) -> StepOrder:
         asset = self.asset
         return step_order(
             asset.model,

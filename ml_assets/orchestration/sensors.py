@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
+from ml_assets.data.paths import AnyPath
 from ml_assets.domain.due import Facts, Request, State, Status, basis, due, statuses
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.maturity import describe_spans
@@ -54,9 +55,9 @@ class Tick:
 
 
 def service_sensor(
-    service: str, logs: Sequence[EventLog], models: Sequence[Model], project_root: Path
+    service: str, logs: Sequence[EventLog], models: Sequence[Model], project_root: Path, *, automation: bool = True
 ) -> dg.SensorDefinition:
-    """The sensor that drives the logs and models of one service."""
+    """The sensor that drives the logs and models of one service. Args: `automation`: whether it runs from the start."""
     code = code_versions(models, project_root)
     # Kept between ticks, in a process that lives long.
     memo = Memo()
@@ -67,7 +68,7 @@ def service_sensor(
         # A `target` would be one job, whose assets must all have the same partitions.
         asset_selection=dg.AssetSelection.assets(*(asset_key(asset) for asset in code)),
         minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=dg.DefaultSensorStatus.RUNNING if automation else dg.DefaultSensorStatus.STOPPED,
     )
     def sensor(context: dg.SensorEvaluationContext, events: dg.ResourceParam[Storage]) -> dg.SensorResult:
         root = events.path(context.instance)
@@ -104,7 +105,7 @@ def find(
     logs: Iterable[EventLog] = (),
     *,
     code: Mapping[str, str],
-    events_root: Path,
+    events_root: AnyPath,
     as_of: datetime,
     memo: Memo | None = None,
 ) -> Now:
@@ -136,7 +137,7 @@ def look(
     models: Sequence[Model],
     *,
     code: Mapping[str, str],
-    events_root: Path,
+    events_root: AnyPath,
     as_of: datetime,
     memo: Memo | None = None,
 ) -> Tick:
@@ -205,7 +206,7 @@ def _describe_state(model: Model, state: State, names: Sequence[str], partitions
 
 
 def _present(
-    log: EventLog, recorded: Mapping[str, EventVersion], events_root: Path, as_of: datetime
+    log: EventLog, recorded: Mapping[str, EventVersion], events_root: AnyPath, as_of: datetime
 ) -> dict[str, EventVersion]:
     """The versions of what the source has. What it has lost since is not there to be read."""
     source = arrival_of(log, as_of=as_of).arrived(events_root, log)

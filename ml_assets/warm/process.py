@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from ml_assets import variables
 from ml_assets.warm.host import LENGTH_BYTES
 
 _SOCKET = "host"
@@ -146,7 +147,8 @@ class Process:
         """
         self.args = list(arguments)
         self.returncode: int | None = None
-        request = {"argv": self.args, "cwd": str(cwd or Path.cwd()), "env": dict(os.environ if env is None else env)}
+        env = variables.inherited() if env is None else env
+        request = {"argv": self.args, "cwd": str(cwd or Path.cwd()), "env": dict(env)}
         body = json.dumps(request).encode()
         self._connection = socket.socket(socket.AF_UNIX)
         self._lock = threading.Lock()

@@ -90,7 +90,9 @@ LOG_REFUSALS = [
 QUERY = "select complete_until from load_status where log = 'impressions'"
 WATERMARK = {"query": QUERY, "url_variable": "LOAD_STATUS_URL"}
 ARRIVAL_REFUSALS = [
-    ({"marker": "_SUCCESS", "watermark": WATERMARK}, "arrival: ['marker', 'watermark'] is not accepted; either"),
+    ({"marker": "_SUCCESS", "watermark": WATERMARK}, "arrival: ['marker', 'watermark'] is not accepted; one of"),
+    ({"settled": "soon"}, "arrival.settled: 'soon' is not accepted; write a whole number and a unit"),
+    ({"settled": 30}, "arrival.settled: 30 is not accepted; write a whole number and a unit"),
     ({"markr": "_SUCCESS"}, "arrival.markr: '_SUCCESS' is not accepted; there is no such key; did you mean marker?"),
     ({"marker": "a/b"}, "arrival.marker: 'a/b' is not accepted; the name of a file"),
     ({"marker": None}, "arrival.marker: None is not accepted"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_assets.data.event_files import EventFilesError, data_files, fingerprint, partition_folder, partition_folders
+from ml_assets.data.event_files import EventFilesError, EventFolder, partition_folder
 from ml_assets.domain.calendar import Calendar, Every
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import Columns, EventLog
@@ -23,11 +23,26 @@ def event_log(every: Every = "day") -> EventLog:
     )
 
 
+def partition_folders(root: Path, log: EventLog) -> dict[str, Path]:
+    folder = EventFolder(root, log)
+    return {partition: root / log.location / name for partition, name in folder.folders.items()}
+
+
+def data_files(folder: Path) -> list[Path]:
+    """The files of the partition in a folder below that of its log."""
+    key = folder.name.removeprefix("date=")
+    return EventFolder(folder.parents[2], event_log()).data_files(key)
+
+
+def fingerprint(folder: Path, marker: str) -> str | None:
+    return EventFolder(folder.parents[2], event_log()).marked_fingerprint("2026-01-01", marker)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A partition of two files that has arrived."""
-    folder = tmp_path / "date=2026-01-01"
-    folder.mkdir()
+    folder = tmp_path / "raw" / "impressions" / "date=2026-01-01"
+    folder.mkdir(parents=True)
     for name in ("a.parquet", "b.parquet", MARKER):
         (folder / name).write_bytes(name.encode())
     return folder
@@ -75,9 +90,8 @@ def test_the_files_of_an_hour_are_found_whichever_way_its_folder_is_written(name
     folder = tmp_path / log.location / name
     folder.mkdir(parents=True)
     (folder / "a.parquet").touch()
-    folders = partition_folders(tmp_path, log)
-    assert folders == {"2026-03-29-01:00+0100": folder}
-    assert data_files(folders["2026-03-29-01:00+0100"]) == [folder / "a.parquet"]
+    assert partition_folders(tmp_path, log) == {"2026-03-29-01:00+0100": folder}
+    assert EventFolder(tmp_path, log).data_files("2026-03-29-01:00+0100") == [folder / "a.parquet"]
 
 
 def test_the_folders_of_a_log_come_in_the_order_of_time_and_nothing_else_with_them(tmp_path: Path) -> None:
@@ -105,12 +119,14 @@ def test_hidden_and_underscored_files_hold_no_events(folder: Path) -> None:
 
 
 def test_a_partition_that_does_not_exist_has_no_files(tmp_path: Path) -> None:
-    assert data_files(tmp_path / "date=2026-01-01") == []
+    (tmp_path / event_log().location).mkdir(parents=True)
+    assert EventFolder(tmp_path, event_log()).data_files("2026-01-01") == []
 
 
 def test_a_fingerprint_is_sixteen_hexadecimal_digits(folder: Path) -> None:
-    assert len(fingerprint(folder, MARKER)) == 16
-    int(fingerprint(folder, MARKER), 16)
+    found = fingerprint(folder, MARKER) or ""
+    assert len(found) == 16
+    int(found, 16)
 
 
 def test_reading_and_listing_leave_the_fingerprint_as_it_is(folder: Path) -> None:
@@ -167,8 +183,7 @@ def test_a_partition_without_events_has_a_fingerprint(folder: Path) -> None:
 
 def test_a_partition_without_its_marker_has_no_fingerprint(folder: Path) -> None:
     (folder / MARKER).unlink()
-    with pytest.raises(FileNotFoundError, match=MARKER):
-        fingerprint(folder, MARKER)
+    assert fingerprint(folder, MARKER) is None
 
 
 def test_two_folders_of_one_partition_are_refused(tmp_path: Path) -> None:
@@ -180,6 +195,11 @@ def test_two_folders_of_one_partition_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_listed_is_no_partition_without_events(tmp_path: Path) -> None:
-    (tmp_path / "date=2026-01-01").touch()
+    log = event_log()
+    path = tmp_path / log.location / "date=2026-01-01"
+    path.mkdir(parents=True)
+    folder = EventFolder(tmp_path, log)
+    path.rmdir()
+    path.touch()
     with pytest.raises(NotADirectoryError):
-        data_files(tmp_path / "date=2026-01-01")
+        folder.data_files("2026-01-01")

@@ -16,8 +16,6 @@ from ml_assets.warm.process import Process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
 
-POD = "KUBERNETES_SERVICE_HOST"
-
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -38,9 +36,8 @@ def hosts(source: Path) -> Iterator[WarmHosts]:
 
 @pytest.fixture
 def own(source: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process has no warm process yet, was not forked from one, and is in no pod."""
-    for variable in (ADDRESS_VARIABLE, POD):
-        monkeypatch.delenv(variable, raising=False)
+    """This process has no warm process yet, and was not forked from one."""
+    monkeypatch.delenv(ADDRESS_VARIABLE, raising=False)
     warm._own.cache_clear()
     yield
     warm._own().stop()
@@ -167,7 +164,6 @@ def test_a_module_that_cannot_be_imported_is_said_once(
 @pytest.mark.usefixtures("own")
 def test_an_inherited_warm_process_gives_the_kernels_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ADDRESS_VARIABLE, "/somewhere/host")
-    monkeypatch.setenv(POD, "10.0.0.1")
     assert kernels_of(1) == kernels_of(100) == Path("/somewhere/host")
 
 
@@ -182,9 +178,9 @@ def test_one_notebook_starts_cold_and_two_start_one_warm_process(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("own")
-def test_in_a_pod_kernels_start_cold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(POD, "10.0.0.1")
-    assert kernels_of(100) is None
+def test_where_the_environment_has_no_warm_processes_kernels_start_cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ADDRESS_VARIABLE, "/somewhere/host")
+    assert kernels_of(100, warm=False) is None
     assert warm._own()._host is None
 
 
@@ -201,7 +197,7 @@ def test_the_warm_process_of_an_interpreter_ends_with_it(source: Path, tmp_path:
         "host = warm._own().current() if warm.kernels_of(2) else None\n"
         "print(host.process.pid, host.folder)"
     )
-    env = {name: value for name, value in os.environ.items() if name not in {ADDRESS_VARIABLE, POD}}
+    env = {name: value for name, value in os.environ.items() if name != ADDRESS_VARIABLE}
     found = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=30
     )

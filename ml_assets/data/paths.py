@@ -1,0 +1,46 @@
+"""Paths of files on this machine, or below a URL that fsspec reaches, such as `s3://bucket/team`.
+
+What is local stays pathlib's; the rest is universal_pathlib's, which has the same methods. Light: the sensor imports
+this, and fsspec is loaded for URLs alone.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import PlainSerializer, PlainValidator
+from upath import UPath
+
+AnyPath: TypeAlias = Path | UPath
+#: What others write at this moment is to be seen: no listing is remembered.
+_FRESH = {"s3": {"use_listings_cache": False}}
+
+
+def path_of(text: str | AnyPath) -> AnyPath:
+    """The path that a text names: below a URL with a scheme, else on this machine.
+
+    Raises: ValueError for a scheme that fsspec does not know; ImportError when the package that reaches it is missing.
+    """
+    if not isinstance(text, str):
+        return text
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return Path(text)
+    if scheme == "file":
+        return Path(rest)
+    return UPath(text, protocol=None, **_FRESH.get(scheme, {}))
+
+
+#: A path as a field of a model that is written down in JSON.
+PathField = Annotated[Any, PlainValidator(path_of), PlainSerializer(str)]
+
+
+def local_copy(folder: AnyPath, into: Path) -> Path:
+    """A folder on this machine with the files of `folder`: itself where it is here, else `into`, which is made."""
+    if isinstance(folder, Path):
+        return folder
+    files = folder.fs.find(folder.path)
+    here = [into / name.removeprefix(folder.path).lstrip("/") for name in files]
+    for path in here:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    folder.fs.get(files, [str(path) for path in here])
+    return into

@@ -1,0 +1,26 @@
+"""The one place that reads the variables of the process's environment.
+
+What they decide is said once, in `ml_assets.environments`; a variable that an event log names is read when it is asked.
+"""
+
+import os
+from collections.abc import Mapping
+
+#: Where the project runs: the name of one of `ml_assets.environments`.
+ENVIRONMENT = "ML_ASSETS_ENVIRONMENT"
+#: The folder or URL that holds event logs, artifacts and executed notebooks.
+STORAGE = "ML_ASSETS_STORAGE"
+#: The folder of the Dagster instance.
+HOME = "DAGSTER_HOME"
+#: Set to 1 by Dagster+ in the deployment of a branch.
+BRANCH_DEPLOYMENT = "DAGSTER_CLOUD_IS_BRANCH_DEPLOYMENT"
+
+
+def get(name: str) -> str | None:
+    """The value of a variable; None where it is not set, or empty."""
+    return os.environ.get(name) or None
+
+
+def inherited(**others: str) -> Mapping[str, str]:
+    """All variables, for a process that is started, with others on top."""
+    return {**os.environ, **others}

@@ -1,0 +1,155 @@
+"""Event logs and artifacts in an object store, over a real S3 API: the same as on a disk."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import ibis
+import pandas as pd
+import pytest
+from upath import UPath
+
+from ml_assets.data.event_files import EventFilesError, EventFolder, partition_folder
+from ml_assets.data.parquet import read_parquet
+from ml_assets.data.paths import local_copy, path_of
+from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore, load_artifact
+from ml_assets.domain.calendar import Calendar
+from ml_assets.domain.durations import Duration
+from ml_assets.domain.event_log import Columns, EventLog
+from tests.support.s3 import BUCKET, s3_server, variables
+
+KEY = ("ads/cvr/model", "2026-01-01", "run-1")
+LOG = EventLog(
+    key="ads/clicks",
+    location="raw/ads clicks",
+    partitions=Calendar("hour", date(2026, 1, 1), "Europe/Berlin"),
+    lookahead=Duration(8, "d"),
+    columns=Columns("event_time", ("click_id",)),
+)
+HOURS = [LOG.partitions.key(index) for index in range(3)]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[None]:
+    with s3_server() as environment, variables(environment):
+        yield
+
+
+@pytest.fixture
+def root(server: None, request: pytest.FixtureRequest) -> UPath:
+    found = path_of(f"s3://{BUCKET}/{request.node.name}")
+    assert isinstance(found, UPath)
+    return found
+
+
+def write(root: UPath, hour: str, name: str, rows: pd.DataFrame | None = None) -> UPath:
+    path = partition_folder(root, LOG, hour) / name
+    with path.open("wb") as file:
+        if rows is not None:
+            rows.to_parquet(file)
+    return path
+
+
+def clicks(*ids: int) -> pd.DataFrame:
+    return pd.DataFrame({"click_id": ids, "event_time": pd.Timestamp("2026-01-01", tz="UTC")})
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_listing_tells_the_partitions_and_their_files(root: UPath, whole: bool) -> None:
+    expected = [write(root, HOURS[0], name, clicks(1)) for name in ("a.parquet", "b.parquet")]
+    for name in (".a.parquet", "_metadata.parquet", "notes.txt"):
+        write(root, HOURS[0], name)
+    write(root, HOURS[2], "_SUCCESS")
+    write(root, HOURS[2], "nested/a.parquet", clicks(1))
+    folder = EventFolder(root, LOG, whole=whole)
+    assert list(folder.folders) == [HOURS[0], HOURS[2]]
+    assert folder.data_files(HOURS[0]) == expected
+    assert folder.data_files(HOURS[1]) == folder.data_files(HOURS[2]) == []
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_is_written_by_another_is_seen_at_the_next_look(root: UPath, whole: bool) -> None:
+    write(root, HOURS[0], "a.parquet", clicks(1))
+    assert EventFolder(root, LOG, whole=whole).marked_fingerprint(HOURS[0], "_SUCCESS") is None
+    write(root, HOURS[0], "_SUCCESS")
+    first = EventFolder(root, LOG, whole=whole).marked_fingerprint(HOURS[0], "_SUCCESS")
+    assert first is not None
+    write(root, HOURS[0], "b.parquet", clicks(2))
+    assert EventFolder(root, LOG, whole=whole).marked_fingerprint(HOURS[0], "_SUCCESS") not in {None, first}
+
+
+def test_both_ways_of_listing_give_one_fingerprint(root: UPath) -> None:
+    write(root, HOURS[0], "a.parquet", clicks(1, 2))
+    one, other = (EventFolder(root, LOG, whole=whole).fingerprint(HOURS[0]) for whole in (True, False))
+    assert one == other
+
+
+def test_files_are_settled_once_the_newest_is_old_enough(root: UPath) -> None:
+    write(root, HOURS[0], "a.parquet", clicks(1))
+    folder, now = EventFolder(root, LOG), datetime.now(UTC)
+    assert folder.settled_fingerprint(HOURS[0], (now - timedelta(hours=1)).timestamp()) is None
+    assert folder.settled_fingerprint(HOURS[0], (now + timedelta(hours=1)).timestamp()) is not None
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_log_that_nobody_has_written_is_refused_by_name(root: UPath, whole: bool) -> None:
+    with pytest.raises(
+        FileNotFoundError, match=r"event log ads/clicks: there is no folder s3://models/.*raw/ads clicks"
+    ):
+        EventFolder(root, LOG, whole=whole)
+
+
+def test_two_folders_of_one_hour_are_refused(root: UPath) -> None:
+    folder = partition_folder(root, LOG, HOURS[0])
+    for name in (folder.name, folder.name.replace(":", "%3A")):
+        (folder.parent / name / "a.parquet").write_bytes(b"")
+    with pytest.raises(EventFilesError, match="are the same partition; keep one of them"):
+        EventFolder(root, LOG)
+
+
+def test_rows_are_read_with_their_file(root: UPath) -> None:
+    paths = [write(root, hour, "it's.parquet", clicks(number)) for number, hour in enumerate(HOURS)]
+    table = read_parquet(ibis.duckdb.connect(), paths, file_column="file")
+    found = table.order_by("click_id").to_pandas()
+    assert list(found["click_id"]) == [0, 1, 2]
+    assert list(found["file"]) == [str(path) for path in paths]
+
+
+def test_rows_on_this_machine_and_in_a_store_are_read_together(root: UPath, tmp_path: Path) -> None:
+    clicks(1).to_parquet(tmp_path / "a.parquet")
+    table = read_parquet(ibis.duckdb.connect(), [tmp_path / "a.parquet", write(root, HOURS[0], "b.parquet", clicks(2))])
+    assert sorted(table.to_pandas()["click_id"]) == [1, 2]
+
+
+def test_a_version_exists_once_its_manifest_does_and_is_read_back_as_it_was(root: UPath, tmp_path: Path) -> None:
+    store = ArtifactStore(root)
+    with store.draft(*KEY) as draft:
+        (draft / "trees").mkdir()
+        (draft / "trees/1.txt").write_text("tree", encoding="utf-8")
+        (draft / "model.json").write_text("{}", encoding="utf-8")
+        with pytest.raises(ArtifactError, match="is missing"):
+            store.load(*KEY)
+        made = store.publish(draft, {"data_version": "abc"}, to=store.folder(*KEY))
+    assert not draft.exists()
+    assert store.load(*KEY) == load_artifact(store.folder(*KEY)) == made
+    assert made.manifest["files"] == {"model.json": 2, "trees/1.txt": 4}
+    copy = local_copy(made.folder, tmp_path / "here")
+    assert (copy / "trees/1.txt").read_text(encoding="utf-8") == "tree"
+
+
+def test_a_published_version_is_not_overwritten(root: UPath) -> None:
+    store = ArtifactStore(root)
+    with store.draft(*KEY) as draft:
+        store.publish(draft, {"data_version": "abc"}, to=store.folder(*KEY))
+    with pytest.raises(ArtifactError, match="has been published by run run-1"), store.draft(*KEY):
+        pass
+
+
+def test_what_an_attempt_without_a_manifest_has_left_is_not_part_of_the_next(root: UPath) -> None:
+    store = ArtifactStore(root)
+    (store.folder(*KEY) / "half.parquet").write_bytes(b"half")
+    with store.draft(*KEY) as draft:
+        (draft / "whole.parquet").write_bytes(b"whole")
+        made = store.publish(draft, {"data_version": "abc"}, to=store.folder(*KEY))
+    assert made.manifest["files"] == {"whole.parquet": 5}
+    assert sorted(path.name for path in made.folder.iterdir()) == [MANIFEST, "whole.parquet"]

@@ -1,0 +1,45 @@
+"""Which texts name a path of this machine, and which one elsewhere."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from upath import UPath
+
+from ml_assets.data.paths import PathField, local_copy, path_of
+
+
+class Order(BaseModel):
+    files: list[PathField]
+    schema_file: PathField | None
+
+
+@pytest.mark.parametrize(
+    ("text", "path"), [("/data/a b", Path("/data/a b")), ("home", Path("home")), ("file:///data", Path("/data"))]
+)
+def test_a_text_without_a_scheme_names_a_path_of_this_machine(text: str, path: Path) -> None:
+    assert path_of(text) == path
+    assert isinstance(path_of(text), Path)
+
+
+def test_a_url_names_a_path_that_fsspec_reaches() -> None:
+    path = path_of("memory://bucket/a") / "b=1"
+    assert isinstance(path, UPath)
+    assert str(path) == "memory://bucket/a/b=1"
+
+
+def test_a_scheme_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValueError, match="gopher"):
+        path_of("gopher://bucket/a")
+
+
+def test_a_path_travels_in_json_and_stays_what_it_was() -> None:
+    order = Order(files=["memory://bucket/a%3A/b", Path("/data/a")], schema_file=None)
+    again = Order.model_validate_json(order.model_dump_json())
+    assert again == order
+    assert [type(path) for path in again.files] == [type(path) for path in order.files]
+
+
+def test_a_folder_of_this_machine_is_not_copied(tmp_path: Path) -> None:
+    assert local_copy(tmp_path, tmp_path / "other") == tmp_path
+    assert not (tmp_path / "other").exists()

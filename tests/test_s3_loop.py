@@ -1,0 +1,108 @@
+"""The whole loop with event logs, artifacts and executed notebooks in an object store, over a real S3 API."""
+
+import json
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+from upath import UPath
+
+from ml_assets import variables
+from ml_assets.data.paths import path_of
+from ml_assets.notebooks.order import TABLE
+from ml_assets.orchestration.lineage import current_runs, trace
+from tests.support import shop
+from tests.support.projects import TeamProject
+from tests.support.s3 import BUCKET, s3_server
+from tests.support.s3 import variables as set_variables
+from tests.support.webserver import Webserver, webserver
+
+pytestmark = pytest.mark.slow
+
+ROOT = f"s3://{BUCKET}/shop team"
+METRICS = "shop/order/metrics_2d"
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamProject]:
+    """A shop whose events are in a bucket up to 6 March, and are evaluated. Orders arrive by being settled."""
+    settled = shop.DEFS["shop/logs"].replace("location: shop/orders", "location: shop/orders\n  arrival: {settled: 1m}")
+    with s3_server() as environment, set_variables({**environment, variables.STORAGE: ROOT}):
+        team = TeamProject.make(tmp_path_factory.mktemp("shop"), "s3_shop", {**shop.DEFS, "shop/logs": settled})
+        for log in ("visits", "orders"):
+            shop.arrive(team, log, 1, 6)
+        events = team.home / "events"
+        remote = path_of(f"{ROOT}/events")
+        assert isinstance(remote, UPath)
+        files = [path for path in events.rglob("*") if path.is_file()]
+        remote.fs.put([str(path) for path in files], [(remote / str(path.relative_to(events))).path for path in files])
+        with team.daemon():
+            team.settle("shop", seconds=300)
+            yield team
+
+
+def test_models_are_made_and_judged(team: TeamProject) -> None:
+    assert sorted(current_runs(team.project.instance, METRICS)) == ["2026-03-03"]
+    assert trace(team.project.instance, team.project.store, METRICS, "2026-03-03").problems == ()
+
+
+def test_everything_lies_in_the_bucket_and_nothing_on_the_disk(team: TeamProject) -> None:
+    store = team.project.store
+    run = current_runs(team.project.instance, METRICS)["2026-03-03"]
+    folder = store.folder(METRICS, "2026-03-03", run)
+    assert str(folder) == f"{ROOT}/artifacts/{METRICS}/2026-03-03/{run}"
+    assert json.loads((folder / "manifest.json").read_text())["files"][TABLE] > 0
+    assert not pd.read_parquet(folder / TABLE).empty
+    assert not (team.home / "artifacts").exists()
+    assert not (team.home / "notebooks").exists()
+
+
+@pytest.fixture(scope="module")
+def ui(team: TeamProject) -> Iterator[Webserver]:
+    with webserver(team) as server:
+        yield server
+
+
+def test_an_executed_notebook_is_shown_by_a_process_that_did_not_write_it(team: TeamProject, ui: Webserver) -> None:
+    run = current_runs(team.project.instance, METRICS)["2026-03-03"]
+    path = f"{ROOT}/notebooks/{METRICS}/2026-03-03/{run}.ipynb"
+    page = ui.notebook(path)
+    assert "normalized_entropy" in page
+    assert "s3-secret-of-the-test" not in page
+
+
+def test_what_is_no_executed_notebook_is_not_shown(team: TeamProject, ui: Webserver) -> None:
+    for path in (f"s3://{BUCKET}/other/a.ipynb", f"{ROOT}/notebooks/../artifacts/a.ipynb", "/etc/a.ipynb"):
+        with pytest.raises(AssertionError, match="Access denied"):
+            ui.notebook(path)
+
+
+def test_the_executed_notebook_is_exported_by_the_command_line(team: TeamProject) -> None:
+    result = team.command("ml-assets", "notebook", METRICS, "2026-03-03", "--output", "page.html")
+    assert result.returncode == 0, result.stderr
+    assert "normalized_entropy" in (team.root / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_partition_opens_in_jupyter_from_the_bucket(team: TeamProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ml_assets.jupyter import context_of
+    from ml_assets.notebooks.step import Step
+
+    monkeypatch.setenv("DAGSTER_HOME", str(team.home))
+    monkeypatch.chdir(team.root)
+    step = Step.of(context_of(METRICS, "2026-03-03"))
+    assert len(step.read("evaluation_data")) == 300
+    assert step.load_model().predict(step.read("evaluation_data")).shape == (300,)
+
+
+def test_a_correction_in_the_bucket_is_evaluated_anew(team: TeamProject) -> None:
+    before = current_runs(team.project.instance, METRICS)["2026-03-03"]
+    path = path_of(f"{ROOT}/events/shop/visits/date=2026-03-04/part-0.parquet")
+    with path.open("rb") as file:
+        rows = pd.read_parquet(file)
+    with path.open("wb") as file:
+        rows.iloc[1:].to_parquet(file, index=False)
+    team.settle("shop", seconds=300)
+    after = current_runs(team.project.instance, METRICS)["2026-03-03"]
+    assert after != before
+    found = team.project.store.load(METRICS, "2026-03-03", after).manifest
+    assert found["supersedes"] == before
