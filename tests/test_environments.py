@@ -7,10 +7,10 @@ import dagster as dg
 import pytest
 
 from ml_assets import variables
-from ml_assets.data.paths import path_of
 from ml_assets.definitions import PROJECT_ROOT, build_definitions
 from ml_assets.environments import ENVIRONMENTS, UnknownEnvironmentError, current
 from ml_assets.orchestration.resources import ExecutedNotebooks, NoStorageError, Storage, default_resources
+from ml_assets.paths import path_of
 from tests.support.projects import REPOSITORY
 
 #: They hand the environment of one process on to another.
@@ -46,7 +46,8 @@ def test_an_unknown_name_is_refused_with_those_that_there_are(monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("name", "executor"), [("local", "in_process"), ("test", "in_process"), ("kubernetes", "k8s"), ("dagster_plus", "k8s")]
+    ("name", "executor"),
+    [("local", "in_process"), ("test", "in_process"), ("kubernetes", "k8s"), ("dagster_plus", "k8s")],
 )
 def test_each_has_its_executor(name: str, executor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variables.ENVIRONMENT, name)
@@ -55,7 +56,9 @@ def test_each_has_its_executor(name: str, executor: str, monkeypatch: pytest.Mon
     assert found.name == executor
 
 
-@pytest.mark.parametrize(("name", "runs"), [("local", True), ("test", False), ("kubernetes", True), ("dagster_plus", True)])
+@pytest.mark.parametrize(
+    ("name", "runs"), [("local", True), ("test", False), ("kubernetes", True), ("dagster_plus", True)]
+)
 def test_automation_is_on_or_off(name: str, runs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variables.ENVIRONMENT, name)
     assert automation(loaded()) == {runs}
@@ -119,5 +122,7 @@ def test_no_other_place_reads_the_environment() -> None:
         nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         return any(isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"} for node in nodes)
 
-    found = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "ml_assets").rglob("*.py") if reads(path)}
+    found = {
+        path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "ml_assets").rglob("*.py") if reads(path)
+    }
     assert found == {"ml_assets/variables.py", *HANDS_ON}

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from ml_assets.cli.project import Project
-from ml_assets.data.paths import AnyPath
 from ml_assets.notebooks.executed import executed_path
+from ml_assets.paths import AnyPath
 
 
 class NoNotebookError(Exception):

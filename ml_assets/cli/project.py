@@ -13,7 +13,6 @@ from ml_assets.cli.at_hand import DagsterProject, NoProjectError
 from ml_assets.cli.home import open_instance
 from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
-from ml_assets.data.paths import AnyPath
 from ml_assets.data.store import ArtifactStore
 from ml_assets.definitions import PROJECT_ROOT, build_definitions
 from ml_assets.domain.durations import Duration
@@ -25,6 +24,7 @@ from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.runs import Runs
 from ml_assets.orchestration.sensors import Tick, look
+from ml_assets.paths import AnyPath
 
 
 class NoAssetError(ValueError):

@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 from upath import UPath
 
-from ml_assets.data.paths import AnyPath
 from ml_assets.domain.event_log import EventLog
+from ml_assets.paths import AnyPath
 
 _COLUMN = {"hour": "hour", "day": "date", "week": "week"}
 

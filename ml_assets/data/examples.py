@@ -20,10 +20,10 @@ from ibis import ir
 from ml_assets.data.history import with_history
 from ml_assets.data.labels import Selection, known_rows, label_examples, select_events
 from ml_assets.data.parquet import read_parquet
-from ml_assets.data.paths import AnyPath
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.history import Feature
 from ml_assets.domain.spec import FEATURE_TIME
+from ml_assets.paths import AnyPath
 
 #: A few stray rows are dirt; more say that the log is not partitioned by event time in its time zone.
 STRAYS_ALLOWED = 10

@@ -12,9 +12,9 @@ from ibis import ir
 from ibis.backends.duckdb import Backend
 
 from ml_assets.data.parquet import read_parquet
-from ml_assets.data.paths import AnyPath
 from ml_assets.domain.event_log import Columns
 from ml_assets.domain.spec import FEATURE_TIME
+from ml_assets.paths import AnyPath
 
 
 class LeakError(Exception):

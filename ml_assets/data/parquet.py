@@ -7,7 +7,7 @@ from pathlib import Path
 from ibis import ir, util
 from ibis.backends.duckdb import Backend
 
-from ml_assets.data.paths import AnyPath
+from ml_assets.paths import AnyPath
 
 
 def read_parquet(connection: Backend, paths: Sequence[AnyPath], *, file_column: str | None = None) -> ir.Table:
@@ -16,9 +16,10 @@ def read_parquet(connection: Backend, paths: Sequence[AnyPath], *, file_column: 
     Args: `file_column`: the name of a column that tells each row's file, as `str(path)`.
     Raises: duckdb.Error when a file cannot be read; FileNotFoundError for one that is not there.
     """
-    for fs in {path.fs for path in paths if not isinstance(path, Path)}:
+    for protocol, path in {path.protocol: path for path in paths if not isinstance(path, Path)}.items():
         # DuckDB's own way to S3 is an extension that it loads from the Internet, and knows nothing of other stores.
-        connection.con.register_filesystem(fs)
+        if not connection.con.filesystem_is_registered(protocol):
+            connection.con.register_filesystem(path.fs)
     files = ", ".join(_quoted(escape(str(path))) for path in paths)
     options = ["hive_partitioning = false", "union_by_name = true"]
     if file_column is not None:

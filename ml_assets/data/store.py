@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml_assets.data.paths import AnyPath
+from ml_assets.paths import AnyPath
 
 MANIFEST = "manifest.json"
 

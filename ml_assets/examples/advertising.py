@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ import pandas as pd
 from ml_assets.examples import conversion_delay
 from ml_assets.examples.conversion_delay import Floats
 from ml_assets.examples.event_files import days, rows_of_day, write_partition
+from ml_assets.paths import AnyPath
 
 TIMEZONE = "Asia/Tokyo"
 IMPRESSIONS = "ads/impressions"
@@ -61,7 +61,7 @@ _IDS_PER_DAY = 10_000_000
 
 
 def write_logs(
-    events_root: Path,
+    events_root: AnyPath,
     *,
     first_day: date,
     last_day: date,

@@ -12,6 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ml_assets.paths import AnyPath
+
 MARKER = "_SUCCESS"
 PART = "part-0.parquet"
 
@@ -29,7 +31,7 @@ def rows_of_day(frame: pd.DataFrame, day: date, timezone: str) -> pd.DataFrame:
     return frame[(frame["event_time"] >= start) & (frame["event_time"] < end)]
 
 
-def write_partition(folder: Path, key: str, frame: pd.DataFrame) -> bool:
+def write_partition(folder: AnyPath, key: str, frame: pd.DataFrame) -> bool:
     """Write the rows of the day `key` (such as `2026-01-01`) of the log at `folder`.
 
     Returns: False when the partition was complete already; it is then left as it is.
@@ -43,9 +45,11 @@ def write_partition(folder: Path, key: str, frame: pd.DataFrame) -> bool:
     if untyped:
         raise ValueError(f"{partition}: give {', '.join(untyped)} a type, else the schema depends on the rows")
     partition.mkdir(parents=True, exist_ok=True)
-    # A reader that lists *.parquet never sees half a file.
-    unfinished = partition / f".{PART}.unfinished"
-    pq.write_table(table, unfinished)
-    unfinished.replace(partition / PART)
+    # A reader that lists *.parquet never sees half a file; in an object store no file is there before it is whole.
+    unfinished = partition / (f".{PART}.unfinished" if isinstance(partition, Path) else PART)
+    with unfinished.open("wb") as file:
+        pq.write_table(table, file)
+    if isinstance(unfinished, Path):
+        unfinished.replace(unfinished.with_name(PART))
     (partition / MARKER).touch()
     return True

@@ -15,13 +15,13 @@ clicks may hold some on pages shown just before.
 import hashlib
 from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ml_assets.examples.event_files import days, rows_of_day, write_partition
+from ml_assets.paths import AnyPath
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,7 +47,7 @@ _IDS_PER_DAY = 10_000_000
 
 
 def write_logs(
-    events_root: Path,
+    events_root: AnyPath,
     *,
     first_day: date,
     last_day: date,

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+from ml_assets.paths import AnyPath
+
 BASKETS = "grocery/baskets"
 TIMEZONE = "America/New_York"
 FIRST_DAY = date(2017, 1, 1)
@@ -32,7 +34,7 @@ def available() -> str | None:
 
 
 def write_logs(
-    events_root: Path,
+    events_root: AnyPath,
     *,
     first_day: date,
     last_day: date,

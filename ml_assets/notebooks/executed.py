@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from ml_assets.data.paths import AnyPath
+from ml_assets.paths import AnyPath
 
 
 def executed_path(root: AnyPath, asset: str, partition: str, run_id: str) -> AnyPath:

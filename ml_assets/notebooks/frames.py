@@ -4,10 +4,14 @@ A session is the one that the notebook has made, or a local one with the setting
 (`spark-defaults.conf`). It ends with the notebook's kernel.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
+
+from ml_assets.notebooks.order import TABLE
+from ml_assets.paths import AnyPath
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -44,6 +48,12 @@ def to_pandas(frame: Frame) -> pd.DataFrame:
     result = table.to_pandas(types_mapper=_NULLABLE.get)
     plain = [field for field in table.schema if field.type in _NULLABLE and not table[field.name].null_count]
     return result.astype({field.name: field.type.to_pandas_dtype() for field in plain})
+
+
+def read_table(folder: AnyPath) -> pd.DataFrame:
+    """The table of an artifact."""
+    path = folder / TABLE
+    return pd.read_parquet(path) if isinstance(path, Path) else pd.read_parquet(path.path, filesystem=path.fs)
 
 
 def given_as(frame: pd.DataFrame, kind: Kind) -> Any:

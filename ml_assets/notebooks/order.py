@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ml_assets.data.paths import PathField
+from ml_assets.paths import PathField
 
 #: Tag of the run that a notebook sees: the path of the file that holds its order.
 ORDER_TAG = "ml_assets/order"

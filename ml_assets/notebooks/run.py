@@ -18,8 +18,8 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
-from ml_assets.data.paths import AnyPath
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, StepOrder, StepResult
+from ml_assets.paths import AnyPath
 
 _KERNEL_START_SECONDS = 120
 _EXECUTED = "executed.ipynb"

@@ -15,14 +15,12 @@ from logging import Logger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from ml_assets.data.content import hash_files, hash_frame
-from ml_assets.data.paths import AnyPath, local_copy
 from ml_assets.data.store import ArtifactStore, load_artifact
 from ml_assets.domain.calendar import Interval
-from ml_assets.notebooks.frames import Frame, Kind, given_as, is_spark, to_pandas
+from ml_assets.notebooks.frames import Frame, Kind, given_as, is_spark, read_table, to_pandas
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, TABLE, ExamplesOrder, StepOrder, StepResult
+from ml_assets.paths import AnyPath, local_copy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,7 +141,7 @@ class Step:
 
     def read(self, step: str, frame: Kind = "pandas") -> Any:
         """The table that an upstream step saved, such as `step.read("training_data")`."""
-        return given_as(pd.read_parquet(self._input(step) / TABLE), frame)
+        return given_as(read_table(self._input(step)), frame)
 
     def files_of(self, step: str) -> Path:
         """The folder on this machine with the files that an upstream step saved, such as `step.files_of("model")`.

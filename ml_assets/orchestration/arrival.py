@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ml_assets import variables
 from ml_assets.data.event_files import EventFolder
-from ml_assets.data.paths import AnyPath
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.event_log import EventLog, Marker, Settled, Watermark
+from ml_assets.paths import AnyPath
 
 # Imported where a watermark is asked for: loading the code location does not pay for it.
 if TYPE_CHECKING:

@@ -25,12 +25,12 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
-from ml_assets.data.paths import AnyPath
 from ml_assets.domain.due import Attempt, Facts, Made
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.restatement import EventVersion
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.facts_memo import Event, Memo, Recorded
+from ml_assets.paths import AnyPath
 
 BEGUN = "begun"
 FAILED = "failed"

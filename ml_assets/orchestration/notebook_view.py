@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ml_assets import variables
-from ml_assets.data.paths import AnyPath, path_of
 from ml_assets.orchestration.resources import Storage
+from ml_assets.paths import AnyPath, path_of
 
 #: The modules of Dagster that look the function up by its name, if this process has loaded them.
 _READERS = ("dagster._grpc.server", "dagster._core.remote_representation.code_location")

@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 
 from ml_assets.data.event_files import EventFolder
-from ml_assets.data.paths import AnyPath
 from ml_assets.domain.calendar import Calendar, Interval
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
@@ -21,6 +20,7 @@ from ml_assets.notebooks.order import (
 )
 from ml_assets.orchestration.arrival import arrival_of
 from ml_assets.orchestration.pins import EventPins
+from ml_assets.paths import AnyPath
 
 
 def step_order(

@@ -10,7 +10,6 @@ from datetime import datetime
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from ml_assets.data.paths import AnyPath
 from ml_assets.data.store import Artifact, ArtifactStore
 from ml_assets.domain.due import Made, metrics_inputs, model_inputs
 from ml_assets.domain.durations import Duration
@@ -21,6 +20,7 @@ from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import Windows, needed, rows_known_by, windows_of
 from ml_assets.orchestration.arrival import arrival_of
 from ml_assets.orchestration.facts import asset_key, read_arrived
+from ml_assets.paths import AnyPath
 
 _UPSTREAM = {
     "training_data": (),

@@ -5,7 +5,6 @@ from typing import Any
 
 import dagster as dg
 
-from ml_assets.data.paths import AnyPath
 from ml_assets.data.store import Artifact
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import Windows
@@ -13,6 +12,7 @@ from ml_assets.notebooks.code import git_commit
 from ml_assets.notebooks.order import StepResult
 from ml_assets.orchestration.pins import Pins
 from ml_assets.orchestration.step_asset import StepAsset
+from ml_assets.paths import AnyPath
 
 #: Label of how long a partition took.
 SECONDS = "seconds"

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from ml_assets import variables
-from ml_assets.data.paths import AnyPath, path_of
+from ml_assets.paths import AnyPath, path_of
 
 
 class NoStorageError(Exception):

@@ -15,7 +15,6 @@ from typing import Any
 import dagster as dg
 from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
 
-from ml_assets.data.paths import AnyPath
 from ml_assets.data.store import ArtifactStore
 from ml_assets.notebooks.executed import executed_path, remove_old
 from ml_assets.notebooks.order import StepOrder, StepResult
@@ -29,6 +28,7 @@ from ml_assets.orchestration.pins import ChangedWhileReadError, Pins, check_unch
 from ml_assets.orchestration.records import manifest, metadata, pictures
 from ml_assets.orchestration.resume import made_before, resumed_runs
 from ml_assets.orchestration.step_asset import StepAsset
+from ml_assets.paths import AnyPath
 
 _RESULT = "result"
 #: Characters of an error's first line that are kept where it has more lines.

@@ -9,7 +9,6 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
-from ml_assets.data.paths import AnyPath
 from ml_assets.domain.due import Facts, Request, State, Status, basis, due, statuses
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.maturity import describe_spans
@@ -22,6 +21,7 @@ from ml_assets.orchestration.facts import asset_key, materialization, read_arriv
 from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.runs import parallelism_of, run_over, set_up_pools
+from ml_assets.paths import AnyPath
 
 #: Reporting an arrival costs tens of milliseconds, and a tick has 60 seconds.
 REPORTS_PER_TICK = 200

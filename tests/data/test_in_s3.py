@@ -11,11 +11,11 @@ from upath import UPath
 
 from ml_assets.data.event_files import EventFilesError, EventFolder, partition_folder
 from ml_assets.data.parquet import read_parquet
-from ml_assets.data.paths import local_copy, path_of
 from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore, load_artifact
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import Columns, EventLog
+from ml_assets.paths import local_copy, path_of
 from tests.support.s3 import BUCKET, s3_server, variables
 
 KEY = ("ads/cvr/model", "2026-01-01", "run-1")
@@ -109,7 +109,9 @@ def test_two_folders_of_one_hour_are_refused(root: UPath) -> None:
 
 def test_rows_are_read_with_their_file(root: UPath) -> None:
     paths = [write(root, hour, "it's.parquet", clicks(number)) for number, hour in enumerate(HOURS)]
-    table = read_parquet(ibis.duckdb.connect(), paths, file_column="file")
+    connection = ibis.duckdb.connect()
+    read_parquet(connection, paths[:1])
+    table = read_parquet(connection, paths, file_column="file")
     found = table.order_by("click_id").to_pandas()
     assert list(found["click_id"]) == [0, 1, 2]
     assert list(found["file"]) == [str(path) for path in paths]

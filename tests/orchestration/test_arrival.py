@@ -1,13 +1,14 @@
 """What has arrived, by each kind of arrival."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from ml_assets.domain.event_log import EventLog, Marker, Watermark
+from ml_assets.domain.event_log import EventLog, Marker, Settled, Watermark
 from ml_assets.orchestration.arrival import arrival_of
 from tests.orchestration.conftest import event_log
 from tests.support.postgres import Postgres, postgres_server
@@ -113,3 +114,48 @@ def test_folders_that_are_no_partition_of_the_log_are_left_alone(source: Source)
         folder.mkdir()
         (folder / "_complete").touch()
     assert list(source.arrived()) == ["2026-05-01"]
+
+
+HOUR = timedelta(hours=1)
+END = datetime(2026, 5, 2, tzinfo=UTC)
+
+
+def settled(root: Path, as_of: datetime, written: datetime | None, *, name: str = "part-0.parquet") -> list[str]:
+    """What has arrived of a log whose files settle for an hour, with a file of 1 May written at an instant."""
+    log = replace(event_log("shop/visits"), arrival=Settled(HOUR))
+    folder = root / log.location / "date=2026-05-01"
+    folder.mkdir(parents=True, exist_ok=True)
+    if written is not None:
+        (folder / name).touch()
+        os.utime(folder / name, (written.timestamp(), written.timestamp()))
+    return list(arrival_of(log, as_of=as_of).arrived(root, log))
+
+
+def test_a_partition_has_settled_when_its_newest_file_is_old_enough(tmp_path: Path) -> None:
+    at = END + 5 * HOUR
+    assert settled(tmp_path, at + HOUR, at) == []
+    assert settled(tmp_path, at + 1.01 * HOUR, at) == ["2026-05-01"]
+    assert settled(tmp_path, at + 1.01 * HOUR, at + HOUR, name="part-1.parquet") == []
+
+
+def test_a_partition_that_has_not_ended_has_not_settled(tmp_path: Path) -> None:
+    assert settled(tmp_path, END - HOUR / 2, END - 3 * HOUR) == []
+    assert settled(tmp_path, END, END - 3 * HOUR) == ["2026-05-01"]
+
+
+def test_a_partition_without_files_never_settles(tmp_path: Path) -> None:
+    assert settled(tmp_path, END + 100 * HOUR, None) == []
+    assert settled(tmp_path, END + 100 * HOUR, END, name=".part-0.parquet.unfinished") == []
+
+
+def test_a_settled_partition_that_is_written_again_has_a_new_fingerprint_once_it_has_settled_again(
+    tmp_path: Path,
+) -> None:
+    log = replace(event_log("shop/visits"), arrival=Settled(HOUR))
+    settled(tmp_path, END, END)
+    first = arrival_of(log, as_of=END + 2 * HOUR).arrived(tmp_path, log)
+    settled(tmp_path, END, END + 3 * HOUR)
+    assert arrival_of(log, as_of=END + 3.5 * HOUR).arrived(tmp_path, log) == {}
+    second = arrival_of(log, as_of=END + 4.5 * HOUR).arrived(tmp_path, log)
+    assert first.keys() == second.keys() == {"2026-05-01"}
+    assert first != second

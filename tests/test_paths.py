@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 from upath import UPath
 
-from ml_assets.data.paths import PathField, local_copy, path_of
+from ml_assets.paths import PathField, local_copy, path_of
 
 
 class Order(BaseModel):
