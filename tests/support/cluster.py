@@ -52,6 +52,8 @@ class Cluster:
     starts: bool = True
     jobs: dict[str, RunningJob] = field(default_factory=dict)
     on_create: Callable[[str], None] = lambda name: None
+    #: Each Job that was ever created.
+    created: list[client.V1Job] = field(default_factory=list)
 
     # As kubernetes.client.BatchV1Api.
 
@@ -69,6 +71,7 @@ class Cluster:
         metadata = client.V1ObjectMeta(name=f"{name}-x", namespace=namespace)
         pod = client.V1Pod(metadata=metadata, spec=body.spec.template.spec, status=client.V1PodStatus(phase="Running"))
         self.jobs[name] = RunningJob(body, process, pod)
+        self.created.append(body)
         self.on_create(name)
         return body
 
@@ -98,7 +101,10 @@ class Cluster:
         return client.V1PodList(items=[job.pod] if job and job.pod else [])
 
     def delete_namespaced_pod(self, name: str, namespace: str, **_: Any) -> None:
-        self.delete_pod(name.removesuffix("-x"))
+        job = name.removesuffix("-x")
+        if job not in self.jobs:
+            raise kubernetes.client.ApiException(status=404, reason="NotFound")
+        self.delete_pod(job)
 
     # What happens to pods.
 

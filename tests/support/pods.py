@@ -1,10 +1,11 @@
 """Runs of a team's project by the real executor of pods, on a cluster that is processes of this machine."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.executor_definition import multiple_process_executor_requirements
-from dagster._core.definitions.reconstruct import ReconstructableRepository
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.execution.retries import RetryMode
 from dagster_k8s.container_context import K8sContainerContext
 
@@ -53,20 +54,38 @@ def executor(_: dg.InitExecutorContext) -> KubernetesExecutor:
 
 
 def run_in_pods(
-    team: TeamProject, cluster: Cluster, kubeconfig: Path, *assets: str, first: str, last: str
+    team: TeamProject, cluster: Cluster, kubeconfig: Path, *assets: str, first: str, last: str, raises: bool = False
 ) -> dg.DagsterRun:
     """A run of some assets over some days; each step is a process of its own."""
     CLUSTER.append(cluster)
     KUBECONFIG.append(kubeconfig)
-    repository = ReconstructableRepository.for_module(f"{team.package}.definitions", "defs", str(team.root))
-    keys = frozenset(map(asset_key, assets))
-    job = repository.get_reconstructable_job("__ASSET_JOB").get_subset(asset_selection=keys)
-    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    job, options = _job(team, assets, first, last)
     instance = team.project.instance
     try:
-        result = dg.execute_job(job, instance, tags=tags, asset_selection=list(keys))
+        result = dg.execute_job(job, instance, **options, raise_on_error=raises)
     finally:
         cluster.stop()
     run = instance.get_run_by_id(result.run_id)
     assert run is not None
     return run
+
+
+def created(team: TeamProject, *assets: str, first: str, last: str) -> dg.DagsterRun:
+    """A run of some assets over some days that has not begun."""
+    job, options = _job(team, assets, first, last)
+    instance = team.project.instance
+    return instance.create_run_for_job(
+        job.get_definition(),
+        **options | {"asset_selection": frozenset(options["asset_selection"])},
+        job_code_origin=job.get_python_origin(),
+    )
+
+
+def _job(
+    team: TeamProject, assets: tuple[str, ...], first: str, last: str
+) -> tuple[ReconstructableJob, dict[str, Any]]:
+    repository = ReconstructableRepository.for_module(f"{team.package}.definitions", "defs", str(team.root))
+    keys = frozenset(map(asset_key, assets))
+    job = repository.get_reconstructable_job("__ASSET_JOB").get_subset(asset_selection=keys)
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    return job, {"tags": tags, "asset_selection": list(keys)}
