@@ -47,7 +47,7 @@ def test_an_unknown_name_is_refused_with_those_that_there_are(monkeypatch: pytes
 
 @pytest.mark.parametrize(
     ("name", "executor"),
-    [("local", "in_process"), ("test", "in_process"), ("kubernetes", "k8s"), ("dagster_plus", "k8s")],
+    [("local", "in_process"), ("test", "in_process"), ("kubernetes", "kubernetes"), ("dagster_plus", "kubernetes")],
 )
 def test_each_has_its_executor(name: str, executor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variables.ENVIRONMENT, name)

@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from ml_assets.components.event_log import EventLog
+from ml_assets.components.pods import read_pods
 from ml_assets.components.reading import DurationText, Group, Text, Values, date_of, read_group, refusing
 from ml_assets.components.scaffold import ModelScaffolder
 from ml_assets.domain import event_log, spec
@@ -98,6 +99,7 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
     partitions_per_run: int = spec.Model.partitions_per_run
     memory: str | None = None
     repair: dict[str, Any] | None = None
+    kubernetes: Values = Field(default_factory=dict)
 
     def to_spec(self, logs: dict[str, event_log.EventLog]) -> spec.Model:
         """The declaration as a value of the domain.
@@ -129,6 +131,7 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
             requirements=tuple(self.requirements),
             partitions_per_run=self.partitions_per_run,
             memory=self.memory,
+            pods=read_pods(self.kubernetes),
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

@@ -15,6 +15,7 @@ from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.event_log import EventLog, check_key
 from ml_assets.domain.history import History
+from ml_assets.domain.pods import Pod, bytes_of
 
 #: Columns that labelling adds to each exposure.
 LABEL_COLUMNS = ("label", "label_age", "mature", "outcome_time", "outcome_known")
@@ -85,6 +86,8 @@ class Model:
     memory: str | None = None
     #: None: that of the exposure log.
     calendar: Calendar | None = None
+    #: On Kubernetes, by step; others run as the deployment has it.
+    pods: Mapping[str, Pod] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_key("name", self.name)
@@ -92,6 +95,7 @@ class Model:
             raise SpecError("partitions_per_run", self.partitions_per_run, "a whole number from 1 on")
         if self.memory is not None and not re.fullmatch(r"[1-9]\d*(MB|GB|TB)", self.memory):
             raise SpecError("memory", self.memory, "a whole number and a unit (MB, GB, TB), such as 4GB")
+        self._check_pods()
         self._check_join()
         self._check_history()
         self._check_calendars()
@@ -165,6 +169,14 @@ class Model:
         delays = [str(log.known_delay) for log in (self.exposures, self.outcomes)]
         windows = [str(self.training.window), str(self.training.gap), attribution]
         return {**common, "windows": windows, "known_delays": delays}
+
+    def _check_pods(self) -> None:
+        for step in ("training_data", "evaluation_data"):
+            limit = self.pods[step].memory if step in self.pods else None
+            if self.memory and limit and bytes_of(self.memory.removesuffix("B")) > bytes_of(limit):
+                raise SpecError(
+                    "memory", self.memory, f"at most what the pod of {step} has: kubernetes.memory is {limit}"
+                )
 
     def _check_join(self) -> None:
         if self.join.by_id and self.exposures.key == self.outcomes.key:

@@ -18,10 +18,12 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
+from ml_assets.notebooks.memory import MemoryGroup
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, StepOrder, StepResult
 from ml_assets.paths import AnyPath
 
 _KERNEL_START_SECONDS = 120
+_MEMORY = MemoryGroup()
 _EXECUTED = "executed.ipynb"
 _INJECTED = "injected-parameters"
 
@@ -37,11 +39,12 @@ def run_notebook(
     order: StepOrder,
     executed: AnyPath,
     kernels: Path | None = None,
+    memory: MemoryGroup = _MEMORY,
 ) -> StepResult:
     """Run a notebook in its own folder, and keep its executed copy, whether it succeeds or fails.
 
     Args: `executed`: where the executed notebook is kept; `kernels`: the address of the warm process that its kernel is
-    forked from; None: it starts cold.
+    forked from; None: it starts cold; `memory`: of this container.
     Raises: NotebookError when a cell raises, the kernel dies, or the notebook saves no artifact.
     """
     step_context = context.get_step_execution_context()
@@ -50,7 +53,7 @@ def run_notebook(
         order_file.write_text(order.model_dump_json(indent=1), encoding="utf-8")
         try:
             seen = _OnePartition(step_context, order.partition, order_file)
-            _execute(seen, notebook, Path(work), context.log.info, kernels)
+            _execute(seen, notebook, Path(work), context.log.info, kernels=kernels, memory=memory)
         except NotebookError as error:
             raise NotebookError(f"{notebook.name} failed for {order.asset} {order.partition}{error}") from None
         finally:
@@ -66,7 +69,13 @@ def run_notebook(
 
 
 def _execute(
-    step_context: "_OnePartition", notebook: Path, work: Path, log: Callable[[str], None], kernels: Path | None
+    step_context: "_OnePartition",
+    notebook: Path,
+    work: Path,
+    log: Callable[[str], None],
+    *,
+    kernels: Path | None,
+    memory: MemoryGroup,
 ) -> None:
     """What dagstermill's own `execute_notebook` does, but in the notebook's folder, as Jupyter does, and with progress.
 
@@ -80,7 +89,7 @@ def _execute(
     from ml_assets.notebooks.kernels import warm_kernels
     from ml_assets.notebooks.progress import showing
 
-    given, executed = work / "given.ipynb", work / _EXECUTED
+    given, executed, kills = work / "given.ipynb", work / _EXECUTED, memory.kills()
     replaced = _with_context(load_notebook_node(str(notebook)), _write_context(step_context, work))
     write_ipynb(replaced, str(given))
     try:
@@ -100,7 +109,8 @@ def _execute(
             raise NotebookError(f" before its first cell: {reason}") from None
         raise NotebookError(f" in cell [{error.exec_count}]: {reason}\n{_quoted(error.source)}\n{error}") from None
     except (PapermillException, RuntimeError) as error:
-        raise NotebookError(f"{_where_it_ended(executed)}: {error}") from None
+        why = f"was killed for lack of memory ({memory.limit()})" if memory.kills() > kills else "died"
+        raise NotebookError(f"{_where_it_ended(executed, why)}: {error}") from None
 
 
 def _write_context(step_context: "_OnePartition", work: Path) -> Path:
@@ -130,8 +140,8 @@ def _with_context(notebook: Any, path: Path) -> Any:
     return notebook
 
 
-def _where_it_ended(executed: Path) -> str:
-    """The last cell that began, where no cell raised: its kernel died."""
+def _where_it_ended(executed: Path, why: str) -> str:
+    """The last cell that began, where no cell raised: its kernel died. Args: `why`: what became of it."""
     import nbformat
 
     if not executed.exists():
@@ -143,7 +153,7 @@ def _where_it_ended(executed: Path) -> str:
     if not begun:
         return " before its first cell"
     number, cell = begun[-1]
-    return f" in cell [{number}], where its kernel died\n{_quoted(cell.source)}\n"
+    return f" in cell [{number}], where its kernel {why}\n{_quoted(cell.source)}\n"
 
 
 def _quoted(source: str) -> str:

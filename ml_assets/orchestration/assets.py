@@ -12,11 +12,13 @@ import dagster as dg
 
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.pods import Pod
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import last_index, windows_of
 from ml_assets.orchestration.checks import CHECKED, no_leak_spec
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.partitions import partitions_definition, window_mappings
+from ml_assets.orchestration.pods import op_tags
 from ml_assets.orchestration.runner import materialize
 from ml_assets.orchestration.runs import evaluation_pool
 from ml_assets.orchestration.step_asset import StepAsset
@@ -97,6 +99,7 @@ def _asset_definition(asset: StepAsset) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.multi_run(model.partitions_per_run),
         # At most one evaluation of a model runs at a time; the run queue holds the others.
         pool=evaluation_pool(model) if evaluates else None,
+        op_tags=op_tags(model.pods.get(asset.step, Pod())),
         metadata={"notebook": getattr(model.notebooks, asset.step)},
         required_resource_keys={"events", "artifacts", "executed_notebooks"},
         output_required=False,

@@ -24,9 +24,14 @@ def resumed_runs(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
     return found
 
 
-def made_before(instance: dg.DagsterInstance, run: dg.DagsterRun, asset: str, partition: str) -> str | None:
-    """The run that made a partition, of those that a run goes on with; None where it is to do."""
-    earlier = resumed_runs(instance, run)
+def made_before(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, asset: str, partition: str, *, retried: bool = False
+) -> str | None:
+    """The run that made a partition, of those that a run goes on with; None where it is to do.
+
+    Args: `retried`: the step has begun before in this run, which may have made it, too.
+    """
+    earlier = [*([run.run_id] if retried else []), *resumed_runs(instance, run)]
     if not earlier:
         return None
     filters = dg.AssetRecordsFilter(asset_key=asset_key(asset), asset_partitions=[partition])

@@ -31,6 +31,8 @@ from ml_assets.orchestration.step_asset import StepAsset
 from ml_assets.paths import AnyPath
 
 _RESULT = "result"
+#: How often a step that lost its pod is begun again in its run, and how long after.
+LOST_POD_RETRIES, LOST_POD_SECONDS = 2, 10
 #: Characters of an error's first line that are kept where it has more lines.
 _HALF = 250
 
@@ -43,13 +45,18 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
     """
     failures: dict[_Partition, Exception] = {}
     for name in context.partition_keys:
-        made_by = made_before(context.instance, context.run, asset.name, name)
+        made_by = made_before(context.instance, context.run, asset.name, name, retried=context.retry_number > 0)
         if made_by is not None:
-            context.log.info(f"{asset.name} {name} was made by run {made_by}, which this one resumes")
+            again = "before this step was begun again" if made_by == context.run.run_id else "which this one resumes"
+            context.log.info(f"{asset.name} {name} was made by run {made_by}, {again}")
             continue
         partition = _Partition(context, asset, name)
         try:
             yield from partition.materialize()
+        except dg.DagsterExecutionInterruptedError:
+            if not _loses_its_pod(context):
+                raise
+            raise dg.RetryRequested(max_retries=LOST_POD_RETRIES, seconds_to_wait=LOST_POD_SECONDS) from None
         except Exception as error:  # noqa: BLE001  (raised at the end, with those of the other partitions)
             failures[partition] = error
             context.log.error(f"{asset.name} {name} failed: {_on_one_line(error)}")
@@ -65,6 +72,16 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
         for name in context.get_step_execution_context().step.step_output_dict
         if name != _RESULT
     )
+
+
+def _loses_its_pod(context: dg.AssetExecutionContext) -> bool:
+    """Whether a step is interrupted that runs apart from its run, and nobody has canceled the run.
+
+    Then its pod was deleted, or its node is drained.
+    """
+    run = context.instance.get_run_by_id(context.run.run_id)
+    apart = context.get_step_execution_context().retry_mode.deferred
+    return apart and run is not None and run.status is dg.DagsterRunStatus.STARTED
 
 
 def _remove_old_notebooks(context: dg.AssetExecutionContext, asset: StepAsset) -> None:

@@ -129,6 +129,8 @@ SECRET_ARRIVALS = [
     ({"watermark": URL}, "arrival.watermark: ", "a valid dictionary"),
 ]
 MODEL_REFUSALS = [
+    ("kubernetes", {"memory": "4GB"}, "kubernetes.memory"),
+    ("kubernetes", {"steps": {"train": {}}}, "kubernetes.steps.train"),
     ("name", "cvr", "write <service>/<name>"),
     ("exposures", "ads/impresions", "did you mean ads/impressions?"),
     ("outcomes", "ads/sales", "the key of an event log"),

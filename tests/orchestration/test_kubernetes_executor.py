@@ -1,0 +1,224 @@
+"""What the executor of pods says and does when pods end without a word."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.executor.init import InitExecutorContext
+from kubernetes import client
+
+from ml_assets.orchestration import kubernetes_executor, runner
+from ml_assets.orchestration.facts import asset_key
+from ml_assets.orchestration.kubernetes_executor import NoKubernetesLauncherError, what_became_of
+from ml_assets.orchestration.lineage import versions
+from tests.support import pods, shop
+from tests.support.cluster import Cluster, write_kubeconfig
+from tests.support.projects import TeamProject
+
+DATA, MODEL = "shop/order/training_data", "shop/order/model"
+# The partition of the second day waits until it is let go, at its first attempt.
+NOTEBOOK = """\
+# %%
+from pathlib import Path
+import time
+
+(root,) = [parent for parent in Path.cwd().parents if (parent / "definitions_here").exists()]
+if step.partition == "2026-03-05" and not (root / "let_go").exists():
+    (root / "training").touch()
+    time.sleep(600)
+
+# %%
+step.save(step.read("training_data").head(3))
+"""
+DEFS = {
+    **shop.DEFS,
+    "shop/order": shop.DEFS["shop/order"]
+    + "  notebooks: {model: notebooks/own/model.ipynb}\n"
+    + "  kubernetes: {memory: 1Gi, steps: {model: {cpu: 500m, memory: 2Gi}}}\n",
+}
+
+
+def pod(
+    *, reason: str = "", message: str = "", code: int | None = None, why: str = "", phase: str = "Failed"
+) -> client.V1Pod:
+    limits = client.V1ResourceRequirements(limits={"memory": "2Gi"})
+    spec = client.V1PodSpec(containers=[client.V1Container(name="dagster", resources=limits)])
+    containers = None
+    if code is not None:
+        state = client.V1ContainerState(terminated=client.V1ContainerStateTerminated(exit_code=code, reason=why))
+        one = client.V1ContainerStatus(
+            name="dagster", image="m:1", image_id="", ready=False, restart_count=0, state=state
+        )
+        containers = [one]
+    status = client.V1PodStatus(phase=phase, reason=reason, message=message, container_statuses=containers)
+    return client.V1Pod(metadata=client.V1ObjectMeta(name="x"), spec=spec, status=status)
+
+
+def test_a_container_at_its_limit_is_said_to_have_run_out_of_memory_with_what_to_change() -> None:
+    words = what_became_of([pod(code=137, why="OOMKilled")])
+    assert words.startswith("ran out of memory: it was killed at its limit of 2Gi (OOMKilled, exit code 137)")
+    assert "`kubernetes.memory`" in words
+    assert "`kubernetes.steps`" in words
+
+
+@pytest.mark.parametrize(
+    ("ended", "words"),
+    [
+        (pod(reason="Evicted", message="The node was low on resource: memory."), "was lost (Evicted: The node was low"),
+        (pod(code=137, why="Error"), "ended with exit code 137 (Error) without a word"),
+        (pod(code=1, why="Error"), "ended with exit code 1 (Error) without a word"),
+        (pod(code=0, why="Completed", phase="Succeeded"), "ended without saying how its step did"),
+    ],
+)
+def test_other_ends_are_said_in_words(ended: client.V1Pod, words: str) -> None:
+    said = what_became_of([ended])
+    assert words in said
+    assert kubernetes_executor.OUT_OF_MEMORY not in said
+
+
+def test_a_pod_that_is_gone_was_deleted() -> None:
+    assert what_became_of([]) == "is gone: it was deleted, or its node was"
+
+
+@pytest.mark.parametrize(("seconds_ago", "alive"), [(-20, True), (30, True), (600, False)])
+def test_a_pod_that_is_to_end_counts_as_alive_for_a_while(seconds_ago: int, alive: bool) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    ending = pod(phase="Running")
+    ending.metadata.deletion_timestamp = now - timedelta(seconds=seconds_ago)
+    assert kubernetes_executor._is_alive(ending, now) is alive
+
+
+def test_an_instance_that_launches_elsewhere_is_refused() -> None:
+    made = kubernetes_executor.pod_executor()
+    with dg.instance_for_test() as instance:
+        context = InitExecutorContext(
+            job=InMemoryJob(_empty_job), executor_def=made, executor_config={}, instance=instance
+        )
+        with pytest.raises(NoKubernetesLauncherError, match="ML_ASSETS_ENVIRONMENT"):
+            made.executor_creation_fn(context)
+
+
+@dg.job
+def _empty_job() -> None: ...
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_kubeconfig(tmp_path_factory.mktemp("kube"))
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory, kubeconfig: Path) -> TeamProject:
+    root = tmp_path_factory.mktemp("pods")
+    launcher = {
+        "module": "dagster_k8s.launcher",
+        "class": "K8sRunLauncher",
+        "config": {
+            "service_account_name": "dagster",
+            "instance_config_map": "dagster-instance",
+            "dagster_home": str(root / "home"),
+            "job_image": "models:1",
+            "job_namespace": "ml",
+            "load_incluster_config": False,
+            "kubeconfig_file": str(kubeconfig),
+        },
+    }
+    (root / "home").mkdir()
+    (root / "home" / "dagster.yaml").write_text(
+        yaml.safe_dump({"run_launcher": launcher, "telemetry": {"enabled": False}}), encoding="utf-8"
+    )
+    team = TeamProject.make(root, "pods_shop", DEFS)
+    for log in ("visits", "orders"):
+        shop.arrive(team, log, 1, 8)
+    team.write_notebook("notebooks/own/model.ipynb", NOTEBOOK)
+    (team.root / team.package / "definitions.py").write_text(pods.DEFINITIONS, encoding="utf-8")
+    (team.root / "definitions_here").touch()
+    return team
+
+
+def then(team: TeamProject, act: "object") -> threading.Thread:
+    """Do something once the training of the second day has begun."""
+
+    def wait() -> None:
+        until = time.monotonic() + 120
+        while not (team.root / "training").exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        act()  # type: ignore[operator]
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.fixture
+def cluster(team: TeamProject, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    for name in ("training", "let_go"):
+        (team.root / name).unlink(missing_ok=True)
+    # A second is as good as ten here.
+    for module in (runner, kubernetes_executor):
+        monkeypatch.setattr(module, "LOST_POD_SECONDS", 1)
+    cluster = Cluster(environment={"DAGSTER_HOME": str(team.home)})
+    yield cluster
+    cluster.stop()
+
+
+def training_job(cluster: Cluster) -> str:
+    return list(cluster.jobs)[-1]
+
+
+def run(team: TeamProject, cluster: Cluster, kubeconfig: Path) -> dg.DagsterRun:
+    return pods.run_in_pods(team, cluster, kubeconfig, DATA, MODEL, first="2026-03-04", last="2026-03-05")
+
+
+def messages(team: TeamProject, run: dg.DagsterRun) -> str:
+    return "\n".join(entry.user_message for entry in team.project.instance.all_logs(run.run_id))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", [False, True], ids=["asked_to_end", "lost_with_its_node"])
+def test_a_pod_that_is_deleted_in_the_middle_of_training_begins_again(
+    team: TeamProject, cluster: Cluster, kubeconfig: Path, kill: bool
+) -> None:
+    def delete() -> None:
+        (team.root / "let_go").touch()
+        cluster.delete_pod(training_job(cluster), kill=kill)
+
+    then(team, delete)
+    ended = run(team, cluster, kubeconfig)
+    assert ended.status is dg.DagsterRunStatus.SUCCESS, messages(team, ended)
+    names = list(cluster.jobs)
+    assert len(names) == 3
+    assert names[2] == f"{names[1]}-1"
+    # What the first pod had made before it was deleted is not made again.
+    again = f"{MODEL} 2026-03-04 was made by run {ended.run_id}, before this step was begun again"
+    assert again in messages(team, ended)
+    data, model, begun_again = [job.body.spec.template.spec.containers[0].resources for job in cluster.jobs.values()]
+    assert (data.requests, data.limits) == ({"memory": "1Gi"}, {"memory": "1Gi"})
+    assert (model.requests, model.limits) == ({"cpu": "500m", "memory": "2Gi"}, {"memory": "2Gi"})
+    assert begun_again == model
+    instance = team.project.instance
+    for day in ("2026-03-04", "2026-03-05"):
+        records = instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=asset_key(MODEL), asset_partitions=[day]), limit=10
+        ).records
+        assert [record.run_id for record in records].count(ended.run_id) == 1
+    assert versions(instance, MODEL, "2026-03-05")[-1] == ended.run_id
+
+
+@pytest.mark.slow
+def test_a_pod_that_is_killed_for_memory_fails_its_run_in_words_and_does_not_begin_again(
+    team: TeamProject, cluster: Cluster, kubeconfig: Path
+) -> None:
+    then(team, lambda: cluster.kill_for_memory(training_job(cluster)))
+    ended = run(team, cluster, kubeconfig)
+    assert ended.status is dg.DagsterRunStatus.FAILURE
+    assert len(cluster.jobs) == 2
+    entries = team.project.instance.all_logs(ended.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    [failure] = [entry.dagster_event.step_failure_data.error.message for entry in entries]
+    assert "ran out of memory: it was killed at its limit of 2Gi" in failure
