@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from benchmarks import debt, labels, load, notebook_overhead, sensor_tick
+from benchmarks import debt, labels, load, notebook_overhead, scale, sensor_tick
 
 _RESULTS = Path(__file__).parent / "results"
 _BENCHMARKS = {
@@ -12,6 +12,7 @@ _BENCHMARKS = {
     "sensor_tick": sensor_tick,
     "labels": labels,
     "notebook_overhead": notebook_overhead,
+    "scale": scale,
 }
 
 

@@ -65,6 +65,8 @@ class World:
 
     root: Path
     partitions: int
+    models_in_all: int = MODELS
+    horizons: tuple[Duration, ...] = (_HORIZON,)
 
     @cached_property
     def services(self) -> dict[str, tuple[list[EventLog], list[Model]]]:
@@ -75,6 +77,10 @@ class World:
     def models(self) -> list[Model]:
         """The models of all services."""
         return [model for _, models in self.services.values() for model in models]
+
+    @property
+    def _lookahead(self) -> Duration:
+        return Duration(2 + max(horizon.count for horizon in self.horizons), "d")
 
     @property
     def as_of(self) -> datetime:
@@ -94,7 +100,7 @@ class World:
     def _service(self, service: str) -> tuple[list[EventLog], list[Model]]:
         days = Calendar("day", date(2023, 1, 1), "Europe/Berlin")
         logs = [
-            EventLog(f"{service}/{name}", f"{service}/{name}", days, Duration(3, "d"), Columns("event_time", ("id",)))
+            EventLog(f"{service}/{name}", f"{service}/{name}", days, self._lookahead, Columns("event_time", ("id",)))
             for name in ("exposures", "outcomes")
         ]
         models = [
@@ -104,9 +110,9 @@ class World:
                 outcomes=logs[1],
                 join=Join(("id",), by_id=True),
                 training=Training(Duration(28, "d"), Duration(0, "d"), Duration(7, "d")),
-                evaluation=Evaluation(Duration(1, "d"), (_HORIZON,)),
+                evaluation=Evaluation(Duration(1, "d"), self.horizons),
             )
-            for number in range(MODELS // SERVICES)
+            for number in range(self.models_in_all // SERVICES)
         ]
         return logs, models
 
@@ -239,14 +245,16 @@ def _made(model: Model, partitions: int, code: Mapping[str, str], arrivals: Arri
         facts.append((asset, partition, made.data_version, None, run))
         return made
 
-    training, evaluation = windows.Needs(model, None), windows.Needs(model, _HORIZON)
+    training = windows.Needs(model, None)
+    evaluations = {horizon: windows.Needs(model, horizon) for horizon in model.evaluation.horizons}
     for index in range(model.first_index, model.first_index + partitions):
         training_data = make(model.asset("training_data"), index, arrivals.inputs(training.of(index)))
         trained = make(model.asset("model"), index, model_inputs(training_data))
-        needed = evaluation.of(index)
-        if arrivals.mature(needed):
-            evaluated = make(model.asset("evaluation_data", _HORIZON), index, arrivals.inputs(needed))
-            make(model.asset("metrics", _HORIZON), index, metrics_inputs(evaluated, trained))
+        for horizon, evaluation in evaluations.items():
+            needed = evaluation.of(index)
+            if arrivals.mature(needed):
+                evaluated = make(model.asset("evaluation_data", horizon), index, arrivals.inputs(needed))
+                make(model.asset("metrics", horizon), index, metrics_inputs(evaluated, trained))
     return facts
 
 
@@ -280,9 +288,10 @@ def _check(world: World, ticks: Sequence[sensors.Tick]) -> None:
         for asset in of.values()
         for status in asset.values()
     )
-    # The newest two evaluations wait for their outcomes.
-    waiting = MODELS * 2 * 2
-    expected = {State.DONE: MODELS * 4 * world.partitions - waiting, State.WAITING: waiting}
+    # The newest evaluations wait for their outcomes: those of a window of one day and a horizon.
+    waiting = world.models_in_all * 2 * sum(1 + horizon.count for horizon in world.horizons)
+    assets = 2 + 2 * len(world.horizons)
+    expected = {State.DONE: world.models_in_all * assets * world.partitions - waiting, State.WAITING: waiting}
     if found != expected or any(tick.arrivals for tick in ticks):
         raise RuntimeError(f"{dict(found)} were found, not {expected}")
 
