@@ -109,7 +109,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
         made.make_read_only()
         yield made
     finally:
-        subprocess.run(["chmod", "-R", "u+w", str(root)], check=False)
+        made.make_writable()
         shutil.rmtree(root, ignore_errors=True)
 
 
