@@ -25,6 +25,7 @@ from tests.support.kubernetes_loop import (
     PROJECT,
     LateError,
     Namespace,
+    hungry_notebook,
     loop_manifests,
     namespace,
     until,
