@@ -17,6 +17,8 @@ from ml_assets.definitions import PROJECT_ROOT, build_definitions, defs
 from tests.support.projects import REPOSITORY
 
 HEAVY = (
+    "kubernetes",
+    "dagster_k8s",
     "pandas",
     "numpy",
     "ibis",

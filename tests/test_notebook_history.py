@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from ml_assets.cli.retry import RetryError, retry
 from ml_assets.domain.due import State
+from ml_assets.notebooks.memory import MemoryGroup
+from ml_assets.orchestration import runner
 from ml_assets.orchestration.facts import asset_key, read_error
 from ml_assets.orchestration.lineage import current_runs, versions
 from tests.support import shop
@@ -43,6 +46,10 @@ if todo == "fail":
 if todo == "ask for all":
     context.resources
 if todo == "die":
+    os.kill(os.getpid(), 9)
+if todo == "die of too little memory":
+    # As the kernel of the system counts it in the container's group.
+    (home / "group" / "memory.events").write_text("oom_kill 1\\n")
     os.kill(os.getpid(), 9)
 if todo == "wait":
     for percent in range(0, 101, 10):
@@ -246,6 +253,19 @@ def test_only_a_failed_run_is_resumed(team: TeamProject, failed: dg.DagsterRun) 
     ended = run(team, "2026-03-06", "2026-03-06", DATA)
     with pytest.raises(RetryError, match="did not fail, it is SUCCESS"):
         retry(team.project, ended.run_id)
+
+
+def test_a_kernel_that_is_killed_for_lack_of_memory_is_said_to_be(
+    team: TeamProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = team.root / "group"
+    group.mkdir()
+    (group / "memory.events").write_text("oom_kill 0\n")
+    (group / "memory.max").write_text(str(2**31))
+    monkeypatch.setattr(runner, "run_notebook", partial(runner.run_notebook, memory=MemoryGroup(group)))
+    died = run(team, "2026-03-04", "2026-03-04", DATA, MODEL_ASSET, d04="die of too little memory")
+    failure = step_error(team, died).step_failure_data.user_failure_data
+    assert "in cell [4], where its kernel was killed for lack of memory (limit 2 GiB)" in failure.description
 
 
 def test_a_kernel_that_is_killed_fails_its_partition_by_the_cell_and_leaves_its_notebook(team: TeamProject) -> None:

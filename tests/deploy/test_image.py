@@ -21,6 +21,8 @@ from tests.support.projects import REPOSITORY
 
 DOCKERFILE = REPOSITORY / "deploy" / "Dockerfile"
 NOBODY = 65534
+#: A package that the image does not have, small and without any of its own.
+EXTRA = "iniconfig>=2"
 
 
 def of(name: str) -> list[str]:
@@ -105,11 +107,11 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     root.mkdir()
     made = Image(root, REPOSITORY, python, NOBODY if os.getuid() == 0 else None)
     try:
-        made.build(DOCKERFILE)
+        made.build(DOCKERFILE, EXTRA_REQUIREMENTS=EXTRA)
         made.make_read_only()
         yield made
     finally:
-        subprocess.run(["chmod", "-R", "u+w", str(root)], check=False)
+        made.make_writable()
         shutil.rmtree(root, ignore_errors=True)
 
 
@@ -142,6 +144,14 @@ def test_the_image_has_compiled_what_it_runs_and_writes_nothing_beside_it(image:
         assert sources
         assert {path.stem for path in sources} <= compiled
     assert image.environment["PYTHONDONTWRITEBYTECODE"] == "1"
+
+
+@pytest.mark.slow
+def test_a_derived_image_has_the_packages_of_its_build_argument(image: Image) -> None:
+    assert "iniconfig" not in locked("deploy/requirements.lock")
+    process = image.started(["python", "-c", "import iniconfig"])
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
 
 
 @pytest.mark.slow

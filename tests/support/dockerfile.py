@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -124,15 +123,19 @@ class Image:
 
     def _give_away(self, folder: Path) -> None:
         if self.uid is not None:
-            for path in (folder, *_below(folder)):
+            for path in (folder, *folder.rglob("*")):
                 os.chown(path, self.uid, self.uid, follow_symlinks=False)
 
     def make_read_only(self) -> None:
-        """Take away the right to write, but below /tmp and DAGSTER_HOME."""
-        for path in _below(self.root / "opt"):
-            if not path.is_symlink() and not path.is_relative_to(self.environment["DAGSTER_HOME"]):
-                path.chmod(path.stat().st_mode & ~0o222)
+        """Take away the right to add files, but below /tmp and DAGSTER_HOME."""
+        self._let(0o555)
 
+    def make_writable(self) -> None:
+        """Give it back, so that all can be removed."""
+        self._let(0o755)
 
-def _below(folder: Path) -> Iterator[Path]:
-    return folder.rglob("*")
+    def _let(self, mode: int) -> None:
+        kept = self.environment.get("DAGSTER_HOME")
+        for folder, _, _ in os.walk(self.root / "opt"):
+            if folder != kept:
+                Path(folder).chmod(mode)

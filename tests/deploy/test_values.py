@@ -1,0 +1,101 @@
+"""The values for Dagster's Helm chart."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from tests.deploy.chart import validator
+from tests.support.manifests import MANIFESTS, check_resources, documents, instance_config
+from tests.support.projects import REPOSITORY
+
+VALUES = yaml.safe_load((REPOSITORY / "deploy" / "k8s" / "values.yaml").read_text(encoding="utf-8"))
+[CODE] = VALUES["dagster-user-deployments"]["deployments"]
+PODS = {"code": CODE, "webserver": VALUES["dagsterWebserver"], "daemon": VALUES["dagsterDaemon"]}
+
+
+def test_the_chart_takes_them() -> None:
+    assert [error.message for error in validator().iter_errors(VALUES)] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("dagsterDaemon.replicas", 1),
+        ("dagsterDaemon.runMonitoring.maxResumeAttempts", 3),
+        ("dagsterWebserver.image.tag", 3.1),
+        ("dagsterWebserver.volumes", [{"name": "tmp", "emptyDirectory": {}}]),
+        ("dagsterWebserver.readinessProbe", {"httpGet": {"path": "/"}}),
+        ("runLauncher.config.k8sRunLauncher.env", []),
+        ("runLauncher.type", "KubernetesRunLauncher"),
+        ("retention.sensor.purgeAfterDays", {"skipped": 7}),
+        ("generatePostgresqlPassword", False),
+    ],
+)
+def test_what_the_chart_would_not_take_is_found(path: str, value: Any) -> None:
+    wrong = copy.deepcopy(VALUES)
+    *parents, last = path.split(".")
+    at = wrong
+    for key in parents:
+        at = at[key]
+    at[last] = value
+    assert list(validator().iter_errors(wrong))
+
+
+@pytest.mark.parametrize("pod", PODS.values(), ids=PODS)
+def test_pods_are_those_of_the_plain_manifests(pod: dict[str, Any]) -> None:
+    [code] = [one for one in documents(MANIFESTS / "code.yaml") if one["kind"] == "Deployment"]
+    spec = code["spec"]["template"]["spec"]
+    [container] = spec["containers"]
+    check_resources(pod["resources"])
+    assert pod["podSecurityContext"] == spec["securityContext"]
+    assert pod["securityContext"] == container["securityContext"]
+    assert pod["volumes"] == [volume for volume in spec["volumes"] if "emptyDir" in volume]
+    assert pod["volumeMounts"] == [mount for mount in container["volumeMounts"] if "subPath" not in mount]
+    settings = documents(MANIFESTS / "settings.yaml")[0]["data"]
+    given = {variable["name"]: variable["value"] for variable in pod["env"]}
+    assert given == {name: value for name, value in settings.items() if name.startswith("ML_ASSETS_")}
+    assert pod["envSecrets"] == [{"name": "ml-assets-storage"}]
+
+
+def test_the_code_server_is_started_as_in_the_image() -> None:
+    [code] = [one for one in documents(MANIFESTS / "code.yaml") if one["kind"] == "Deployment"]
+    [container] = code["spec"]["template"]["spec"]["containers"]
+    assert container["args"][3:5] == CODE["dagsterApiGrpcArgs"]
+    assert container["ports"][0]["containerPort"] == CODE["port"]
+
+
+def test_no_password_is_in_them() -> None:
+    text = yaml.safe_dump(VALUES).lower()
+    assert VALUES["generatePostgresqlPasswordSecret"] is False
+    assert "postgresqlpassword:" not in text
+    assert VALUES["global"]["postgresqlSecretName"] == "dagster-postgresql"
+
+
+def test_the_instance_is_that_of_the_plain_manifests(tmp_path: Path) -> None:
+    plain, own, monitoring = (
+        instance_config(),
+        VALUES["additionalInstanceConfig"],
+        VALUES["dagsterDaemon"]["runMonitoring"],
+    )
+    for key in ("concurrency", "run_retries", "nux"):
+        assert own[key] == plain[key]
+    assert monitoring["startTimeoutSeconds"] == plain["run_monitoring"]["start_timeout_seconds"]
+    assert monitoring["maxResumeRunAttempts"] == plain["run_monitoring"]["max_resume_run_attempts"]
+    kept = plain["retention"]["sensor"]["purge_after_days"]
+    assert kept.items() <= VALUES["retention"]["sensor"]["purgeAfterDays"].items()
+    # The chart writes these beside its own; a key that both have would be there twice.
+    assert not VALUES["dagsterDaemon"]["runCoordinator"]["enabled"]
+    assert not VALUES["dagsterDaemon"]["runRetries"]["enabled"]
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 20
+
+
+def test_the_webserver_listens_where_a_user_without_rights_may() -> None:
+    webserver = VALUES["dagsterWebserver"]
+    assert webserver["service"]["port"] > 1024
+    assert webserver["readinessProbe"]["httpGet"]["port"] == webserver["service"]["port"]
