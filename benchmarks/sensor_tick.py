@@ -65,11 +65,13 @@ class World:
 
     root: Path
     partitions: int
+    number_of_services: int = SERVICES
+    models_each: int = MODELS // SERVICES
 
     @cached_property
     def services(self) -> dict[str, tuple[list[EventLog], list[Model]]]:
         """The logs and the models of each service."""
-        return {f"service_{number}": self._service(f"service_{number}") for number in range(SERVICES)}
+        return {f"service_{number}": self._service(f"service_{number}") for number in range(self.number_of_services)}
 
     @property
     def models(self) -> list[Model]:
@@ -106,7 +108,7 @@ class World:
                 training=Training(Duration(28, "d"), Duration(0, "d"), Duration(7, "d")),
                 evaluation=Evaluation(Duration(1, "d"), (_HORIZON,)),
             )
-            for number in range(MODELS // SERVICES)
+            for number in range(self.models_each)
         ]
         return logs, models
 

@@ -17,6 +17,7 @@ from ml_assets.notebooks.order import (
     LogOrder,
     PartitionOrder,
     StepOrder,
+    TableOrder,
 )
 from ml_assets.orchestration.arrival import arrival_of
 from ml_assets.orchestration.pins import EventPins
@@ -61,7 +62,7 @@ def examples_order(model: Model, events: EventPins, events_root: Path) -> Exampl
     windows = events.windows
 
     def log_order(log: EventLog, interval: Interval, known_before: datetime | None) -> LogOrder:
-        calendar, folders = log.partitions, partition_folders(events_root, log)
+        calendar, folders = log.partitions, {} if log.table else partition_folders(events_root, log)
         partitions = [
             _partition_order(calendar, partition, data_files(folders.get(partition)))
             for partition in events.fingerprints[log.key]
@@ -71,7 +72,7 @@ def examples_order(model: Model, events: EventPins, events_root: Path) -> Exampl
         return LogOrder(
             key=log.key,
             partitions=partitions,
-            schema_file=files[0] if files else _any_file(log, events_root, events.as_of),
+            schema_file=None if log.table else files[0] if files else _any_file(log, events_root, events.as_of),
             time=log.columns.time,
             row_key=list(log.columns.key),
             known=log.columns.known,
@@ -79,6 +80,7 @@ def examples_order(model: Model, events: EventPins, events_root: Path) -> Exampl
             start=interval.start,
             end=interval.end,
             known_before=known_before,
+            table=TableOrder(name=log.table.name, url_variable=log.table.url_variable) if log.table else None,
         )
 
     return ExamplesOrder(

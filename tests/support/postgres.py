@@ -59,11 +59,15 @@ def production_home(home: Path) -> Path:
 
 
 class DagsterPostgres:
-    """A server on which Dagster keeps instances; each new one is copied from an empty one, as making tables takes long."""
+    """A server on which Dagster keeps instances; each new one is copied from an empty one, as making tables takes long.
+
+    `environment`: what names the newest.
+    """
 
     def __init__(self, server: "Postgres") -> None:
         self.server = server
         self._databases = 0
+        self.environment: dict[str, str] = {}
 
     def new_home(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         """A home whose instance is new, and kept here by those who open it from now on."""
@@ -72,6 +76,7 @@ class DagsterPostgres:
         self._databases += 1
         database = f"dagster_{self._databases}"
         self.server.create_database(database, template=_TEMPLATE)
+        self.environment = self.server.dagster_environment(database)
         self.server.set_environment(database, monkeypatch)
         return production_home(home)
 
