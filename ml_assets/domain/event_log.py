@@ -86,7 +86,7 @@ class Table:
 
     def __post_init__(self) -> None:
         parts = self.name.split(".")
-        if len(parts) > 3 or not all(part and part == part.strip() for part in parts):
+        if len(parts) > 3 or not all(part and not set(part) & set(" /:@") for part in parts):
             raise SpecError(
                 "table.name", self.name, "the name of a table, such as impressions or analytics.impressions"
             )
