@@ -31,7 +31,7 @@ from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.orchestration.lineage import current_runs
 from tests.support import shop
-from tests.support.postgres import DagsterPostgres, postgres_server
+from tests.support.postgres import DagsterPostgres, available, postgres_server
 from tests.support.projects import TeamProject
 
 STORAGES = ("sqlite", "postgres")
@@ -146,12 +146,15 @@ def tick(storage: str, server: DagsterPostgres) -> dict[str, float]:
 
 def main(path: Path | None = None) -> None:
     """Print the tables, and write them as JSON."""
+    console = Console()
+    if reason := available():
+        console.print(f"not measured: {reason}")
+        return
     with postgres_server() as postgres:
         server = DagsterPostgres(postgres)
         found = {
             storage: {"tick": tick(storage, server), "model_day": model_day(storage, server)} for storage in STORAGES
         }
-    console = Console()
     ticks = Table(
         title=f"A tick of one sensor, {MODELS} models x 4 assets x {PARTITIONS} partitions, median of {TICKS}"
     )

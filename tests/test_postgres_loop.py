@@ -114,19 +114,24 @@ def test_corrected_outcomes_evaluate_again_exactly_what_they_touch(evaluated: Te
     assert [times_made(evaluated, MODEL, name) for name in made(evaluated, MODEL)] == [1] * 5
 
 
+def hold_training(team: TeamProject, day: int) -> None:
+    """Let a day arrive, and wait until its training has begun, which goes on once the file `held` is gone."""
+    (team.root / "begun").unlink()
+    (team.root / "held").touch()
+    for log in ("visits", "orders"):
+        shop.arrive(team, log, day, day)
+    deadline = time.monotonic() + 120
+    while not (team.root / "begun").exists():
+        assert time.monotonic() < deadline, "no model is trained"
+        time.sleep(0.2)
+
+
 def test_a_run_whose_process_is_killed_is_repeated_once_by_dagster_and_not_by_the_sensor(
     evaluated: TeamProject,
 ) -> None:
     instance = evaluated.project.instance
-    (evaluated.root / "begun").unlink()
-    (evaluated.root / "held").touch()
     before = {run.run_id for run in instance.get_runs()}
-    for log in ("visits", "orders"):
-        shop.arrive(evaluated, log, 8, 8)
-    deadline = time.monotonic() + 120
-    while not (evaluated.root / "begun").exists():
-        assert time.monotonic() < deadline, "no model is trained"
-        time.sleep(0.2)
+    hold_training(evaluated, 8)
     (killed,) = [
         run
         for run in instance.get_runs(filters=dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
@@ -144,6 +149,20 @@ def test_a_run_whose_process_is_killed_is_repeated_once_by_dagster_and_not_by_th
     (repetition,) = [run for run in training if run.run_id != killed.run_id]
     assert repetition.tags[PARENT_RUN_ID_TAG] == killed.run_id
     assert found.tags[AUTO_RETRY_RUN_ID_TAG] == repetition.run_id
+
+
+@pytest.mark.parametrize("seconds", [1, 15])
+def test_after_an_outage_of_the_database_all_that_is_due_is_made(
+    evaluated: TeamProject, server: DagsterPostgres, seconds: int
+) -> None:
+    day = {1: 9, 15: 10}[seconds]
+    hold_training(evaluated, day)
+    server.server.kill()
+    (evaluated.root / "held").unlink()
+    time.sleep(seconds)
+    server.server.start()
+    evaluated.settle("shop")
+    assert made(evaluated, MODEL)[-1] == f"2026-03-{day:02}"
 
 
 def run(team: TeamProject, home: Path, *arguments: str, code: int = 0) -> str:
