@@ -3,13 +3,14 @@
 import sys
 from pathlib import Path
 
-from benchmarks import debt, labels, load, notebook_overhead, scale, sensor_tick
+from benchmarks import debt, labels, load, notebook_overhead, scale, sensor_tick, state
 
 _RESULTS = Path(__file__).parent / "results"
 _BENCHMARKS = {
     "load": load,
     "debt": debt,
     "sensor_tick": sensor_tick,
+    "state": state,
     "labels": labels,
     "notebook_overhead": notebook_overhead,
     "scale": scale,

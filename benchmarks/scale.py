@@ -135,7 +135,10 @@ def _tick(world: sensor_tick.World) -> dict[str, float]:
 def _measure_tick(rounds: int, partitions: int, models: int, horizons: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="scale_bench") as root:
         world = sensor_tick.World(
-            Path(root), partitions, models, tuple(Duration(days, "d") for days in (1, 3, 7, 14)[:horizons])
+            Path(root),
+            partitions,
+            models_each=models // sensor_tick.SERVICES,
+            horizons=tuple(Duration(days, "d") for days in (1, 3, 7, 14)[:horizons]),
         )
         world.make()
         runs = [_in_new_process(_tick, world) for _ in range(rounds)]

@@ -65,13 +65,14 @@ class World:
 
     root: Path
     partitions: int
-    models_in_all: int = MODELS
+    number_of_services: int = SERVICES
+    models_each: int = MODELS // SERVICES
     horizons: tuple[Duration, ...] = (_HORIZON,)
 
     @cached_property
     def services(self) -> dict[str, tuple[list[EventLog], list[Model]]]:
         """The logs and the models of each service."""
-        return {f"service_{number}": self._service(f"service_{number}") for number in range(SERVICES)}
+        return {f"service_{number}": self._service(f"service_{number}") for number in range(self.number_of_services)}
 
     @property
     def models(self) -> list[Model]:
@@ -112,7 +113,7 @@ class World:
                 training=Training(Duration(28, "d"), Duration(0, "d"), Duration(7, "d")),
                 evaluation=Evaluation(Duration(1, "d"), self.horizons),
             )
-            for number in range(self.models_in_all // SERVICES)
+            for number in range(self.models_each)
         ]
         return logs, models
 
@@ -289,9 +290,9 @@ def _check(world: World, ticks: Sequence[sensors.Tick]) -> None:
         for status in asset.values()
     )
     # The newest evaluations wait for their outcomes: those of a window of one day and a horizon.
-    waiting = world.models_in_all * 2 * sum(1 + horizon.count for horizon in world.horizons)
+    waiting = len(world.models) * 2 * sum(1 + horizon.count for horizon in world.horizons)
     assets = 2 + 2 * len(world.horizons)
-    expected = {State.DONE: world.models_in_all * assets * world.partitions - waiting, State.WAITING: waiting}
+    expected = {State.DONE: len(world.models) * assets * world.partitions - waiting, State.WAITING: waiting}
     if found != expected or any(tick.arrivals for tick in ticks):
         raise RuntimeError(f"{dict(found)} were found, not {expected}")
 

@@ -49,7 +49,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except Exception as error:
             from ml_assets.components.reading import DefsFileError
-            from ml_assets.orchestration.arrival import SourceError
+            from ml_assets.data.databases import SourceError
 
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, (DefsFileError, SourceError)):

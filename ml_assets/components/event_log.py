@@ -1,5 +1,7 @@
 """The `EventLog` component: reads the declaration of an event log."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, Self
 
 import dagster as dg
@@ -39,6 +41,13 @@ class Watermark(Group):
     url_variable: str
 
 
+class Table(Group):
+    """A table or view, and the variable that holds its database."""
+
+    name: str
+    url_variable: str
+
+
 class Arrival(Group):
     """How it is known that an event partition is complete.
 
@@ -52,10 +61,11 @@ class Arrival(Group):
 
 @dg.scaffold_with(LogScaffolder)
 class EventLog(dg.Component, dg.Model, dg.Resolvable):
-    """A time-partitioned table of exposures or of outcomes, in hive-partitioned Parquet."""
+    """A time-partitioned table of exposures or of outcomes, in hive-partitioned Parquet or in a SQL database."""
 
     key: Text
-    location: Text
+    location: Text = ""
+    table: Values = Field(default_factory=dict)
     partitions: Values
     lookahead: DurationText
     columns: Values
@@ -94,6 +104,7 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
             restatement=(
                 None if self.restatement is None else parse_duration(self.restatement, key="restatement", zero=True)
             ),
+            table=_table(self.table) if self.table else None,
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  (the interface has it)
@@ -101,18 +112,30 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
         return event_log_definitions(self.to_spec())
 
 
+def _table(declared: dict[str, Any]) -> event_log.Table:
+    with _hiding_passwords():
+        table = read_group(Table, declared, key="table")
+        return event_log.Table(table.name, table.url_variable)
+
+
 def _arrival(declared: dict[str, Any]) -> event_log.Marker | event_log.Settled | event_log.Watermark:
-    try:
+    with _hiding_passwords():
         arrival = read_group(Arrival, declared, key="arrival")
         if len(arrival.model_fields_set) > 1:
             raise SpecError("arrival", sorted(arrival.model_fields_set), "one of marker, settled and watermark")
         if "settled" in declared:
             return event_log.Settled(parse_duration(arrival.settled, key="arrival.settled").elapsed)
         return _watermark(arrival.watermark) if "watermark" in declared else event_log.Marker(arrival.marker)
+
+
+@contextmanager
+def _hiding_passwords() -> Iterator[None]:
+    """Who writes the URL where the name of its variable belongs must not find the password in a log."""
+    try:
+        yield
     except SpecError as error:
         if error.value is None or not (error.key.endswith("url_variable") or "://" in str(error.value)):
             raise
-        # Who writes the URL where the name of its variable belongs must not find the password in a log.
         raise SpecError(error.key, "(not shown, as it may hold a password)", error.expected) from None
 
 

@@ -16,11 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ibis import ir
+from ibis.util import gen_name
 
+from ml_assets.data.event_tables import rows_between
 from ml_assets.data.history import with_history
 from ml_assets.data.labels import Selection, known_rows, label_examples, select_events
 from ml_assets.data.parquet import read_parquet
 from ml_assets.domain.calendar import Interval
+from ml_assets.domain.event_log import Table
 from ml_assets.domain.history import Feature
 from ml_assets.domain.spec import FEATURE_TIME
 from ml_assets.paths import AnyPath
@@ -52,13 +55,15 @@ class PartitionFiles:
 class LogFiles:
     """The rows of a log that count, and the partitions that hold them.
 
-    `schema_file`: any file of the log, which gives the columns when no file holds rows of the window.
+    `schema_file`: any file of the log, which gives the columns when no file holds rows of the window. `table`: where a
+    SQL database holds the log; its partitions have no files then.
     """
 
     key: str
     partitions: tuple[PartitionFiles, ...]
     schema_file: AnyPath | None
     selection: Selection
+    table: Table | None = None
 
     @property
     def files(self) -> list[AnyPath]:
@@ -238,6 +243,11 @@ class ExampleReader:
         )
 
     def _table(self, log: LogFiles, keys: Sequence[str], role: str) -> ir.Table:
+        if log.table is not None:
+            table = self._copied(log, log.table)
+            _check_columns(table, log, keys)
+            self._record(table, log, role)
+            return table
         files = log.files or ([log.schema_file] if log.schema_file else [])
         if not files:
             raise EventLogError(f"event log {log.key} has no Parquet file at all: not even its columns are known")
@@ -256,6 +266,17 @@ class ExampleReader:
         table = (table if log.files else table.limit(0)).drop(_FILE)
         self._record(table, log, role)
         return table
+
+    def _copied(self, log: LogFiles, source: Table) -> ir.Table:
+        """The rows of a database's table, as a table of our own: labels are made here, whatever the database is."""
+        edges = [edge for one in log.partitions for edge in (one.interval.start, one.interval.end)]
+        bounds = Interval(min(edges), max(edges)) if edges else None
+        selection = log.selection
+        with rows_between(log.key, source, selection.columns, bounds, selection.known_before) as rows:
+            name = gen_name("event_table")
+            # Ibis would hold all rows in memory; DuckDB takes batch after batch, and spills them.
+            self._connection.con.from_arrow(rows).create(name)
+        return self._connection.table(name)
 
     def _record(self, table: ir.Table, log: LogFiles, role: str) -> None:
         columns = log.selection.columns

@@ -78,21 +78,41 @@ class Watermark:
     def __post_init__(self) -> None:
         if not self.query.strip():
             raise SpecError("arrival.watermark.query", self.query, "a query that gives one instant")
-        if not self.url_variable.isidentifier():
+        _check_variable("arrival.watermark.url_variable", self.url_variable)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table or view of a SQL database that holds an event log, such as `analytics.impressions`.
+
+    `url_variable`: the environment variable that holds the database's SQLAlchemy URL.
+    """
+
+    name: str
+    url_variable: str
+
+    def __post_init__(self) -> None:
+        parts = self.name.split(".")
+        if len(parts) > 3 or not all(part and not set(part) & set(" /:@") for part in parts):
             raise SpecError(
-                "arrival.watermark.url_variable",
-                self.url_variable,
-                "the name of the environment variable that holds the database's URL, such as WAREHOUSE_URL",
+                "table.name", self.name, "the name of a table, such as impressions or analytics.impressions"
             )
+        _check_variable("table.url_variable", self.url_variable)
+
+
+def _check_variable(key: str, name: str) -> None:
+    if not name.isidentifier():
+        right = "the name of the environment variable that holds the database's URL, such as WAREHOUSE_URL"
+        raise SpecError(key, name, right)
 
 
 @dataclass(frozen=True)
 class EventLog:
     """A time-partitioned table of exposures or of outcomes.
 
-    `location` is a folder below the root of event logs; `lookahead` says how far ahead partitions are listed;
-    `known_delay` how long after an instant a training may still wait for rows of before it; `restatement` how long
-    after its end a partition may change and be acted on, None for ever.
+    `location` is a folder below the root of event logs, "" where a `table` holds the log; `lookahead` says how far
+    ahead partitions are listed; `known_delay` how long after an instant a training may still wait for rows of before
+    it; `restatement` how long after its end a partition may change and be acted on, None for ever.
     """
 
     key: str
@@ -103,11 +123,30 @@ class EventLog:
     arrival: Marker | Watermark | Settled = Marker()
     known_delay: timedelta = timedelta(0)
     restatement: Duration | None = None
+    table: Table | None = None
 
     def __post_init__(self) -> None:
         check_key("key", self.key)
+        self._check_place()
         if self.location.startswith("/") or ".." in self.location.split("/"):
             raise SpecError("location", self.location, "a folder below the root of event logs, such as ads/impressions")
+
+    def _check_place(self) -> None:
+        if self.table is None and not self.location:
+            raise SpecError("location", None, "a folder below the root of event logs, or `table` instead")
+        if self.table is None:
+            return
+        if self.location:
+            raise SpecError("table", self.table.name, f"either table or location, which is {self.location!r}")
+        if not isinstance(self.arrival, Watermark):
+            raise SpecError(
+                "arrival", None, "a watermark: {query: ..., url_variable: ...}, as a table has no files to tell by"
+            )
+
+    @property
+    def place(self) -> str:
+        """The folder or the table that holds it."""
+        return self.location or f"table {self.table.name if self.table else ''}"
 
     @property
     def service(self) -> str:

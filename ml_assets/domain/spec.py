@@ -159,7 +159,7 @@ class Model:
             return {"attribution": attribution, "horizon": str(horizon)}
         if step == "model":
             return {}
-        logs = [(log.key, log.location, *astuple(log.columns), *_shape(log.partitions)) for log in self.logs]
+        logs = [(log.key, log.place, *astuple(log.columns), *_shape(log.partitions)) for log in self.logs]
         history = [(one.log.key, str(one.window), one.by, dict(one.features)) for one in self.history]
         join = (self.join.by_id, self.join.columns)
         which = {"exposures": self.exposures.key, "partitions": _shape(self.partitions)}

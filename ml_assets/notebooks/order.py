@@ -28,8 +28,18 @@ class PartitionOrder(BaseModel):
     files: list[PathField]
 
 
+class TableOrder(BaseModel):
+    """A table, and the environment variable in which its reader finds the URL: no order holds a password."""
+
+    name: str
+    url_variable: str
+
+
 class LogOrder(BaseModel):
-    """The rows of an event log to read: event time in [start, end), known before `known_before` where given."""
+    """The rows of an event log to read: event time in [start, end), known before `known_before` where given.
+
+    They are in the files of the partitions, or in `table`.
+    """
 
     key: str
     partitions: list[PartitionOrder]
@@ -41,6 +51,7 @@ class LogOrder(BaseModel):
     start: datetime
     end: datetime
     known_before: datetime | None
+    table: TableOrder | None = None
 
 
 class FeatureOrder(BaseModel):

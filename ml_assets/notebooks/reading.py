@@ -7,7 +7,7 @@ import pandas as pd
 from ml_assets.data.examples import ExampleReader, HistoryFiles, LogFiles, PartitionFiles
 from ml_assets.data.labels import Selection
 from ml_assets.domain.calendar import Interval
-from ml_assets.domain.event_log import Columns
+from ml_assets.domain.event_log import Columns, Table
 from ml_assets.domain.history import Feature
 from ml_assets.notebooks.order import ExamplesOrder, HistoryOrder, LogOrder, ReadRecord
 
@@ -51,4 +51,5 @@ def _log_files(order: LogOrder) -> LogFiles:
     columns = Columns(order.time, tuple(order.row_key), order.known, order.deleted)
     selection = Selection(columns, Interval(order.start, order.end), order.known_before)
     partitions = (PartitionFiles(one.key, Interval(one.start, one.end), tuple(one.files)) for one in order.partitions)
-    return LogFiles(order.key, tuple(partitions), order.schema_file, selection)
+    table = Table(order.table.name, order.table.url_variable) if order.table else None
+    return LogFiles(order.key, tuple(partitions), order.schema_file, selection, table)

@@ -6,7 +6,7 @@ from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ml_assets import variables
+from ml_assets.data.databases import SourceError, url_in, without_passwords
 from ml_assets.data.event_files import EventFolder
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.event_log import EventLog, Marker, Settled, Watermark
@@ -15,10 +15,6 @@ from ml_assets.paths import AnyPath
 # Imported where a watermark is asked for: loading the code location does not pay for it.
 if TYPE_CHECKING:
     import sqlalchemy as sa
-
-
-class SourceError(Exception):
-    """A source did not say what has arrived."""
 
 
 class Arrival(Protocol):
@@ -79,14 +75,19 @@ class WatermarkArrival:
     as_of: datetime
 
     def arrived(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
-        """The partitions that end by the watermark; one without a folder has no events.
+        """The partitions that end by the watermark; one without a folder, or without rows in a table, has no events.
 
-        Raises: SourceError when the database gives no instant; FileNotFoundError when the log has no folder: where
-        nothing can be seen, each partition would look empty.
+        Raises: SourceError when the database gives no instant, or has no such table; FileNotFoundError when the log has
+        no folder: where nothing can be seen, each partition would look empty.
         """
         calendar = log.partitions
         # Asked before the files are looked at: what is loaded in between lies beyond it.
         ended = calendar.complete_before(min(self._complete_until(log), self.as_of))
+        if log.table is not None:
+            # Loads Ibis, which a service without a table does not pay for.
+            from ml_assets.data.event_tables import fingerprints
+
+            return fingerprints(log, ended if partitions is None else _indices(calendar, partitions, ended))
         folder = EventFolder(root, log, whole=partitions is None)
         if partitions is None:
             complete = [calendar.key(index) for index in ended]
@@ -97,7 +98,7 @@ class WatermarkArrival:
     def _complete_until(self, log: EventLog) -> datetime:
         query, variable = self.declared.query, self.declared.url_variable
         where = f"event log {log.key}: the watermark query {query!r}"
-        url = _url(variable, f"event log {log.key}: the environment variable {variable}")
+        url = url_in(variable, f"event log {log.key}: the environment variable {variable}")
         try:
             rows = _first_rows(url, query)
         except ImportError as error:
@@ -105,7 +106,7 @@ class WatermarkArrival:
             raise SourceError(f"{where} failed: {error}; {hint}") from None
         except Exception as error:  # noqa: BLE001  (drivers raise errors of their own kinds)
             # From None: the driver's own error may hold the password, and would be shown with this one.
-            raise SourceError(f"{where} failed: {_without_passwords(error, url)}") from None
+            raise SourceError(f"{where} failed: {without_passwords(error, url)}") from None
         if len(rows) != 1 or len(rows[0]) != 1:
             found = "no row" if not rows else "several rows" if len(rows) > 1 else f"{len(rows[0])} columns"
             raise SourceError(f"{where} gave {found}; it must give one row of one column, an instant")
@@ -135,22 +136,8 @@ def _keys(calendar: Calendar, count: int) -> frozenset[str]:
     return frozenset(map(calendar.key, range(count)))
 
 
-def _url(variable: str, where: str) -> "sa.URL":
-    """The URL that an environment variable holds. Its errors do not repeat what the variable holds."""
-    import sqlalchemy as sa
-
-    text = variables.get(variable)
-    if not text:
-        raise SourceError(f"{where} is not set; it holds the URL of the database that the watermark is asked of")
-    try:
-        url = sa.make_url(text)
-    except (sa.exc.ArgumentError, ValueError):
-        url = None
-    # All after the first @ is taken for the host, which a driver's error names: it would be the rest of a password.
-    if url is None or "@" in (url.host or ""):
-        right = "postgresql://user:password@host/database, with %40 for an @ in the password"
-        raise SourceError(f"{where} holds no URL that can be read; write {right}")
-    return url
+def _indices(calendar: Calendar, partitions: Iterable[str], among: range) -> list[int]:
+    return [index for index in map(calendar.index_of, partitions) if index in among]
 
 
 def _first_rows(url: "sa.URL", query: str) -> list[tuple[Any, ...]]:
@@ -161,15 +148,6 @@ def _first_rows(url: "sa.URL", query: str) -> list[tuple[Any, ...]]:
     # Closing rolls back, whatever the database; PostgreSQL also refuses to write.
     with engine.connect().execution_options(postgresql_readonly=True, no_parameters=True) as connection:
         return [tuple(row) for row in connection.exec_driver_sql(query).fetchmany(2)]
-
-
-def _without_passwords(error: Exception, url: "sa.URL") -> str:
-    """What a driver says, on one line, without SQLAlchemy's own words around it."""
-    words = " ".join(str(getattr(error, "orig", None) or error).split())
-    in_query = (value for name, values in url.normalized_query.items() if "pass" in name for value in values)
-    for secret in filter(None, [url.password, *in_query]):
-        words = words.replace(secret, "***")
-    return words
 
 
 def _instant(value: Any, where: str) -> datetime:

@@ -35,7 +35,7 @@ def event_log_definitions(log: EventLog) -> dg.Definitions:
     """The asset of an event log, whose partitions reach as far ahead as models need."""
     spec = dg.AssetSpec(
         asset_key(log.key),
-        description=f"Event log in {log.location}, one partition each {log.partitions.every}.",
+        description=f"Event log in {log.place}, one partition each {log.partitions.every}.",
         group_name=log.service,
         kinds={"parquet"},
         partitions_def=partitions_definition(log.partitions, partitions_ahead=log.partitions_ahead),

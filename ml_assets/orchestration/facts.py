@@ -6,6 +6,7 @@ the hash of the content. Dagster indexes data versions, so that they are read wi
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.restatement import EventVersion
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.facts_memo import Event, Memo, Recorded
+from ml_assets.orchestration.retries import being_retried
 from ml_assets.paths import AnyPath
 
 BEGUN = "begun"
@@ -247,7 +249,8 @@ def _failed(instance: dg.DagsterInstance, tried: Mapping[str, Mapping[str, _Trie
 
 def _running(instance: dg.DagsterInstance, models: list[Model]) -> dict[str, frozenset[str]]:
     running: dict[str, set[str]] = {}
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_RUNNING)):
+    runs = [*instance.get_runs(filters=dg.RunsFilter(statuses=_RUNNING))]
+    for run in [*runs, *being_retried(instance, now=datetime.now(UTC))]:
         for model in models:
             for asset in model.assets:
                 if run.asset_selection is not None and asset_key(asset) in run.asset_selection:

@@ -17,6 +17,7 @@ from ml_assets.notebooks.order import (
     LogOrder,
     PartitionOrder,
     StepOrder,
+    TableOrder,
 )
 from ml_assets.orchestration.arrival import arrival_of
 from ml_assets.orchestration.pins import EventPins
@@ -62,9 +63,9 @@ def examples_order(model: Model, events: EventPins, events_root: AnyPath) -> Exa
     windows = events.windows
 
     def log_order(log: EventLog, interval: Interval, known_before: datetime | None) -> LogOrder:
-        calendar, folder = log.partitions, EventFolder(events_root, log)
+        calendar, folder = log.partitions, None if log.table else EventFolder(events_root, log)
         partitions = [
-            _partition_order(calendar, partition, folder.data_files(partition))
+            _partition_order(calendar, partition, folder.data_files(partition) if folder else [])
             for partition in events.fingerprints[log.key]
             if calendar.index_of(partition) in calendar.indices(interval)
         ]
@@ -72,7 +73,7 @@ def examples_order(model: Model, events: EventPins, events_root: AnyPath) -> Exa
         return LogOrder(
             key=log.key,
             partitions=partitions,
-            schema_file=files[0] if files else _any_file(log, events_root, folder, events.as_of),
+            schema_file=files[0] if files or folder is None else _any_file(log, events_root, folder, events.as_of),
             time=log.columns.time,
             row_key=list(log.columns.key),
             known=log.columns.known,
@@ -80,6 +81,7 @@ def examples_order(model: Model, events: EventPins, events_root: AnyPath) -> Exa
             start=interval.start,
             end=interval.end,
             known_before=known_before,
+            table=TableOrder(name=log.table.name, url_variable=log.table.url_variable) if log.table else None,
         )
 
     return ExamplesOrder(

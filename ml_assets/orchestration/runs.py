@@ -15,7 +15,11 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    MAX_RETRIES_TAG,
+)
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 
@@ -91,7 +95,8 @@ class Runs:
         job = self._job(tuple(assets))
         return self.instance.create_run_for_job(
             job.get_definition(),
-            tags={**range_tags(partitions), **tags},
+            # Who makes runs repeats them, too: Dagster would do so beside that, or once a daemon is started.
+            tags={MAX_RETRIES_TAG: "0", **range_tags(partitions), **tags},
             asset_selection=job.asset_selection,
             remote_job_origin=self._origin,
             job_code_origin=self._whole.get_python_origin(),

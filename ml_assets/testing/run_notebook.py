@@ -97,10 +97,10 @@ class RunNotebook:
 
 
 def _read_from_files(model: Model) -> Model:
-    """The model with logs that arrive by marker: a test asks no database."""
+    """The model with logs in files, which arrive by marker: a test asks no database."""
 
     def log(one: EventLog) -> EventLog:
-        return replace(one, arrival=Marker())
+        return replace(one, arrival=Marker(), table=None, location=one.location or one.key)
 
     history = tuple(replace(one, log=log(one.log)) for one in model.history)
     return replace(model, exposures=log(model.exposures), outcomes=log(model.outcomes), history=history)

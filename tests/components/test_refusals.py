@@ -128,6 +128,22 @@ SECRET_ARRIVALS = [
     ({"watermark": {**WATERMARK, "query": URL + ";" + QUERY}}, "arrival.watermark.query: ", "one statement"),
     ({"watermark": URL}, "arrival.watermark: ", "a valid dictionary"),
 ]
+TABLE = {"name": "analytics.impressions", "url_variable": "WAREHOUSE_URL"}
+TABLE_REFUSALS = [
+    ({}, "location: None is not accepted; a folder below the root of event logs, or `table` instead"),
+    (
+        {"table": TABLE, "location": "ads/impressions", "arrival": {"watermark": WATERMARK}},
+        "table: 'analytics.impressions' is not accepted; either table or location, which is 'ads/impressions'",
+    ),
+    ({"table": TABLE}, "arrival: None is not accepted; a watermark: {query: ..., url_variable: ...}"),
+    ({"table": TABLE, "arrival": {"marker": "_SUCCESS"}}, "arrival: None is not accepted; a watermark"),
+    ({"table": {"name": "x"}}, "table.url_variable: None is not accepted; the key is required"),
+    ({"table": {**TABLE, "nam": "x"}}, "table.nam: 'x' is not accepted; there is no such key; did you mean name?"),
+    ({"table": {**TABLE, "name": "analytics."}}, "table.name: 'analytics.' is not accepted; the name of a table"),
+    ({"table": {**TABLE, "url_variable": URL}}, "table.url_variable: '(not shown, as it may hold a password)'"),
+    ({"table": {**TABLE, "url": URL}}, "table.url: '(not shown, as it may hold a password)'"),
+    ({"table": {**TABLE, "name": URL}}, "table.name: '(not shown, as it may hold a password)'"),
+]
 MODEL_REFUSALS = [
     ("kubernetes", {"memory": "4GB"}, "kubernetes.memory"),
     ("kubernetes", {"steps": {"train": {}}}, "kubernetes.steps.train"),
@@ -379,3 +395,23 @@ def test_a_changed_declaration_changes_the_code_version_of_what_it_touches(
 def code_version_by_step(definitions: dg.Definitions) -> dict[str, str | None]:
     graph = definitions.resolve_asset_graph()
     return {key.path[-1]: graph.get(key).code_version for key in graph.get_all_asset_keys() if len(key.path) == 3}
+
+
+@pytest.mark.parametrize(("given", "words"), TABLE_REFUSALS)
+def test_a_table_that_is_declared_wrongly_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict, words: str
+) -> None:
+    attributes = {key: value for key, value in LOG["attributes"].items() if key != "location"}
+    package = f"table_team_{TABLE_REFUSALS.index((given, words))}"
+    text = refusal(tmp_path, package, monkeypatch, "logs", {**LOG, "attributes": {**attributes, **given}})
+    assert words in text
+    assert "hunter2" not in text
+
+
+def test_a_log_in_a_table_is_loaded_without_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    attributes = {key: value for key, value in LOG["attributes"].items() if key != "location"}
+    given = {**attributes, "table": TABLE, "arrival": {"watermark": WATERMARK}}
+    definitions = load(tmp_path, "right_table", monkeypatch, {**LOG, "attributes": given})
+    (asset,) = definitions.resolve_all_asset_specs()
+    assert asset.description is not None
+    assert asset.description.startswith("Event log in table analytics.impressions")

@@ -1,6 +1,7 @@
 """A small service on a real instance in a temporary folder."""
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from ml_assets.domain.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.windows import Windows, needed
 from ml_assets.orchestration.facts import materialization, read_facts
 from ml_assets.orchestration.sensors import Tick, look
+from tests.support.postgres import DagsterPostgres, postgres_server
 
 AS_OF = datetime(2026, 5, 10, 12, tzinfo=UTC)
 
@@ -71,11 +73,36 @@ def event_inputs(service: Service, windows: Windows) -> str:
     return Arrivals(service.model.logs, facts.arrived).inputs(needed(service.model, windows))
 
 
+#: To run the tests of a module on both: `pytestmark = pytest.mark.parametrize("storage", STORAGES)`.
+STORAGES = ("sqlite", "postgres")
+
+
+@pytest.fixture(scope="session")
+def dagster_postgres() -> Iterator[DagsterPostgres]:
+    with postgres_server() as server:
+        yield DagsterPostgres(server)
+
+
 @pytest.fixture
-def service(tmp_path: Path) -> Service:
+def storage() -> str:
+    """What keeps the instances of a test."""
+    return "sqlite"
+
+
+@pytest.fixture
+def new_home(storage: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Path]:
+    """Makes homes with an instance of their own; on PostgreSQL, an instance is opened before the next home is made."""
+    if storage == "sqlite":
+        return prepare_home
+    server: DagsterPostgres = request.getfixturevalue("dagster_postgres")
+    return lambda home: server.new_home(home, monkeypatch)
+
+
+@pytest.fixture
+def service(tmp_path: Path, new_home: Callable[[Path], Path]) -> Service:
     for key in ("shop/visits", "shop/orders"):
         (tmp_path / "events" / key).mkdir(parents=True)
-    config = prepare_home(tmp_path / "home") / "dagster.yaml"
+    config = new_home(tmp_path / "home") / "dagster.yaml"
     # One run at once, whatever the machine: a range is not shared.
     text = re.sub(r"max_concurrent_runs: \d+", "max_concurrent_runs: 1", config.read_text(encoding="utf-8"))
     config.write_text(text, encoding="utf-8")

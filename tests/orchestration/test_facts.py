@@ -10,8 +10,10 @@ from ml_assets.orchestration import facts_sql, runner
 from ml_assets.orchestration.assets import model_definitions
 from ml_assets.orchestration.facts import FAILED, attempt, materialization, read_error, read_facts
 from ml_assets.orchestration.resources import Storage, default_resources
-from tests.orchestration.conftest import Service
+from tests.orchestration.conftest import STORAGES, Service
 from tests.support.projects import REPOSITORY
+
+pytestmark = pytest.mark.parametrize("storage", STORAGES)
 
 ASSET, PARTITION = "shop/order/training_data", "2026-05-02"
 

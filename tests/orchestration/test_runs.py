@@ -1,13 +1,14 @@
 """How many runs an instance executes at once, what a run over partitions is asked by, and how its job is found."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin
 
-from ml_assets.cli.home import open_instance, prepare_home
+from ml_assets.cli.home import open_instance
 from ml_assets.orchestration.runs import (
     NoLocationError,
     Runs,
@@ -18,7 +19,7 @@ from ml_assets.orchestration.runs import (
     run_over,
     set_up_pools,
 )
-from tests.orchestration.conftest import Service
+from tests.orchestration.conftest import STORAGES, Service
 from tests.support import shop
 from tests.support.projects import TeamProject
 
@@ -51,8 +52,11 @@ def test_without_a_bound_one_run_executes_on_each_core(
     assert parallelism_of(dg.DagsterInstance.from_config(str(tmp_path / "home"))) == 1
 
 
-def test_a_pool_has_the_limit_of_the_home_until_it_has_its_own(tmp_path: Path) -> None:
-    home = open_instance(prepare_home(tmp_path / "home"))
+@pytest.mark.parametrize("storage", STORAGES)
+def test_a_pool_has_the_limit_of_the_home_until_it_has_its_own(
+    new_home: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    home = open_instance(new_home(tmp_path / "home"))
     assert pool_limit(home, "shop/order") == 1
     home.event_log_storage.set_concurrency_slots("shop/order", 4)
     home.event_log_storage.set_concurrency_slots("shop/other", 2)
@@ -111,6 +115,7 @@ def test_a_run_is_recorded_with_its_assets_and_tags_and_has_not_begun(team: Team
     assert created.status is dg.DagsterRunStatus.NOT_STARTED
     assert created.asset_selection == {dg.AssetKey(["shop", "order", one]) for one in ("training_data", "model")}
     assert created.tags["why"] == "by hand"
+    assert created.tags["dagster/max_retries"] == "0"
     assert created.tags["dagster/asset_partition_range_start"] == "2026-03-04"
     assert created.tags["dagster/asset_partition_range_end"] == "2026-03-05"
     assert location(created).loadable_target_origin.module_name == "shop_of_runs.definitions"
@@ -140,6 +145,7 @@ def test_a_workspace_that_does_not_name_the_module_is_refused_by_file_and_module
     assert str(refusal.value) == f"{path}: load_from: {wanted}"
 
 
+@pytest.mark.parametrize("storage", STORAGES)
 def test_pools_have_their_limit_before_a_run_is_queued(service: Service) -> None:
     storage = service.instance.event_log_storage
     assert evaluation_pool(service.model) not in storage.get_concurrency_keys()

@@ -3,21 +3,25 @@
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import sqlalchemy as sa
 
 #: With each character that a URL must encode. No error and no tick may show it.
 PASSWORD = "pa:ss/wo?rd#of@load%status"
+PRODUCTION = Path(__file__).parents[2] / "deploy" / "dagster.yaml"
 _SECONDS = 60
 _USER = "postgres"
+_TEMPLATE = "dagster_template"
 
 
 def available() -> str | None:
@@ -47,19 +51,93 @@ def postgres_server() -> Iterator["Postgres"]:
         shutil.rmtree(folder)
 
 
+def production_home(home: Path) -> Path:
+    """A home whose instance is that of production."""
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copy(PRODUCTION, home / "dagster.yaml")
+    return home
+
+
+class DagsterPostgres:
+    """A server on which Dagster keeps instances; each new one is copied from an empty one, as making tables takes long.
+
+    `environment`: what names the newest.
+    """
+
+    def __init__(self, server: "Postgres") -> None:
+        self.server = server
+        self._databases = 0
+        self.environment: dict[str, str] = {}
+
+    def new_home(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A home whose instance is new, and kept here by those who open it from now on."""
+        if not self._databases:
+            self._make_template(home.with_name("template"), monkeypatch)
+        self._databases += 1
+        database = f"dagster_{self._databases}"
+        self.server.create_database(database, template=_TEMPLATE)
+        self.environment = self.server.dagster_environment(database)
+        self.server.set_environment(database, monkeypatch)
+        return production_home(home)
+
+    def dump(self, database: str) -> bytes:
+        """All that a database holds, as text."""
+        dump = self.server.binaries / "pg_dump"
+        url = sa.make_url(self.server.url_of(database))
+        command = [dump, "--host", self.server.folder, "--port", str(url.port), "--username", _USER, database]
+        environment = {"PATH": os.environ["PATH"], "PGPASSWORD": PASSWORD}
+        return subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+
+    def _make_template(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.server.create_database(_TEMPLATE)
+        self.server.set_environment(_TEMPLATE, monkeypatch)
+        with dg.DagsterInstance.from_config(str(production_home(home))) as instance:
+            instance.get_runs_count()
+        # Each instance makes up an id of its own.
+        with sa.create_engine(self.server.url_of(_TEMPLATE), poolclass=sa.NullPool).begin() as connection:
+            connection.execute(sa.text("delete from instance_info"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @dataclass
 class Postgres:
-    """A server on a socket in `folder`; its data outlives a kill."""
+    """A server on a socket in `folder`, and on a port of this machine alone; its data outlives a kill."""
 
     folder: Path
     binaries: Path
     process: subprocess.Popen[bytes] | None = None
+    port: int = field(default_factory=_free_port)
 
     @property
     def url(self) -> str:
         """SQLAlchemy's URL of its database, with the password."""
-        url = sa.URL.create("postgresql", _USER, PASSWORD, port=5432, database="postgres")
+        return self.url_of("postgres")
+
+    def url_of(self, database: str) -> str:
+        """SQLAlchemy's URL of a database, with the password."""
+        url = sa.URL.create("postgresql", _USER, PASSWORD, port=self.port, database=database)
         return url.update_query_dict({"host": str(self.folder)}).render_as_string(hide_password=False)
+
+    def create_database(self, name: str, *, template: str = "template1") -> None:
+        """Make a database, as another one is."""
+        engine = sa.create_engine(self.url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(sa.text(f'create database "{name}" template "{template}"'))
+
+    def dagster_environment(self, database: str) -> dict[str, str]:
+        """The variables that `deploy/dagster.yaml` reads."""
+        return {
+            "DAGSTER_PG_HOST": "127.0.0.1",
+            "DAGSTER_PG_PORT": str(self.port),
+            "DAGSTER_PG_USERNAME": _USER,
+            "DAGSTER_PG_PASSWORD": PASSWORD,
+            "DAGSTER_PG_DB": database,
+        }
 
     def create(self) -> None:
         """Make the data folder, as the user that the server runs as."""
@@ -78,14 +156,19 @@ class Postgres:
                 raise TimeoutError(f"PostgreSQL did not start: {(self.folder / 'log').read_text(encoding='utf-8')}")
             # After a kill it refuses to start until the last process of before has noticed.
             if self.process is None or self.process.poll() is not None:
-                settings = ["listen_addresses=", f"unix_socket_directories={self.folder}", "fsync=off"]
+                settings = ["listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}", "fsync=off"]
                 flags = [flag for setting in settings for flag in ("-c", setting)]
-                self.process = self._run("postgres", "-D", "data", "-p", "5432", *flags)
+                self.process = self._run("postgres", "-D", "data", "-p", str(self.port), *flags)
             time.sleep(0.05)
         self.execute(
             "create table if not exists load_status "
             "(log text primary key, complete_until timestamptz not null, pause float not null default 0)"
         )
+
+    def set_environment(self, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let instances that are opened from now on be kept in a database."""
+        for name, value in self.dagster_environment(database).items():
+            monkeypatch.setenv(name, value)
 
     def kill(self) -> None:
         """End the server as `kill -9` does: without a word to its clients."""

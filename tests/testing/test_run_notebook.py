@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from ml_assets.cli.project import Project
+from ml_assets.domain.event_log import Marker, Table, Watermark
 from ml_assets.testing import run_notebook as module
 from ml_assets.testing.run_notebook import RunNotebook
 
@@ -123,3 +125,11 @@ def test_each_run_has_a_folder_of_its_own(run_notebook: RunNotebook, tmp_path: P
         with pytest.raises(AssertionError, match="a kernel would be started"):
             run_notebook("ads/cvr/model", inputs={"training_data": TABLE})
     assert sorted(path.name for path in (tmp_path / "notebooks").iterdir()) == ["run-1", "run-2"]
+
+
+def test_a_log_that_is_a_table_is_read_from_files_as_the_others(ml_assets_project: Project) -> None:
+    model = ml_assets_project.models["ads/cvr"]
+    watermark = Watermark("select now()", "NOT_SET")
+    in_table = replace(model.exposures, location="", table=Table("shown", "NOT_SET"), arrival=watermark)
+    found = module._read_from_files(replace(model, exposures=in_table)).exposures
+    assert (found.table, found.location, found.arrival) == (None, "ads/impressions", Marker())

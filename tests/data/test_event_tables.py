@@ -1,0 +1,300 @@
+"""Event logs in a real PostgreSQL: what is seen of their partitions, and labels equal to those of files."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ml_assets.data.databases import SourceError
+from ml_assets.data.event_tables import fingerprints
+from ml_assets.data.examples import ExampleReader, HistoryFiles, LogFiles, PartitionFiles
+from ml_assets.data.labels import Selection
+from ml_assets.domain.calendar import Calendar, Interval
+from ml_assets.domain.durations import Duration
+from ml_assets.domain.event_log import Columns, EventLog, Table, Watermark
+from ml_assets.domain.history import Feature
+from tests.support.postgres import PASSWORD, Postgres, postgres_server
+
+VARIABLE = "WAREHOUSE_URL"
+TABLE = Table("analytics.events", VARIABLE)
+COLUMNS = Columns("time", ("row",))
+DAYS = 10
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def warehouse(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Postgres:
+    """A database whose time zone is not UTC."""
+    server.execute("drop schema if exists analytics cascade")
+    server.execute("create schema analytics")
+    server.execute("alter database postgres set timezone to 'America/New_York'")
+    server.execute('create table analytics.events ("row" bigint, time timestamptz, known timestamptz, device text)')
+    monkeypatch.setenv(VARIABLE, server.url)
+    return server
+
+
+def event_log(zone: str = "UTC", every: str = "day", known: str | None = None) -> EventLog:
+    calendar = Calendar(every, date(2026, 3, 23), zone)  # type: ignore[arg-type]
+    watermark = Watermark("select now()", VARIABLE)
+    columns = replace(COLUMNS, known=known)
+    return EventLog("shop/events", "", calendar, Duration(3, "d"), columns, watermark, table=TABLE)
+
+
+def insert(warehouse: Postgres, row: int, time: datetime | None, known: datetime | None = None) -> None:
+    warehouse.execute(
+        "insert into analytics.events values (:row, :time, :known, 'phone')", row=row, time=time, known=known
+    )
+
+
+@pytest.mark.parametrize(
+    ("zone", "every"),
+    [
+        # Clocks change on 29 March in Europe; Kathmandu is off by 45 minutes.
+        ("UTC", "day"),
+        ("Europe/Berlin", "day"),
+        ("Asia/Kathmandu", "day"),
+        ("Asia/Kathmandu", "hour"),
+        ("Europe/Berlin", "week"),
+    ],
+)
+def test_a_row_changes_the_fingerprint_of_the_partition_of_its_event_time_and_no_other(
+    warehouse: Postgres, zone: str, every: str
+) -> None:
+    log, draw = event_log(zone, every), random.Random(zone + every)
+    indices = range(2 if every == "week" else DAYS)
+    edges = [log.partitions.interval(index) for index in indices]
+    before = fingerprints(log, indices)
+    assert list(before) == [log.partitions.key(index) for index in indices]
+    assert len(set(before.values())) == 1, "all are empty"
+    microsecond = timedelta(microseconds=1)
+    for number in range(12):
+        index = draw.choice(indices)
+        time = draw.choice(
+            [edges[index].start, edges[index].end - microsecond, edges[index].start + timedelta(minutes=50)]
+        )
+        insert(warehouse, number, time)
+        after = fingerprints(log, indices)
+        assert [name for name in after if after[name] != before[name]] == [log.partitions.key(index)]
+        before = after
+    insert(warehouse, 99, edges[-1].end)
+    insert(warehouse, 99, edges[0].start - microsecond)
+    assert fingerprints(log, indices) == before
+
+
+def test_partitions_that_are_asked_for_alone_have_the_same_fingerprints(warehouse: Postgres) -> None:
+    log = event_log("Europe/Berlin")
+    for number in range(40):
+        insert(warehouse, number, datetime(2026, 3, 23, tzinfo=UTC) + timedelta(hours=5 * number))
+    whole = fingerprints(log, range(DAYS))
+    assert len(set(whole.values())) > 2
+    assert fingerprints(log, [6]) == {"2026-03-29": whole["2026-03-29"]}
+    assert fingerprints(log, [7, 2]) == {name: whole[name] for name in ("2026-03-30", "2026-03-25")}
+    assert fingerprints(log, []) == {}
+
+
+def test_a_deleted_row_and_a_correction_are_seen_and_a_row_that_is_rewritten_in_place_is_not(
+    warehouse: Postgres,
+) -> None:
+    time = datetime(2026, 3, 23, 8, tzinfo=UTC)
+    for number in range(3):
+        insert(warehouse, number, time + timedelta(hours=number), time + timedelta(days=1, hours=number))
+    log, known = event_log(), event_log(known="known")
+    before = fingerprints(log, [0])
+    warehouse.execute("update analytics.events set device = 'desktop' where row = 1")
+    assert fingerprints(log, [0]) == before
+    known_before = fingerprints(known, [0])
+    warehouse.execute("update analytics.events set known = '2026-03-28T00:00Z' where row = 1")
+    assert fingerprints(log, [0]) == before
+    assert fingerprints(known, [0]) != known_before
+    warehouse.execute("delete from analytics.events where row = 1")
+    assert fingerprints(log, [0]) != before
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("drop table analytics.events", "table analytics.events cannot be read"),
+        ("alter table analytics.events rename time to happened", "lacks the columns"),
+        ("alter table analytics.events alter time type timestamp", "column time is of type timestamp"),
+        ("alter table analytics.events alter time type date", "column time is of type date"),
+    ],
+)
+def test_a_table_that_is_not_as_declared_is_refused(warehouse: Postgres, sql: str, words: str) -> None:
+    warehouse.execute(sql)
+    with pytest.raises(SourceError, match="event log shop/events: .*" + words):
+        fingerprints(event_log(), [0])
+    with pytest.raises(SourceError, match="event log shop/events: .*" + words):
+        examples(in_table(datetime(2026, 3, 23, tzinfo=UTC)), in_table(datetime(2026, 3, 23, tzinfo=UTC)))
+
+
+def test_no_error_shows_the_password(warehouse: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in (warehouse.url_of("nothing"), warehouse.url.replace("postgresql:", "postgresql+nodriver:"), "nothing"):
+        monkeypatch.setenv(VARIABLE, url)
+        if url.startswith("postgresql+nodriver"):
+            # Ibis has its own driver.
+            assert fingerprints(event_log(), [0])
+            continue
+        with pytest.raises(SourceError, match="shop/events") as caught:
+            fingerprints(event_log(), [0])
+        assert PASSWORD not in str(caught.value)
+        assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(SourceError, match=f"the environment variable {VARIABLE} is not set"):
+        fingerprints(event_log(), [0])
+
+
+def in_table(
+    start: datetime, days: int = 1, known_before: datetime | None = None, columns: Columns = COLUMNS
+) -> LogFiles:
+    """Some days of the table, as a window of all."""
+    day = timedelta(days=1)
+    parts = [
+        PartitionFiles(
+            f"{start + number * day:%Y-%m-%d}", Interval(start + number * day, start + (number + 1) * day), ()
+        )
+        for number in range(days)
+    ]
+    selection = Selection(columns, Interval(start, start + days * day), known_before)
+    return LogFiles("shop/events", tuple(parts), None, selection, TABLE)
+
+
+def in_files(frame: pd.DataFrame, log: LogFiles, root: Path) -> LogFiles:
+    """The same rows in Parquet files, by the day of their event time."""
+    parts = []
+    for part in log.partitions:
+        rows = frame[(frame["time"] >= part.interval.start) & (frame["time"] < part.interval.end)]
+        path = root / f"date={part.key}.parquet"
+        root.mkdir(exist_ok=True)
+        pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), path)
+        parts.append(replace(part, files=(path,)))
+    return replace(log, partitions=tuple(parts), table=None)
+
+
+def examples(exposures: LogFiles, outcomes: LogFiles, **changes: object) -> pd.DataFrame:
+    options = {
+        "keys": ["id"],
+        "by_id": True,
+        "within": timedelta(hours=4),
+        "observed_until": exposures.selection.interval.end,
+    }
+    return ExampleReader().examples(exposures, outcomes, **{**options, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("join", [["id"], ["user", "item"]], ids=["by id", "by entity"])
+@pytest.mark.parametrize("known", [None, "known"], ids=["no known time", "known time"])
+def test_labels_of_tables_are_those_of_files(
+    warehouse: Postgres,
+    random_log: Callable[..., pd.DataFrame],
+    tmp_path: Path,
+    seed: int,
+    join: list[str],
+    known: str | None,
+) -> None:
+    rng = np.random.default_rng(seed)
+    columns = Columns("time", ("row",), known)
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    logs = {}
+    for name in ("shown", "bought"):
+        frame = random_log(rng, 300)
+        # Keys repeat where a log has a known time: the newest counts.
+        frame["row"] = rng.integers(0, 200, len(frame)) if known else frame["row"]
+        fill(warehouse, name, frame)
+        before = start + timedelta(hours=5) if known else None
+        log = replace(
+            in_table(start, 1, before, columns), key=f"shop/{name}", table=Table(f"analytics.{name}", VARIABLE)
+        )
+        logs[name] = (log, in_files(frame, log, tmp_path / name))
+    options = {"keys": join, "by_id": join == ["id"]}
+    of_tables, of_files = (examples(*(logs[name][kind] for name in logs), **options) for kind in (0, 1))
+    assert of_files["label"].nunique() == 2
+    pd.testing.assert_frame_equal(of_tables, of_files)
+
+
+def test_history_of_a_table_is_that_of_files(
+    warehouse: Postgres, random_log: Callable[..., pd.DataFrame], tmp_path: Path
+) -> None:
+    frame, start = random_log(np.random.default_rng(3), 200), datetime(2026, 3, 1, tzinfo=UTC)
+    fill(warehouse, "events", frame)
+    log = in_table(start)
+    given = pd.DataFrame({"user": frame["user"], "time": frame["time"] + timedelta(minutes=10)})
+    found = [
+        ExampleReader().with_history(
+            given,
+            [HistoryFiles(one, ("user",), timedelta(hours=2), {"seen": Feature("count", None)})],
+            time="time",
+        )
+        for one in (log, in_files(frame, log, tmp_path / "events"))
+    ]
+    assert found[0]["seen"].sum() > 0
+    pd.testing.assert_frame_equal(*found)
+
+
+def test_a_window_without_any_partition_has_the_columns_of_the_table_and_no_row(warehouse: Postgres) -> None:
+    start = datetime(2026, 3, 23, tzinfo=UTC)
+    insert(warehouse, 1, start)
+    found = examples(in_table(start), replace(in_table(start), partitions=()), keys=["row"])
+    assert found["label"].tolist() == [0]
+    assert examples(in_table(start, days=0), in_table(start), keys=["row"]).empty
+
+
+def test_a_correction_without_an_event_time_is_refused(warehouse: Postgres) -> None:
+    start = datetime(2026, 3, 23, tzinfo=UTC)
+    log = in_table(start, columns=replace(COLUMNS, known="known"))
+    insert(warehouse, 1, None, start)
+    with pytest.raises(
+        SourceError, match="1 rows have no time; in a table a row lies in the partition of its event time"
+    ):
+        examples(log, log, keys=["row"])
+
+
+def test_what_lies_outside_of_the_window_stays_in_the_database(warehouse: Postgres) -> None:
+    start = datetime(2026, 3, 23, tzinfo=UTC)
+    warehouse.execute(
+        "insert into analytics.events select n, :start + n * interval '1 minute', null, 'phone' "
+        "from generate_series(0, 100000) n",
+        start=start,
+    )
+    warehouse.execute("create index on analytics.events (time)")
+    warehouse.execute("analyze analytics.events")
+    before = rows_read(warehouse)
+    assert len(examples(in_table(start), in_table(start), keys=["row"])) == 24 * 60
+    assert rows_read(warehouse) - before < 10_000
+
+
+def rows_read(warehouse: Postgres) -> int:
+    warehouse.execute("select pg_stat_force_next_flush()")
+    warehouse.execute("select pg_sleep(1)")
+    query = "select seq_tup_read + coalesce(idx_tup_fetch, 0) from pg_stat_user_tables where relname = 'events'"
+    return int(warehouse.execute(query)[0][0])  # type: ignore[call-overload]
+
+
+def fill(warehouse: Postgres, name: str, frame: pd.DataFrame) -> None:
+    """Write a frame into a new table."""
+    types = {
+        "row": "bigint",
+        "id": "bigint",
+        "user": "text",
+        "item": "bigint",
+        "time": "timestamptz",
+        "known": "timestamptz",
+    }
+    names = ", ".join(f'"{column}" {types[column]}' for column in frame)
+    warehouse.execute(f"drop table if exists analytics.{name}")
+    warehouse.execute(f"create table analytics.{name} ({names})")
+    import sqlalchemy as sa
+
+    with sa.create_engine(warehouse.url, poolclass=sa.NullPool).begin() as connection:
+        frame.to_sql(name, connection, schema="analytics", if_exists="append", index=False)

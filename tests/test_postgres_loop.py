@@ -1,0 +1,207 @@
+"""The whole loop on PostgreSQL, kept as in production: arrival, training, evaluation, correction, a killed run."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import dagster as dg
+import psutil
+import pytest
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, PARENT_RUN_ID_TAG
+
+from ml_assets.cli.project import Project
+from ml_assets.orchestration.facts import asset_key
+from ml_assets.orchestration.launcher import WORKER_TAG
+from ml_assets.orchestration.lineage import current_runs, trace
+from tests.support import shop
+from tests.support.postgres import PASSWORD, DagsterPostgres, postgres_server
+from tests.support.projects import TeamProject
+
+pytestmark = pytest.mark.slow
+
+DATA, MODEL = "shop/order/training_data", "shop/order/model"
+EVALUATION, METRICS = "shop/order/evaluation_data_2d", "shop/order/metrics_2d"
+#: As text, and as it stands in a URL.
+SECRETS = [text.encode() for text in (PASSWORD, quote(PASSWORD), quote(PASSWORD, safe=""))]
+NOTEBOOK = """\
+# %%
+import time
+from pathlib import Path
+
+(home,) = [parent for parent in Path.cwd().parents if (parent / "postgres_shop").exists()]
+(home / "begun").touch()
+while (home / "held").exists():
+    time.sleep(0.1)
+
+# %%
+from ml_assets.models.gbdt import GbdtConfig, train
+
+examples = step.read("training_data")
+step.save_model(train(examples[examples["mature"]], GbdtConfig.from_mapping(step.config)))
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[DagsterPostgres]:
+    with postgres_server() as server:
+        yield DagsterPostgres(server)
+
+
+@pytest.fixture(scope="module")
+def team(server: DagsterPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamProject]:
+    """A shop on PostgreSQL whose events are in up to 6 March, with the real daemon."""
+    declared = shop.DEFS["shop/order"] + "  notebooks: {model: notebooks/shop/model.ipynb}\n"
+    team = TeamProject.make(tmp_path_factory.mktemp("shop"), "postgres_shop", {**shop.DEFS, "shop/order": declared})
+    team.write_notebook("notebooks/shop/model.ipynb", NOTEBOOK)
+    for log in ("visits", "orders"):
+        shop.arrive(team, log, 1, 5)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        server.new_home(team.home, monkeypatch)
+        with team.daemon():
+            yield team
+
+
+def made(team: TeamProject, asset: str) -> list[str]:
+    return sorted(current_runs(team.project.instance, asset))
+
+
+def times_made(team: TeamProject, asset: str, partition: str) -> int:
+    filters = dg.AssetRecordsFilter(asset_key=asset_key(asset), asset_partitions=[partition])
+    return len(team.project.instance.fetch_materializations(filters, limit=100).records)
+
+
+@pytest.fixture(scope="module")
+def trained(team: TeamProject) -> TeamProject:
+    tick = team.settle("shop")
+    assert "2026-03-03 for shop/orders 2026-03-06" in tick.message
+    return team
+
+
+def test_models_are_trained_and_nothing_is_evaluated_before_its_outcomes_arrived(trained: TeamProject) -> None:
+    assert type(trained.project.instance.event_log_storage).__name__ == "PostgresEventLogStorage"
+    assert made(trained, MODEL) == ["2026-03-03", "2026-03-04", "2026-03-05"]
+    assert made(trained, METRICS) == []
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained: TeamProject) -> TeamProject:
+    for log in ("visits", "orders"):
+        shop.arrive(trained, log, 6, 7)
+    trained.settle("shop")
+    return trained
+
+
+def test_a_metric_is_made_once_its_outcomes_arrived_and_can_be_followed_to_its_model(evaluated: TeamProject) -> None:
+    assert made(evaluated, METRICS) == ["2026-03-03", "2026-03-04"]
+    lineage = trace(evaluated.project.instance, evaluated.project.store, METRICS, "2026-03-03")
+    assert lineage.problems == ()
+    assert lineage.root is not None
+    assert {link.asset for link in lineage.root.inputs} == {EVALUATION, MODEL}
+
+
+def test_corrected_outcomes_evaluate_again_exactly_what_they_touch(evaluated: TeamProject) -> None:
+    day = shop.orders(shop.date(2026, 3, 7))
+    evaluated.write_partition("shop/orders", "2026-03-07", day.iloc[: len(day) // 2])
+    evaluated.settle("shop")
+    assert [times_made(evaluated, METRICS, name) for name in ("2026-03-03", "2026-03-04")] == [1, 2]
+    assert [times_made(evaluated, MODEL, name) for name in made(evaluated, MODEL)] == [1] * 5
+
+
+def hold_training(team: TeamProject, day: int) -> None:
+    """Let a day arrive, and wait until its training has begun, which goes on once the file `held` is gone."""
+    (team.root / "begun").unlink()
+    (team.root / "held").touch()
+    for log in ("visits", "orders"):
+        shop.arrive(team, log, day, day)
+    deadline = time.monotonic() + 120
+    while not (team.root / "begun").exists():
+        assert time.monotonic() < deadline, "no model is trained"
+        time.sleep(0.2)
+
+
+def test_a_run_whose_process_is_killed_is_repeated_once_by_dagster_and_not_by_the_sensor(
+    evaluated: TeamProject,
+) -> None:
+    instance = evaluated.project.instance
+    before = {run.run_id for run in instance.get_runs()}
+    hold_training(evaluated, 8)
+    (killed,) = [
+        run
+        for run in instance.get_runs(filters=dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
+        if asset_key(MODEL) in (run.asset_selection or ())
+    ]
+    psutil.Process(int(killed.tags[WORKER_TAG].split()[1])).kill()
+    (evaluated.root / "held").unlink()
+    evaluated.settle("shop")
+    assert made(evaluated, MODEL)[-1] == "2026-03-08"
+    found = instance.get_run_by_id(killed.run_id)
+    assert found is not None
+    assert found.status is dg.DagsterRunStatus.FAILURE
+    news = [run for run in instance.get_runs() if run.run_id not in before]
+    training = [run for run in news if asset_key(MODEL) in (run.asset_selection or ())]
+    (repetition,) = [run for run in training if run.run_id != killed.run_id]
+    assert repetition.tags[PARENT_RUN_ID_TAG] == killed.run_id
+    assert found.tags[AUTO_RETRY_RUN_ID_TAG] == repetition.run_id
+
+
+def test_after_an_outage_of_the_database_all_that_is_due_is_made(
+    evaluated: TeamProject, server: DagsterPostgres
+) -> None:
+    hold_training(evaluated, 9)
+    server.server.kill()
+    (evaluated.root / "held").unlink()
+    time.sleep(15)
+    server.server.start()
+    evaluated.settle("shop")
+    assert made(evaluated, MODEL)[-1] == "2026-03-09"
+
+
+def run(team: TeamProject, home: Path, *arguments: str, code: int = 0) -> str:
+    """What a command prints."""
+    command = [str(Path(sys.executable).with_name("ml-assets")), *arguments, "--home", str(home)]
+    result = subprocess.run(command, cwd=team.root, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == code, result.stdout + result.stderr
+    assert not any(secret in (result.stdout + result.stderr).encode() for secret in SECRETS)
+    return result.stdout
+
+
+def test_the_commands_work_on_such_an_instance_and_make_the_same(
+    evaluated: TeamProject, server: DagsterPostgres
+) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        home = server.new_home(evaluated.root / "second", monkeypatch)
+        shutil.copytree(evaluated.home / "events", home / "events")
+        assert "2026-03-03..2026-03-04" in run(evaluated, home, "plan", "all", "--to", "2026-03-04")
+        done = json.loads(run(evaluated, home, "backfill", "all", "--to", "2026-03-04", "--json"))
+        assert {one["state"] for one in done["partitions"]} == {"made"}
+        # Its exit code says that something is owed.
+        assert "done 2, due 2" in run(evaluated, home, "debt", "shop/order", code=1)
+        assert "2026-03-04" in run(evaluated, home, "lineage", METRICS, "2026-03-04")
+        by_backfill = content(Project(home, evaluated.root))
+    assert len(by_backfill) == 8
+    assert by_backfill.items() <= content(evaluated.project).items()
+
+
+def content(project: Project) -> dict[tuple[str, str], str]:
+    """The data version of all that exists."""
+    return {
+        (asset, partition): project.store.load(asset, partition, run_id).data_version
+        for asset in (DATA, MODEL, EVALUATION, METRICS)
+        for partition, run_id in current_runs(project.instance, asset).items()
+    }
+
+
+def test_no_file_of_the_home_and_no_event_holds_the_password(evaluated: TeamProject, server: DagsterPostgres) -> None:
+    files = [path for path in evaluated.root.rglob("*") if path.is_file()]
+    assert {".ipynb", ".log", ".yaml"} <= {path.suffix for path in files}
+    assert [path for path in files if any(secret in path.read_bytes() for secret in SECRETS)] == []
+    dump = server.dump(os.environ["DAGSTER_PG_DB"])
+    assert MODEL.encode() in dump
+    assert not any(secret in dump for secret in SECRETS)
