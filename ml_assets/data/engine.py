@@ -44,5 +44,8 @@ class Engine(Protocol):
     def to_arrow(self, table: ir.Table) -> pa.Table:
         """The rows of an expression, collected."""
 
+    def restored(self, rows: pa.Table, files: Sequence[Path]) -> pa.Table:
+        """Collected rows whose columns of some files have the types that they have there, also where the engine lacks them."""
+
     def working(self) -> AbstractContextManager[None]:
         """Says in words, as an EventLogError, what the engine runs out of meanwhile."""

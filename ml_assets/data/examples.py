@@ -71,6 +71,11 @@ class LogFiles:
         """The files of all partitions."""
         return [path for partition in self.partitions for path in partition.files]
 
+    @property
+    def some_files(self) -> list[Path]:
+        """The files of all partitions, or else the one that gives the columns; none where there is not even that."""
+        return self.files or ([self.schema_file] if self.schema_file else [])
+
 
 @dataclass(frozen=True)
 class HistoryFiles:
@@ -133,6 +138,7 @@ class ExampleReader:
             )
             order = dict.fromkeys((names.time, *names.key, *examples.columns))
             found = self._engine.to_arrow(examples.order_by(list(order)))
+            found = self._engine.restored(found, exposures.some_files)
         return _to_pandas(found, plain=[name for name in found.column_names if not found[name].null_count])
 
     def write_examples(
@@ -249,7 +255,7 @@ class ExampleReader:
         )
 
     def _table(self, log: LogFiles, keys: Sequence[str], role: str) -> ir.Table:
-        files = log.files or ([log.schema_file] if log.schema_file else [])
+        files = log.some_files
         if not files:
             raise EventLogError(f"event log {log.key} has no Parquet file at all: not even its columns are known")
         try:

@@ -24,7 +24,7 @@ from ml_assets.domain.history import Feature
 from ml_assets.domain.spec import FEATURE_TIME
 
 _INSTANT = "timestamp('UTC', 6)"
-_NUMBER, _AT, _SIZE, _BLOCK = "_number", "_at", "_size", "_block"
+_NUMBER, _AT, _SIZE, _BLOCK = "_number", "_history_at", "_size", "_block"
 #: A row is seen at t where _SINCE < t <= _UNTIL: by the moments with numbers in [_FIRST, _STOP).
 _SINCE, _UNTIL, _FIRST, _STOP = "_since", "_until", "_first", "_stop"
 
@@ -49,7 +49,7 @@ def with_history(
     Raises: ValueError when `by` has no type in common, or a column cannot be summed.
     """
     aggregates = [_Aggregate(feature, f"_value_{number}") for number, feature in enumerate(features.values())]
-    entity = {f"_by_{number}": name for number, name in enumerate(by)}
+    entity = {f"_history_by_{number}": name for number, name in enumerate(by)}
     keys = list(entity)
     types = {key: _common_type(name, examples[name].type(), log[name].type()) for key, name in entity.items()}
 
@@ -59,7 +59,7 @@ def with_history(
         **{one.name: one.of_row(seen, columns) for one in aggregates},
         **{name: seen[name].cast(_INSTANT) for name in (_SINCE, _UNTIL)},
         # Not taken from what decides who sees the row: it is there to prove that.
-        **{FEATURE_TIME: ibis.greatest(*(seen[name] for name in columns.times)).cast(_INSTANT)},
+        **{FEATURE_TIME: _latest([seen[name] for name in columns.times]).cast(_INSTANT)},
     )
     kept = [name for name in examples.columns if name != FEATURE_TIME]
     examples = examples.mutate(
@@ -81,7 +81,7 @@ def with_history(
     joined = examples.left_join(made, [*keys, _AT])
     new = {name: one.of_example(joined[one.name]) for name, one in zip(features, aggregates, strict=True)}
     times = [joined[name] for name in (FEATURE_TIME, "_feature_time") if name in joined.columns]
-    return joined.select(*kept, **new, **{FEATURE_TIME: ibis.greatest(*times)})
+    return joined.select(*kept, **new, **{FEATURE_TIME: _latest(times)})
 
 
 def _common_type(name: str, *types: dt.DataType) -> dt.DataType:
@@ -92,6 +92,11 @@ def _common_type(name: str, *types: dt.DataType) -> dt.DataType:
         raise ValueError(
             f"history by {name}: it is of type {of_examples} in the examples and of type {of_log} in the log"
         ) from None
+
+
+def _latest(times: Sequence[ir.TimestampValue]) -> ir.TimestampValue:
+    # Spark's function wants two at least.
+    return times[0] if len(times) == 1 else ibis.greatest(*times)
 
 
 def _as_known(log: ir.Table, columns: Columns, within: timedelta) -> ir.Table:
