@@ -2,12 +2,13 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
-from ml_assets.orchestration.resources import Storage, default_resources
+from ml_assets.orchestration.resources import default_resources
 from ml_assets.orchestration.sensors import service_sensor
 
 # Dagster warns of its beta features once for each asset that uses one; versions are locked, so nothing changes unseen.
@@ -17,7 +18,7 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 PROJECT_ROOT = Path(__file__).parent.parent
 
 
-def build_definitions(tree: dg.ComponentTree, resources: dict[str, Storage] | None = None) -> dg.Definitions:
+def build_definitions(tree: dg.ComponentTree, resources: dict[str, Any] | None = None) -> dg.Definitions:
     """Everything that a folder of defs.yaml files declares, with one sensor for each service.
 
     Args: `resources`: others than the default ones, as tests and deployments need.

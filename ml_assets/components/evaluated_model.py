@@ -96,6 +96,8 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
     requirements: list[str] = Field(default_factory=list)
     partitions_per_run: int = spec.Model.partitions_per_run
     memory: str | None = None
+    # Read by the domain, which says what would be right.
+    engine: Any = spec.Model.engine
     repair: dict[str, Any] | None = None
 
     def to_spec(self, logs: dict[str, event_log.EventLog]) -> spec.Model:
@@ -128,6 +130,7 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
             requirements=tuple(self.requirements),
             partitions_per_run=self.partitions_per_run,
             memory=self.memory,
+            engine=self.engine,
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

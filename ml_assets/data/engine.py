@@ -45,7 +45,7 @@ class Engine(Protocol):
         """The rows of an expression, collected."""
 
     def restored(self, rows: pa.Table, files: Sequence[Path]) -> pa.Table:
-        """Collected rows whose columns of some files have the types that they have there, also where the engine lacks them."""
+        """Collected rows; columns of these files have the types that they have there, which the engine may lack."""
 
     def working(self) -> AbstractContextManager[None]:
         """Says in words, as an EventLogError, what the engine runs out of meanwhile."""

@@ -203,9 +203,7 @@ class ExampleReader:
         found = _to_pandas(rows, plain=counts)
         return examples.assign(**{name: found[name].set_axis(examples.index) for name in names})
 
-    def with_spark_history(
-        self, examples: "DataFrame", histories: Sequence[HistoryFiles], *, time: str
-    ) -> "DataFrame":
+    def with_spark_history(self, examples: "DataFrame", histories: Sequence[HistoryFiles], *, time: str) -> "DataFrame":
         """A Spark frame of examples with the columns of their history, which is not computed yet.
 
         Raises: as `with_history`; TypeError when the engine is DuckDB.

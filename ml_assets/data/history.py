@@ -4,9 +4,9 @@ Both clocks count. A row of the log is seen by an exposure at t when it happened
 when no newer version of its key was known before t. Training and evaluation see the same, as serving did.
 
 Exposures of one entity and one instant see the same, so each such moment is worked out once. The moments that see a
-row are neighbours: numbered by time, theirs are the numbers of one range. Each range is cut into blocks, whose sizes are
-powers of two and which begin at multiples of their size. Rows are aggregated by block, and a moment combines the few
-blocks that hold its number. A join of the pairs would grow with their product.
+row are neighbours: numbered by time, theirs are the numbers of one range. Each range is cut into blocks, whose sizes
+are powers of two and which begin at multiples of their size. Rows are aggregated by block, and a moment combines the
+few blocks that hold its number. A join of the pairs would grow with their product.
 """
 
 from collections.abc import Mapping, Sequence

@@ -13,6 +13,7 @@ import ibis
 from ibis import ir
 from ibis.backends.duckdb import Backend
 
+from ml_assets.data.store import table_files
 from ml_assets.domain.event_log import Columns
 from ml_assets.domain.spec import FEATURE_TIME
 
@@ -119,7 +120,8 @@ def _read(connection: Backend, paths: Sequence[Path], needed: Iterable[str]) -> 
     for path in paths:
         if not path.exists():
             raise LeakError(f"there is no {path.name}, so nothing can be verified; save a table with step.save(frame)")
-    table = connection.read_parquet([escape(str(path)) for path in paths], hive_partitioning=False, union_by_name=True)
+    files = [escape(str(file)) for path in paths for file in table_files(path)]
+    table = connection.read_parquet(files, hive_partitioning=False, union_by_name=True)
     missing = sorted(set(needed) - set(table.columns))
     if missing:
         raise LeakError(

@@ -3,7 +3,7 @@
 Spark has no unsigned numbers, and times to the microsecond: what is finer or unsigned is read as what Spark has.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from pyspark.sql import types as T  # noqa: N812  (likewise)
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from ml_assets.data import content
-from ml_assets.data.tables import NULLABLE, arrow_to_pandas, plain_dtypes, table_files
+from ml_assets.data.store import table_files
+from ml_assets.data.tables import NULLABLE, arrow_to_pandas, plain_dtypes
 
 #: Spark has no unsigned numbers.
 _WIDER = {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64(), pa.uint64(): pa.int64()}
@@ -53,10 +54,14 @@ def from_pandas(session: SparkSession, frame: pd.DataFrame) -> DataFrame:
 
     Raises: ValueError for a column that Spark cannot hold as it is, such as instants finer than microseconds.
     """
-    return session.createDataFrame(_as_spark_holds_it(frame))
+    return session.createDataFrame(as_spark_holds_it(frame))
 
 
-def _as_spark_holds_it(frame: pd.DataFrame) -> pa.Table:
+def as_spark_holds_it(frame: pd.DataFrame) -> pa.Table:
+    """A pandas frame with the types that Spark has.
+
+    Raises: ValueError as `from_pandas`.
+    """
     table = pa.Table.from_pandas(frame, preserve_index=False)
     return pa.table([_spark_column(name, table[name]) for name in table.column_names], names=table.column_names)
 
@@ -114,7 +119,7 @@ def file_name(session: SparkSession, file: Path) -> str:
     """The name under which Spark knows a file."""
     jvm: Any = session._jvm
     path = jvm.org.apache.hadoop.fs.Path(spark_path(file))
-    hadoop = session.sparkContext._jsc.hadoopConfiguration()  # type: ignore[attr-defined]
+    hadoop = session.sparkContext._jsc.hadoopConfiguration()
     return str(path.getFileSystem(hadoop).makeQualified(path).toUri().toString())
 
 
@@ -146,7 +151,7 @@ def hash_spark(frame: DataFrame) -> str:
     """
     # These functions alone go to the executors, where this project need not be installed.
     for module in (content, _this_module()):
-        cloudpickle.register_pickle_by_value(module)
+        cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
     hashed = frame.mapInArrow(_hash_batches, f"{_HASH} long").cache()
     try:
         packed = hashed.orderBy(_HASH).mapInArrow(_pack, f"{_HASH} binary")
@@ -162,14 +167,14 @@ def _this_module() -> Any:
     return sys.modules[__name__]
 
 
-def _hash_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _hash_batches(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
     for batch in batches:
         frame = batch.to_pandas(types_mapper=NULLABLE.get)
         hashes = (content.hash_rows(frame) ^ _SIGN).view(np.int64)
         yield pa.RecordBatch.from_arrays([pa.array(hashes)], [_HASH])
 
 
-def _pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _pack(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
     for batch in batches:
         yield pa.RecordBatch.from_arrays([pa.array([batch[0].to_numpy().tobytes()], pa.binary())], [_HASH])
 

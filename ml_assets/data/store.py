@@ -92,3 +92,10 @@ def load_artifact(folder: Path) -> Artifact:
     if not path.exists():
         raise ArtifactError(f"there is no artifact in {folder}: its {MANIFEST} is missing")
     return Artifact(folder, json.loads(path.read_text(encoding="utf-8")))
+
+
+def table_files(path: Path) -> list[Path]:
+    """The Parquet files of a stored table, in the order of their rows; the path itself where there is none."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.suffix == ".parquet" and not file.name.startswith(("_", ".")))

@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from ml_assets.data.store import table_files
+
 #: Whole numbers and booleans stay what they are also where some are missing.
 NULLABLE = {
     pa.bool_(): pd.BooleanDtype(),
@@ -16,13 +18,6 @@ NULLABLE = {
     pa.int32(): pd.Int32Dtype(),
     pa.int64(): pd.Int64Dtype(),
 }
-
-
-def table_files(path: Path) -> list[Path]:
-    """The Parquet files of a stored table, in the order of their rows; the path itself where there is none."""
-    if not path.is_dir():
-        return [path]
-    return sorted(file for file in path.iterdir() if file.suffix == ".parquet" and not file.name.startswith(("_", ".")))
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -21,6 +21,9 @@ LABEL_COLUMNS = ("label", "label_age", "mature", "outcome_time", "outcome_known"
 #: When the newest row that a history feature was made of had happened and was known.
 FEATURE_TIME = "feature_time"
 ADDED_COLUMNS = (*LABEL_COLUMNS, FEATURE_TIME)
+ENGINES = ("duckdb", "spark")
+#: The steps that read event logs, which an engine does.
+READING_STEPS = ("training_data", "evaluation_data")
 #: Partitions of which the later are unions of the earlier, where their edges meet.
 _COARSENESS: dict[Every, int] = {"hour": 0, "day": 1, "week": 2}
 
@@ -85,6 +88,8 @@ class Model:
     memory: str | None = None
     #: None: that of the exposure log.
     calendar: Calendar | None = None
+    #: What reads the event logs: of all steps, or by step. Results are equal, so it is no part of what they depend on.
+    engine: str | Mapping[str, str] = ENGINES[0]
 
     def __post_init__(self) -> None:
         check_key("name", self.name)
@@ -92,6 +97,7 @@ class Model:
             raise SpecError("partitions_per_run", self.partitions_per_run, "a whole number from 1 on")
         if self.memory is not None and not re.fullmatch(r"[1-9]\d*(MB|GB|TB)", self.memory):
             raise SpecError("memory", self.memory, "a whole number and a unit (MB, GB, TB), such as 4GB")
+        self._check_engine()
         self._check_join()
         self._check_history()
         self._check_calendars()
@@ -148,6 +154,12 @@ class Model:
         """The asset key of a step, such as `ads/cvr/metrics_7d`."""
         return f"{self.name}/{step}" + (f"_{horizon}" if horizon else "")
 
+    def engine_of(self, step: str) -> str:
+        """What reads the event logs of a step: duckdb or spark."""
+        if step not in READING_STEPS:
+            return ENGINES[0]
+        return self.engine if isinstance(self.engine, str) else self.engine.get(step, ENGINES[0])
+
     def declaration_of(self, step: str, horizon: Duration | None) -> dict[str, object]:
         """What a step's result depends on besides its notebook, its configuration and its inputs, as plain values."""
         attribution = str(self.training.attribution)
@@ -165,6 +177,16 @@ class Model:
         delays = [str(log.known_delay) for log in (self.exposures, self.outcomes)]
         windows = [str(self.training.window), str(self.training.gap), attribution]
         return {**common, "windows": windows, "known_delays": delays}
+
+    def _check_engine(self) -> None:
+        by_step = {"": self.engine} if isinstance(self.engine, str) else self.engine
+        if not isinstance(by_step, Mapping):
+            raise SpecError("engine", self.engine, f"{' or '.join(ENGINES)}, or one by step")
+        for step, engine in by_step.items():
+            if step and step not in READING_STEPS:
+                raise SpecError("engine", step, f"a step that reads event logs: {' or '.join(READING_STEPS)}")
+            if engine not in ENGINES:
+                raise SpecError(f"engine.{step}" if step else "engine", engine, " or ".join(ENGINES))
 
     def _check_join(self) -> None:
         if self.join.by_id and self.exposures.key == self.outcomes.key:

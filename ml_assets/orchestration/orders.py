@@ -35,6 +35,7 @@ def step_order(
     events: EventPins | None,
     events_root: Path,
     scratch: bool = False,
+    spark: dict[str, str] | None = None,
 ) -> StepOrder:
     """The order of one partition of one step; see `notebooks.order` for what each part means."""
     windows = windows_of(model, model.partitions.index_of(partition), horizon)
@@ -51,12 +52,13 @@ def step_order(
         config=dict(model.config),
         folder=folder,
         inputs=dict(inputs),
-        examples=examples_order(model, events, events_root) if events else None,
+        examples=examples_order(model, events, events_root, engine=model.engine_of(step)) if events else None,
         scratch=scratch,
+        spark=spark,
     )
 
 
-def examples_order(model: Model, events: EventPins, events_root: Path) -> ExamplesOrder:
+def examples_order(model: Model, events: EventPins, events_root: Path, *, engine: str = "duckdb") -> ExamplesOrder:
     """The files and bounds that a notebook reads its examples from."""
     windows = events.windows
 
@@ -89,6 +91,7 @@ def examples_order(model: Model, events: EventPins, events_root: Path) -> Exampl
         within=windows.within,
         observed_until=windows.observed_until,
         memory=model.memory,
+        engine=engine,
         history=[
             HistoryOrder(
                 # What was known of each row is a matter of each exposure's own time: of the last one's at most.

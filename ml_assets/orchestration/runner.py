@@ -186,6 +186,7 @@ class _Partition:
             inputs={step: upstream.artifact.folder for step, upstream in pins.upstream.items()},
             events=pins.events,
             events_root=events_root,
+            spark=self.context.resources.spark.settings(),
         )
 
 
