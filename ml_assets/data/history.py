@@ -206,5 +206,7 @@ class _Aggregate:
 
 
 def _total(value: ir.NumericColumn) -> ir.Value:
-    """The sum. Of floats always in one order, since rounding depends on it."""
-    return value.collect().sort().sums() if value.type().is_floating() else value.sum()
+    """The sum. Of floats always in one order, and as double, since rounding depends on both."""
+    if not value.type().is_floating():
+        return value.sum()
+    return value.cast("float64").collect().sort().sums().cast(value.type())
