@@ -20,6 +20,7 @@ from pyspark.sql import types as T  # noqa: N812  (likewise)
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from ml_assets.data import content
+from ml_assets.data.content import hash_rows, hash_sorted
 from ml_assets.data.store import table_files
 from ml_assets.data.tables import NULLABLE, arrow_to_pandas, plain_dtypes
 
@@ -68,7 +69,8 @@ def as_spark_holds_it(frame: pd.DataFrame) -> pa.Table:
 
 def _spark_column(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = pa.timestamp("us", column.type.tz) if pa.types.is_timestamp(column.type) else column.type
-    kind = _WIDER.get(kind, kind)
+    # Nothing at all has no type in Parquet.
+    kind = pa.string() if pa.types.is_null(kind) else _WIDER.get(kind, kind)
     try:
         return column.cast(kind)
     except pa.ArrowInvalid as error:
@@ -156,7 +158,7 @@ def hash_spark(frame: DataFrame) -> str:
     try:
         packed = hashed.orderBy(_HASH).mapInArrow(_pack, f"{_HASH} binary")
         pieces = (np.frombuffer(row[0], np.int64) for row in packed.toLocalIterator())
-        return content.hash_sorted(_like_pandas(frame), (piece.view(np.uint64) ^ _SIGN for piece in pieces))
+        return hash_sorted(_like_pandas(frame), (piece.view(np.uint64) ^ _SIGN for piece in pieces))
     finally:
         hashed.unpersist()
 
@@ -170,7 +172,7 @@ def _this_module() -> Any:
 def _hash_batches(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
     for batch in batches:
         frame = batch.to_pandas(types_mapper=NULLABLE.get)
-        hashes = (content.hash_rows(frame) ^ _SIGN).view(np.int64)
+        hashes = (hash_rows(frame) ^ _SIGN).view(np.int64)
         yield pa.RecordBatch.from_arrays([pa.array(hashes)], [_HASH])
 
 

@@ -38,7 +38,7 @@ def spark_reason(name: str, text: str) -> str | None:
         if found := pattern.search(text):
             words = meaning.format(found[0], *found.groups()).strip()
             killed = (
-                "; killed for memory: raise spark.executor.memory or memoryOverhead" if _KILLED.search(words) else ""
+                "; killed for memory: raise spark.executor.memoryOverhead" if _KILLED.search(words) else ""
             )
             return words + killed
     return f"{name}: {text.strip().partition(chr(10))[0]}"
