@@ -7,9 +7,10 @@ import pandas as pd
 
 from ml_assets.cli.project import Project
 from ml_assets.data.store import Artifact
+from ml_assets.data.tables import read_table
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.spec import Model
-from ml_assets.notebooks.frames import read_table
+from ml_assets.notebooks.order import TABLE
 from ml_assets.orchestration.lineage import current_runs
 
 
@@ -35,7 +36,7 @@ def judgements(project: Project, model: Model) -> list[Judgement]:
         asset = model.asset("metrics", horizon)
         for partition, run_id in sorted(current_runs(project.instance, asset).items()):
             artifact = project.store.load(asset, partition, run_id)
-            table = read_table(artifact.folder).set_index("metric")
+            table = read_table(artifact.folder / TABLE).set_index("metric")
             judged = artifact.manifest["inputs"][model.asset("model")]["run_id"]
             result.append(Judgement(model, partition, horizon, table, judged, artifact))
     return result
@@ -62,4 +63,4 @@ def examples_of(project: Project, judgement: Judgement) -> pd.DataFrame:
     """The evaluation data that the metrics were computed on."""
     asset = judgement.model.asset("evaluation_data", judgement.horizon)
     recorded = judgement.artifact.manifest["inputs"][asset]
-    return read_table(project.store.load(asset, judgement.partition, recorded["run_id"]).folder)
+    return read_table(project.store.load(asset, judgement.partition, recorded["run_id"]).folder / TABLE)

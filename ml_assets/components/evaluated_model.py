@@ -98,6 +98,8 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
     requirements: list[str] = Field(default_factory=list)
     partitions_per_run: int = spec.Model.partitions_per_run
     memory: str | None = None
+    # Read by the domain, which says what would be right.
+    engine: Any = spec.Model.engine
     repair: dict[str, Any] | None = None
     kubernetes: Values = Field(default_factory=dict)
 
@@ -132,6 +134,7 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
             partitions_per_run=self.partitions_per_run,
             memory=self.memory,
             pods=read_pods(self.kubernetes),
+            engine=self.engine,
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

@@ -14,10 +14,26 @@ def hash_frame(frame: pd.DataFrame) -> str:
     Rows are a multiset: their order does not count, repeated rows do. Columns count with their order and dtype.
     Raises: TypeError when a column holds values that have no hash (lists, dicts).
     """
-    schema = [(str(name), str(dtype)) for name, dtype in frame.dtypes.items()]
-    rows = pd.util.hash_pandas_object(_with_one_nan(frame), index=False).to_numpy(np.uint64)
+    return hash_sorted(frame, [np.sort(hash_rows(frame))])
+
+
+def hash_rows(frame: pd.DataFrame) -> np.ndarray:
+    """A hash of each row (uint64), whatever other rows there are.
+
+    Raises: TypeError as `hash_frame`.
+    """
+    return pd.util.hash_pandas_object(_with_one_nan(frame), index=False).to_numpy(np.uint64)
+
+
+def hash_sorted(like: pd.DataFrame, hashes: Iterable[np.ndarray]) -> str:
+    """The hash of a table from its row hashes, sorted, in any number of pieces.
+
+    Args: `like`: a frame with the columns and dtypes of the table.
+    """
+    schema = [(str(name), str(dtype)) for name, dtype in like.dtypes.items()]
     result = hashlib.blake2b(repr(schema).encode(), digest_size=8)
-    result.update(np.sort(rows).tobytes())
+    for some in hashes:
+        result.update(some.tobytes())
     return result.hexdigest()
 
 

@@ -1,45 +1,51 @@
-"""Reads labelled examples: the label expression over the files of event logs, by DuckDB."""
+"""Reads labelled examples: the label expression over the files of event logs, by DuckDB or by Spark."""
 
-import shutil
-import tempfile
-import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import ibis
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ibis import ir
-from ibis.util import gen_name
 
+from ml_assets.data.duckdb_engine import DuckDbEngine
+from ml_assets.data.engine import FILE, Engine, EventLogError, UnreadableError
 from ml_assets.data.event_tables import rows_between
 from ml_assets.data.history import with_history
 from ml_assets.data.labels import Selection, known_rows, label_examples, select_events
-from ml_assets.data.parquet import read_parquet
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.event_log import Table
 from ml_assets.domain.history import Feature
 from ml_assets.domain.spec import FEATURE_TIME
 from ml_assets.paths import AnyPath
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from ml_assets.data.spark_engine import SparkEngine
+
+__all__ = [
+    "EventLogError",
+    "ExampleReader",
+    "HistoryFiles",
+    "LogFiles",
+    "PartitionFiles",
+    "Read",
+]
+
 #: A few stray rows are dirt; more say that the log is not partitioned by event time in its time zone.
 STRAYS_ALLOWED = 10
 STRAY_SHARE_ALLOWED = 0.01
-_ROW, _FILE = "_example", "_file"
+_ROW = "_example"
 _NULLABLE = {
     pa.type_for_alias(name.lower()): pd.api.types.pandas_dtype(name)
     for name in ("boolean", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
 }
-
-
-class EventLogError(Exception):
-    """The files of an event log do not hold what its declaration says."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,11 @@ class LogFiles:
         """The files of all partitions."""
         return [path for partition in self.partitions for path in partition.files]
 
+    @property
+    def some_files(self) -> list[AnyPath]:
+        """The files of all partitions, or else the one that gives the columns; none where there is not even that."""
+        return self.files or ([self.schema_file] if self.schema_file else [])
+
 
 @dataclass(frozen=True)
 class HistoryFiles:
@@ -97,28 +108,17 @@ class Read:
 
 
 class ExampleReader:
-    """Reads from files by one DuckDB connection, and keeps a record of what it read (`reads`).
+    """Reads from files by one engine, and keeps a record of what it read (`reads`).
 
     Args: `memory`: the most that DuckDB takes, such as "2GB"; None is its default, 80% of the machine's. What does not
     fit is spilled to a folder where temporary files go, which the reader takes with it. The frames that are returned,
-    and Python with its libraries, come on top.
+    and Python with its libraries, come on top. `spark`: the engine to read by instead of DuckDB.
     """
 
-    def __init__(self, memory: str | None = None) -> None:
+    def __init__(self, memory: str | None = None, *, spark: "SparkEngine | None" = None) -> None:
         self.reads: list[Read] = []
-        self._memory = memory
-        spilled = tempfile.mkdtemp(prefix="ml-assets-spilled-")
-        weakref.finalize(self, shutil.rmtree, spilled, ignore_errors=True)
-        config = {"temp_directory": spilled} | ({"memory_limit": memory} if memory is not None else {})
-        try:
-            with self._enough_memory():
-                self._connection = ibis.duckdb.connect(**config)
-                # Intervals are elapsed time only in UTC.
-                self._connection.raw_sql("SET TimeZone = 'UTC'")
-                # Rows are sorted, or their order is of no account: to keep that of the files would take memory.
-                self._connection.raw_sql("SET preserve_insertion_order = false")
-        except (duckdb.ParserException, duckdb.InvalidInputException) as error:
-            raise ValueError(f"memory is {memory!r}; write a size such as '2GB': {error}") from error
+        self._spark = spark
+        self._engine: Engine = spark or DuckDbEngine(memory)
 
     def examples(
         self,
@@ -137,12 +137,13 @@ class ExampleReader:
         of their partition.
         """
         names = exposures.selection.columns
-        with self._enough_memory():
+        with self._engine.working():
             examples = self._examples(
                 exposures, outcomes, keys=keys, by_id=by_id, within=within, observed_until=observed_until
             )
             order = dict.fromkeys((names.time, *names.key, *examples.columns))
-            found = examples.order_by(list(order)).to_pyarrow()
+            found = self._engine.to_arrow(examples.order_by(list(order)))
+            found = self._engine.restored(found, exposures.some_files)
         return _to_pandas(found, plain=[name for name in found.column_names if not found[name].null_count])
 
     def write_examples(
@@ -162,18 +163,34 @@ class ExampleReader:
         version does not depend on it (see `data.content`). A file that is there is replaced, once all is written.
         Raises: EventLogError as `examples`.
         """
-        with self._enough_memory():
+        if not isinstance(self._engine, DuckDbEngine):
+            raise TypeError("write_examples writes one file, by DuckDB; Spark's frames are saved by its executors")
+        with self._engine.working():
             examples = self._examples(
                 exposures, outcomes, keys=keys, by_id=by_id, within=within, observed_until=observed_until
             )
-            part = path.with_name(f"{path.name}.part")
-            target = str(part).replace("'", "''")
-            try:
-                query = self._connection.compile(examples)
-                self._connection.raw_sql(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION snappy)")
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
+            self._engine.write(examples, path)
+
+    def spark_examples(
+        self,
+        exposures: LogFiles,
+        outcomes: LogFiles,
+        *,
+        keys: Sequence[str],
+        by_id: bool,
+        within: timedelta,
+        observed_until: datetime,
+    ) -> "DataFrame":
+        """The labelled examples as a Spark frame that is not computed yet: the rows of `examples`, in no order.
+
+        Raises: EventLogError as `examples`; TypeError when the engine is DuckDB.
+        """
+        engine = self._as_spark()
+        with engine.working():
+            examples = self._examples(
+                exposures, outcomes, keys=keys, by_id=by_id, within=within, observed_until=observed_until
+            )
+            return engine.to_spark(examples)
 
     def with_history(self, examples: pd.DataFrame, histories: Sequence[HistoryFiles], *, time: str) -> pd.DataFrame:
         """The examples with the columns of their history; see `data.history.with_history`.
@@ -181,45 +198,43 @@ class ExampleReader:
         Args: `time`: the column of the examples that holds the exposure's event time.
         Raises: EventLogError as `examples`; ValueError when the examples lack a column, or have one of the same name.
         """
-        features = {name: one for history in histories for name, one in history.features.items()}
+        by, features = _check_history(examples, histories, time)
+        skinny = examples[by].assign(**{_ROW: range(len(examples))})
         names = [*features, FEATURE_TIME]
-        by = dict.fromkeys([time, *(name for history in histories for name in history.by)])
-        # Engines tell no case apart in names.
-        there = {str(name).lower() for name in examples.columns}
-        lacking = [name for name in by if name not in examples.columns]
-        taken = [name for name in names if name.lower() in there]
-        if lacking or taken:
-            raise ValueError(f"history needs the columns {lacking} of the examples, and adds {taken}, which they have")
-        skinny = examples[list(by)].assign(**{_ROW: range(len(examples))})
-        table = ibis.memtable(pa.Table.from_pandas(skinny, preserve_index=False))
-        with self._enough_memory():
-            for history in histories:
-                table = with_history(
-                    table,
-                    self._table(history.log, [*history.by, *_columns_of(history)], "history"),
-                    row=_ROW,
-                    example_time=time,
-                    columns=history.log.selection.columns,
-                    by=history.by,
-                    within=history.within,
-                    features=history.features,
-                )
-            rows = table.order_by(_ROW).select(*names).to_pyarrow()
+        with self._engine.working():
+            table = self._with_history(self._engine.take(skinny), histories, time)
+            rows = self._engine.to_arrow(table.order_by(_ROW).select(*names))
         counts = [name for name, feature in features.items() if feature.function == "count"]
         found = _to_pandas(rows, plain=counts)
         return examples.assign(**{name: found[name].set_axis(examples.index) for name in names})
 
-    @contextmanager
-    def _enough_memory(self) -> Iterator[None]:
-        try:
-            yield
-        except duckdb.OutOfMemoryException as error:
-            setting = (
-                f"memory is {self._memory!r}" if self._memory else "no `memory` is set, so 80% of the machine's is"
+    def with_spark_history(self, examples: "DataFrame", histories: Sequence[HistoryFiles], *, time: str) -> "DataFrame":
+        """A Spark frame of examples with the columns of their history, which is not computed yet.
+
+        Raises: as `with_history`; TypeError when the engine is DuckDB.
+        """
+        _check_history(examples, histories, time)
+        engine = self._as_spark()
+        with engine.working():
+            return engine.to_spark(self._with_history(engine.take(examples), histories, time))
+
+    def _with_history(self, table: ir.Table, histories: Sequence[HistoryFiles], time: str) -> ir.Table:
+        for history in histories:
+            table = with_history(
+                table,
+                self._table(history.log, [*history.by, *_columns_of(history)], "history"),
+                example_time=time,
+                columns=history.log.selection.columns,
+                by=history.by,
+                within=history.within,
+                features=history.features,
             )
-            raise EventLogError(
-                f"{setting}, too little to read the event logs; give ExampleReader a larger `memory`: {error}"
-            ) from error
+        return table
+
+    def _as_spark(self) -> "SparkEngine":
+        if self._spark is None:
+            raise TypeError("examples are Spark frames only where the engine is spark")
+        return self._spark
 
     def _examples(
         self,
@@ -248,22 +263,20 @@ class ExampleReader:
             _check_columns(table, log, keys)
             self._record(table, log, role)
             return table
-        files = log.files or ([log.schema_file] if log.schema_file else [])
+        files = log.some_files
         if not files:
             raise EventLogError(f"event log {log.key} has no Parquet file at all: not even its columns are known")
         try:
-            table = read_parquet(self._connection, files, file_column=_FILE)
-        except duckdb.OutOfMemoryException:
-            raise
-        except duckdb.Error as error:
+            table = self._engine.read(files)
+        except UnreadableError as error:
             raise EventLogError(f"event log {log.key} cannot be read: {error}") from error
-        _check_columns(table.drop(_FILE), log, keys)
+        _check_columns(table.drop(FILE), log, keys)
         # A row counts in its own partition alone: wherever a window begins or ends, and once if it was filed twice.
         for path, interval in _find_strays(log).items():
             time = table[log.selection.columns.time]
             # Without a time it lies nowhere, and may be a retraction.
-            table = table.filter((table[_FILE] != str(path)) | time.isnull() | _within(time, interval))
-        table = (table if log.files else table.limit(0)).drop(_FILE)
+            table = table.filter((table[FILE] != self._engine.name_of(path)) | time.isnull() | _within(time, interval))
+        table = (table if log.files else table.limit(0)).drop(FILE)
         self._record(table, log, role)
         return table
 
@@ -272,18 +285,18 @@ class ExampleReader:
         edges = [edge for one in log.partitions for edge in (one.interval.start, one.interval.end)]
         bounds = Interval(min(edges), max(edges)) if edges else None
         selection = log.selection
+        if not isinstance(self._engine, DuckDbEngine):
+            raise TypeError(f"event log {log.key} is a table, which DuckDB alone reads")
         with rows_between(log.key, source, selection.columns, bounds, selection.known_before) as rows:
-            name = gen_name("event_table")
-            # Ibis would hold all rows in memory; DuckDB takes batch after batch, and spills them.
-            self._connection.con.from_arrow(rows).create(name)
-        return self._connection.table(name)
+            return self._engine.copy(rows)
 
     def _record(self, table: ir.Table, log: LogFiles, role: str) -> None:
         columns = log.selection.columns
         rows = known_rows(table, log.selection)
         rows = rows.filter(_within(rows[columns.time], log.selection.interval))
         known = {"known": rows[columns.known].max()} if columns.known else {}
-        seen = rows.aggregate(rows=rows.count(), event=rows[columns.time].max(), **known).to_pyarrow().to_pylist()[0]
+        counted = rows.aggregate(rows=rows.count(), event=rows[columns.time].max(), **known)
+        seen = self._engine.to_arrow(counted).to_pylist()[0]
         keys = tuple(partition.key for partition in log.partitions)
         self.reads.append(Read(log.key, role, keys, seen["rows"], seen["event"], seen.get("known")))
 
@@ -293,6 +306,19 @@ def _to_pandas(table: pa.Table, *, plain: Sequence[str]) -> pd.DataFrame:
     frame = table.to_pandas(types_mapper=_NULLABLE.get)
     types = {name: table.schema.field(name).type for name in plain}
     return frame.astype({name: dtype.to_pandas_dtype() for name, dtype in types.items() if dtype in _NULLABLE})
+
+
+def _check_history(examples: Any, histories: Sequence[HistoryFiles], time: str) -> tuple[list[str], dict[str, Feature]]:
+    """The columns of the examples that their history needs, and its features."""
+    features = {name: one for history in histories for name, one in history.features.items()}
+    by = list(dict.fromkeys([time, *(name for history in histories for name in history.by)]))
+    # Engines tell no case apart in names.
+    there = {str(name).lower() for name in examples.columns}
+    lacking = [name for name in by if name not in examples.columns]
+    taken = [name for name in (*features, FEATURE_TIME) if name.lower() in there]
+    if lacking or taken:
+        raise ValueError(f"history needs the columns {lacking} of the examples, and adds {taken}, which they have")
+    return by, features
 
 
 def _columns_of(history: HistoryFiles) -> list[str]:

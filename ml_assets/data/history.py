@@ -3,9 +3,10 @@
 Both clocks count. A row of the log is seen by an exposure at t when it happened before t and was known before t, and
 when no newer version of its key was known before t. Training and evaluation see the same, as serving did.
 
-The exposures that see a row are neighbours: numbered by time, theirs are the numbers of one range. Each range is cut
-into blocks, whose sizes are powers of two and which begin at multiples of their size. Rows are aggregated by block, and
-an exposure combines the few blocks that hold its number. A join of the pairs would grow with their product.
+Exposures of one entity and one instant see the same, so each such moment is worked out once. The moments that see a
+row are neighbours: numbered by time, theirs are the numbers of one range. Each range is cut into blocks, whose sizes
+are powers of two and which begin at multiples of their size. Rows are aggregated by block, and a moment combines the
+few blocks that hold its number. A join of the pairs would grow with their product.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,8 +24,8 @@ from ml_assets.domain.history import Feature
 from ml_assets.domain.spec import FEATURE_TIME
 
 _INSTANT = "timestamp('UTC', 6)"
-_NUMBER, _AT, _SIZE, _BLOCK = "_number", "_at", "_size", "_block"
-#: A row is seen at t where _SINCE < t <= _UNTIL: by the exposures with numbers in [_FIRST, _STOP).
+_NUMBER, _AT, _SIZE, _BLOCK = "_number", "_history_at", "_size", "_block"
+#: A row is seen at t where _SINCE < t <= _UNTIL: by the moments with numbers in [_FIRST, _STOP).
 _SINCE, _UNTIL, _FIRST, _STOP = "_since", "_until", "_first", "_stop"
 
 
@@ -32,14 +33,13 @@ def with_history(
     examples: ir.Table,
     log: ir.Table,
     *,
-    row: str,
     example_time: str,
     columns: Columns,
     by: Sequence[str],
     within: timedelta,
     features: Mapping[str, Feature],
 ) -> ir.Table:
-    """The examples with a column for each feature, and `feature_time`; the column `row` tells examples apart.
+    """The examples with a column for each feature, and `feature_time`.
 
     A feature of an exposure at t is made of the log's rows with equal `by` and event time in [t - within, t), as known
     before t. `count` is 0 where there is none, every other feature null; `last` is the value of the row with the
@@ -49,7 +49,7 @@ def with_history(
     Raises: ValueError when `by` has no type in common, or a column cannot be summed.
     """
     aggregates = [_Aggregate(feature, f"_value_{number}") for number, feature in enumerate(features.values())]
-    entity = {f"_by_{number}": name for number, name in enumerate(by)}
+    entity = {f"_history_by_{number}": name for number, name in enumerate(by)}
     keys = list(entity)
     types = {key: _common_type(name, examples[name].type(), log[name].type()) for key, name in entity.items()}
 
@@ -59,30 +59,29 @@ def with_history(
         **{one.name: one.of_row(seen, columns) for one in aggregates},
         **{name: seen[name].cast(_INSTANT) for name in (_SINCE, _UNTIL)},
         # Not taken from what decides who sees the row: it is there to prove that.
-        **{FEATURE_TIME: ibis.greatest(*(seen[name] for name in columns.times)).cast(_INSTANT)},
+        **{FEATURE_TIME: _latest([seen[name] for name in columns.times]).cast(_INSTANT)},
     )
-    exposures = examples.select(
-        row,
+    kept = [name for name in examples.columns if name != FEATURE_TIME]
+    examples = examples.mutate(
         **{key: examples[name].cast(types[key]) for key, name in entity.items()},
         **{_AT: examples[example_time].cast(_INSTANT)},
     )
     # Nulls are equal to nothing: these see nothing, and are seen by none.
-    seen, exposures = seen.drop_null(keys), exposures.drop_null([*keys, _AT])
+    seen, moments = seen.drop_null(keys), examples.select(*keys, _AT).drop_null().distinct()
 
-    blocks = _cut(_numbered(seen, exposures, keys))
+    blocks = _cut(_numbered(seen, moments, keys))
     made = blocks.group_by([*keys, _SIZE, _BLOCK]).agg(
         **{one.name: one.of_rows(blocks[one.name]) for one in aggregates}, **{FEATURE_TIME: blocks[FEATURE_TIME].max()}
     )
-    found = _blocks_of(exposures, row, keys).join(made, [*keys, _SIZE, _BLOCK])
-    made = found.group_by(row).agg(
+    found = _blocks_of(moments, keys).join(made, [*keys, _SIZE, _BLOCK])
+    made = found.group_by([*keys, _AT]).agg(
         **{one.name: one.of_blocks(found[one.name]) for one in aggregates},
         _feature_time=found[FEATURE_TIME].max(),
     )
-    joined = examples.left_join(made, row)
+    joined = examples.left_join(made, [*keys, _AT])
     new = {name: one.of_example(joined[one.name]) for name, one in zip(features, aggregates, strict=True)}
     times = [joined[name] for name in (FEATURE_TIME, "_feature_time") if name in joined.columns]
-    kept = [name for name in examples.columns if name != FEATURE_TIME]
-    return joined.select(*kept, **new, **{FEATURE_TIME: ibis.greatest(*times)})
+    return joined.select(*kept, **new, **{FEATURE_TIME: _latest(times)})
 
 
 def _common_type(name: str, *types: dt.DataType) -> dt.DataType:
@@ -93,6 +92,11 @@ def _common_type(name: str, *types: dt.DataType) -> dt.DataType:
         raise ValueError(
             f"history by {name}: it is of type {of_examples} in the examples and of type {of_log} in the log"
         ) from None
+
+
+def _latest(times: Sequence[ir.TimestampValue]) -> ir.TimestampValue:
+    # Spark's function wants two at least.
+    return times[0] if len(times) == 1 else ibis.greatest(*times)
 
 
 def _as_known(log: ir.Table, columns: Columns, within: timedelta) -> ir.Table:
@@ -109,22 +113,22 @@ def _as_known(log: ir.Table, columns: Columns, within: timedelta) -> ir.Table:
     return log if columns.deleted is None else log.filter(~is_deleted(log, columns))
 
 
-def _numbered(seen: ir.Table, exposures: ir.Table, keys: Sequence[str]) -> ir.Table:
-    """The rows with the range of the exposures that see them, without those that none sees."""
+def _numbered(seen: ir.Table, moments: ir.Table, keys: Sequence[str]) -> ir.Table:
+    """The rows with the range of the moments that see them, without those that none sees."""
     for instant, name in ((_SINCE, _FIRST), (_UNTIL, _STOP)):
         blank = {column: ibis.null(dtype(nullable=True)) for column, dtype in seen.schema().items()}
-        filled = {**{key: exposures[key] for key in keys}, instant: exposures[_AT]}
-        both = seen.mutate(_is_exposure=0).union(exposures.select(**{**blank, **filled}, _is_exposure=1))
-        # Those at the instant itself are counted: exposures before rows.
-        order = [both[instant], ibis.desc(both["_is_exposure"])]
+        filled = {**{key: moments[key] for key in keys}, instant: moments[_AT]}
+        both = seen.mutate(_is_moment=0).union(moments.select(**{**blank, **filled}, _is_moment=1))
+        # The one at the instant itself is counted: moments before rows.
+        order = [both[instant], ibis.desc(both["_is_moment"])]
         so_far = ibis.window(group_by=keys, order_by=order, preceding=None, following=0)
-        both = both.mutate(**{name: both["_is_exposure"].sum().over(so_far)})
-        seen = both.filter(both["_is_exposure"] == 0).drop("_is_exposure")
+        both = both.mutate(**{name: both["_is_moment"].sum().over(so_far)})
+        seen = both.filter(both["_is_moment"] == 0).drop("_is_moment")
     return seen.filter(seen[_FIRST] < seen[_STOP])
 
 
 def _cut(seen: ir.Table) -> ir.Table:
-    """The rows, each once for every block of its range. Size n stands for blocks of 2 ** n exposures."""
+    """The rows, each once for every block of its range. Size n stands for blocks of 2 ** n moments."""
     seen = seen.mutate(**{_SIZE: _sizes(seen[_STOP] - seen[_FIRST]).unnest()})
     size = seen[_SIZE]
     # The blocks of a size that lie wholly in the range; at either end, one that no larger block of the range holds.
@@ -134,19 +138,19 @@ def _cut(seen: ir.Table) -> ir.Table:
     return cut.filter(cut[_BLOCK] >= 0)
 
 
-def _blocks_of(exposures: ir.Table, row: str, keys: Sequence[str]) -> ir.Table:
-    """The exposures, each once for every block that may hold it."""
-    numbered = exposures.mutate(
-        **{_NUMBER: ibis.row_number().over(ibis.window(group_by=keys, order_by=[_AT, row]))},
-        _count=exposures.count().over(ibis.window(group_by=keys)),
+def _blocks_of(moments: ir.Table, keys: Sequence[str]) -> ir.Table:
+    """The moments, each once for every block that may hold it."""
+    numbered = moments.mutate(
+        **{_NUMBER: ibis.row_number().over(ibis.window(group_by=keys, order_by=_AT))},
+        _count=moments.count().over(ibis.window(group_by=keys)),
     )
     sized = numbered.mutate(**{_SIZE: _sizes(numbered["_count"]).unnest()})
-    return sized.select(row, *keys, _SIZE, **{_BLOCK: sized[_NUMBER] >> sized[_SIZE]})
+    return sized.select(*keys, _AT, _SIZE, **{_BLOCK: sized[_NUMBER] >> sized[_SIZE]})
 
 
-def _sizes(exposures: ir.IntegerValue) -> ir.ArrayValue:
-    """The sizes of blocks of no more than so many exposures, and one size more."""
-    return ibis.range(0, exposures.log2().ceil().cast("int64") + 1)
+def _sizes(moments: ir.IntegerValue) -> ir.ArrayValue:
+    """The sizes of blocks of no more than so many moments, and one size more."""
+    return ibis.range(0, moments.log2().ceil().cast("int64") + 1)
 
 
 @dataclass(frozen=True)
@@ -202,5 +206,7 @@ class _Aggregate:
 
 
 def _total(value: ir.NumericColumn) -> ir.Value:
-    """The sum. Of floats always in one order, since rounding depends on it."""
-    return value.collect(order_by=value).sums() if value.type().is_floating() else value.sum()
+    """The sum. Of floats always in one order, and as double, since rounding depends on both."""
+    if not value.type().is_floating():
+        return value.sum()
+    return value.cast("float64").collect().sort().sums().cast(value.type())

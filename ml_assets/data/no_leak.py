@@ -12,6 +12,7 @@ from ibis import ir
 from ibis.backends.duckdb import Backend
 
 from ml_assets.data.parquet import read_parquet
+from ml_assets.data.store import table_files
 from ml_assets.domain.event_log import Columns
 from ml_assets.domain.spec import FEATURE_TIME
 from ml_assets.paths import AnyPath
@@ -119,7 +120,7 @@ def _read(connection: Backend, paths: Sequence[AnyPath], needed: Iterable[str]) 
     for path in paths:
         if not path.exists():
             raise LeakError(f"there is no {path.name}, so nothing can be verified; save a table with step.save(frame)")
-    table = read_parquet(connection, paths)
+    table = read_parquet(connection, [file for path in paths for file in table_files(path)])
     missing = sorted(set(needed) - set(table.columns))
     if missing:
         raise LeakError(

@@ -92,7 +92,8 @@ class ArtifactStore:
         if isinstance(target, Path):
             return _publish_here(target, manifest)
         drafts = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-        target.fs.put([str(path) for path in drafts.values()], [(target / name).path for name in drafts])
+        if drafts:
+            target.fs.put([str(path) for path in drafts.values()], [(target / name).path for name in drafts])
         found = target.fs.find(target.path, detail=True)
         sizes = {name.removeprefix(target.path).lstrip("/"): entry["size"] for name, entry in sorted(found.items())}
         full = {**manifest, "files": sizes}
@@ -130,3 +131,12 @@ def _publish_here(folder: Path, manifest: Mapping[str, Any]) -> Artifact:
 
 def _text(manifest: Mapping[str, Any]) -> str:
     return json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+
+
+def table_files(path: AnyPath) -> list[AnyPath]:
+    """The Parquet files of a stored table, in the order of their rows; the path itself where there is none."""
+    if not path.is_dir():
+        return [path]
+    return sorted(
+        (file for file in path.iterdir() if file.suffix == ".parquet" and not file.name.startswith(("_", "."))), key=str
+    )

@@ -22,6 +22,9 @@ LABEL_COLUMNS = ("label", "label_age", "mature", "outcome_time", "outcome_known"
 #: When the newest row that a history feature was made of had happened and was known.
 FEATURE_TIME = "feature_time"
 ADDED_COLUMNS = (*LABEL_COLUMNS, FEATURE_TIME)
+ENGINES = ("duckdb", "spark")
+#: The steps that read event logs, which an engine does.
+READING_STEPS = ("training_data", "evaluation_data")
 #: Partitions of which the later are unions of the earlier, where their edges meet.
 _COARSENESS: dict[Every, int] = {"hour": 0, "day": 1, "week": 2}
 
@@ -88,6 +91,8 @@ class Model:
     calendar: Calendar | None = None
     #: On Kubernetes, by step; others run as the deployment has it.
     pods: Mapping[str, Pod] = field(default_factory=dict)
+    #: What reads the event logs: of all steps, or by step. Results are equal, so it is no part of what they depend on.
+    engine: str | Mapping[str, str] = ENGINES[0]
 
     def __post_init__(self) -> None:
         check_key("name", self.name)
@@ -96,6 +101,7 @@ class Model:
         if self.memory is not None and not re.fullmatch(r"[1-9]\d*(MB|GB|TB)", self.memory):
             raise SpecError("memory", self.memory, "a whole number and a unit (MB, GB, TB), such as 4GB")
         self._check_pods()
+        self._check_engine()
         self._check_join()
         self._check_history()
         self._check_calendars()
@@ -152,6 +158,12 @@ class Model:
         """The asset key of a step, such as `ads/cvr/metrics_7d`."""
         return f"{self.name}/{step}" + (f"_{horizon}" if horizon else "")
 
+    def engine_of(self, step: str) -> str:
+        """What reads the event logs of a step: duckdb or spark."""
+        if step not in READING_STEPS:
+            return ENGINES[0]
+        return self.engine if isinstance(self.engine, str) else self.engine.get(step, ENGINES[0])
+
     def declaration_of(self, step: str, horizon: Duration | None) -> dict[str, object]:
         """What a step's result depends on besides its notebook, its configuration and its inputs, as plain values."""
         attribution = str(self.training.attribution)
@@ -177,6 +189,18 @@ class Model:
                 raise SpecError(
                     "memory", self.memory, f"at most what the pod of {step} has: kubernetes.memory is {limit}"
                 )
+
+    def _check_engine(self) -> None:
+        by_step = {"": self.engine} if isinstance(self.engine, str) else self.engine
+        if not isinstance(by_step, Mapping):
+            raise SpecError("engine", self.engine, f"{' or '.join(ENGINES)}, or one by step")
+        for step, engine in by_step.items():
+            if step and step not in READING_STEPS:
+                raise SpecError("engine", step, f"a step that reads event logs: {' or '.join(READING_STEPS)}")
+            if engine == "spark" and (tables := [log.key for log in self.logs if log.table is not None]):
+                raise SpecError("engine", engine, f"duckdb, which reads the tables that hold {', '.join(tables)}")
+            if engine not in ENGINES:
+                raise SpecError(f"engine.{step}" if step else "engine", engine, " or ".join(ENGINES))
 
     def _check_join(self) -> None:
         if self.join.by_id and self.exposures.key == self.outcomes.key:

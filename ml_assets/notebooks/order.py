@@ -13,7 +13,7 @@ from ml_assets.paths import PathField
 
 #: Tag of the run that a notebook sees: the path of the file that holds its order.
 ORDER_TAG = "ml_assets/order"
-#: Name of the file in an artifact that holds a saved table.
+#: Name of the file in an artifact that holds a saved table; a folder of part files where Spark's executors wrote it.
 TABLE = "data.parquet"
 #: Name of the file, beside the order, in which a notebook leaves its result.
 RESULT_FILE = "result.json"
@@ -73,7 +73,8 @@ class HistoryOrder(BaseModel):
 class ExamplesOrder(BaseModel):
     """The labelled examples to make of two event logs, and their history.
 
-    `memory`: that reading them may take before it goes to disk, such as `4GB`; None: most of the machine's.
+    `memory`: that reading them may take before it goes to disk, such as `4GB`; None: most of the machine's. `engine`:
+    duckdb or spark.
     """
 
     exposures: LogOrder
@@ -84,14 +85,18 @@ class ExamplesOrder(BaseModel):
     observed_until: datetime
     history: list[HistoryOrder]
     memory: str | None = None
+    engine: str = "duckdb"
 
 
 class StepOrder(BaseModel):
     """One partition of one step: where its artifact goes, and what it may read.
 
+    `folder`: of this machine, where the notebook writes. `shared`: where the artifact goes in the end, if elsewhere;
+    machines other than this one write there.
+
     `cutoff`: the end of the partition. `windows`: of exposures and of outcomes. `inputs`: folder of each upstream
     artifact by step name. `examples`: of training and evaluation data. `scratch`: the artifact is a trial, and may be
-    saved again.
+    saved again. `spark`: the settings of a Spark session, should the notebook need one.
     """
 
     asset: str
@@ -104,9 +109,11 @@ class StepOrder(BaseModel):
     horizon: timedelta | None
     config: dict[str, Any]
     folder: Path
+    shared: PathField | None = None
     inputs: dict[str, PathField]
     examples: ExamplesOrder | None
     scratch: bool = False
+    spark: dict[str, str] | None = None
 
 
 class ReadRecord(BaseModel):

@@ -1,6 +1,8 @@
 """Reads from event logs what an order asks for."""
 
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -9,15 +11,27 @@ from ml_assets.data.labels import Selection
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.event_log import Columns, Table
 from ml_assets.domain.history import Feature
+from ml_assets.notebooks.frames import is_spark
 from ml_assets.notebooks.order import ExamplesOrder, HistoryOrder, LogOrder, ReadRecord
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
 
 
 class OrderReader:
-    """Reads the examples of one order and their history; see `data.examples` for columns and errors."""
+    """Reads the examples of one order and their history; see `data.examples` for columns and errors.
 
-    def __init__(self, order: ExamplesOrder) -> None:
+    Args: `session`: makes the Spark session, where the engine is spark.
+    """
+
+    def __init__(self, order: ExamplesOrder, session: "Callable[[], SparkSession]") -> None:
         self._order = order
-        self._reader = ExampleReader(memory=order.memory)
+        if order.engine == "spark":
+            from ml_assets.data.spark_engine import SparkEngine
+
+            self._reader = ExampleReader(spark=SparkEngine(session()))
+        else:
+            self._reader = ExampleReader(memory=order.memory)
 
     @property
     def reads(self) -> list[ReadRecord]:
@@ -26,20 +40,29 @@ class OrderReader:
 
     def examples(self) -> pd.DataFrame:
         """The labelled examples."""
-        order = self._order
-        return self._reader.examples(
-            _log_files(order.exposures),
-            _log_files(order.outcomes),
-            keys=order.keys,
-            by_id=order.by_id,
-            within=order.within,
-            observed_until=order.observed_until,
-        )
+        return self._reader.examples(**self._asked())
 
-    def history(self, examples: pd.DataFrame) -> pd.DataFrame:
-        """The examples with the columns of their history."""
+    def spark_examples(self) -> "DataFrame":
+        """The labelled examples as a Spark frame that is not computed yet; the engine is spark."""
+        return self._reader.spark_examples(**self._asked())
+
+    def history(self, examples: Any) -> Any:
+        """The examples with the columns of their history: pandas, or of Spark where the engine is spark."""
         histories = [_history_files(history) for history in self._order.history]
+        if is_spark(examples):
+            return self._reader.with_spark_history(examples, histories, time=self._order.exposures.time)
         return self._reader.with_history(examples, histories, time=self._order.exposures.time)
+
+    def _asked(self) -> dict[str, Any]:
+        order = self._order
+        return {
+            "exposures": _log_files(order.exposures),
+            "outcomes": _log_files(order.outcomes),
+            "keys": order.keys,
+            "by_id": order.by_id,
+            "within": order.within,
+            "observed_until": order.observed_until,
+        }
 
 
 def _history_files(order: HistoryOrder) -> HistoryFiles:

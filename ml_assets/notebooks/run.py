@@ -20,6 +20,7 @@ from dagster._core.storage.tags import (
 
 from ml_assets.notebooks.memory import MemoryGroup
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, StepOrder, StepResult
+from ml_assets.notebooks.spark_errors import spark_reason
 from ml_assets.paths import AnyPath
 
 _KERNEL_START_SECONDS = 120
@@ -103,11 +104,16 @@ def _execute(
                 resources={"metadata": {"path": str(notebook.parent)}},
             )
     except PapermillExecutionError as error:
-        reason = f"{error.ename}: {error.evalue}"
+        spark = spark_reason(error.ename, error.evalue)
+        reason = f"Spark: {spark}" if spark else f"{error.ename}: {error.evalue}"
         if error.source in [cell.source for cell in replaced.cells if _is_injected(cell)]:
             # Source and traceback of this cell hold the whole instance, with its passwords.
             raise NotebookError(f" before its first cell: {reason}") from None
-        raise NotebookError(f" in cell [{error.exec_count}]: {reason}\n{_quoted(error.source)}\n{error}") from None
+        # Where a reason is shown on one line, the last line of what follows is kept.
+        last = f"\nSpark: {spark}" if spark else ""
+        raise NotebookError(
+            f" in cell [{error.exec_count}]: {reason}\n{_quoted(error.source)}\n{error}{last}"
+        ) from None
     except (PapermillException, RuntimeError) as error:
         why = f"was killed for lack of memory ({memory.limit()})" if memory.kills() > kills else "died"
         raise NotebookError(f"{_where_it_ended(executed, why)}: {error}") from None

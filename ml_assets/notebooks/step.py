@@ -15,16 +15,20 @@ from logging import Logger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from ml_assets.data.content import hash_files, hash_frame
 from ml_assets.data.store import ArtifactStore, load_artifact
+from ml_assets.data.tables import read_table
 from ml_assets.domain.calendar import Interval
-from ml_assets.notebooks.frames import Frame, Kind, given_as, is_spark, read_table, to_pandas
+from ml_assets.notebooks.frames import Frame, Kind, check_kind, given_as, is_spark, to_pandas
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, TABLE, ExamplesOrder, StepOrder, StepResult
 from ml_assets.paths import AnyPath, local_copy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from pyspark.sql import DataFrame, SparkSession
 
     from ml_assets.notebooks.reading import OrderReader
 
@@ -42,7 +46,8 @@ class Step:
     Attributes: `asset`, `partition` (keys), `cutoff` (the partition's end), `windows` (of exposures and outcomes),
     `config` (of the model's specification), `attribution` and `horizon` (timedelta; the horizon of evaluation data and
     metrics, else None), `log` (a logger that Dagster shows while the notebook runs).
-    Tables are pandas frames, or Spark's where asked for by `frame="spark"`; `save` takes both.
+    Tables are pandas frames, or Spark's where asked for by `frame="spark"`; `save` takes both. `frame`: the kind that
+    the engine of this step holds without converting: "spark" where the model declares `engine: spark`.
     """
 
     def __init__(self, order: StepOrder, result_file: Path, context: Any) -> None:
@@ -114,16 +119,34 @@ class Step:
         """How long after an exposure an outcome counts in this evaluation."""
         return self._order.horizon
 
+    @property
+    def frame(self) -> Kind:
+        """The kind of frame that the engine of this step holds: ask for it, and nothing is converted or collected."""
+        return "spark" if self._order.examples is not None and self._order.examples.engine == "spark" else "pandas"
+
+    @property
+    def spark(self) -> "SparkSession":
+        """The Spark session of this notebook, with the settings of the project; it is stopped with the kernel.
+
+        Raises: SparkMissingError when there is no Java.
+        """
+        from ml_assets.notebooks.spark import spark_session
+
+        return spark_session(self._order.spark, name=f"{self.asset} {self.partition}")
+
     def examples(self, frame: Kind = "pandas") -> Any:
         """The labelled examples of this step's windows, ordered by event time.
 
         Returns: the exposure log's columns, `label` (0 or 1), `label_age` (seconds), `mature`, `outcome_time` and
         `outcome_known`. Keep the exposure's key and times, and those of the outcome: the check `no_leak` verifies them.
+        A Spark frame of the engine spark is not computed yet, and its rows are in no order.
         Raises: StepError in a step that has no windows.
         """
-        examples = self._reader.examples()
+        check_kind(frame)
+        lazy = frame == self.frame == "spark"
+        examples = self._reader.spark_examples() if lazy else self._reader.examples()
         self._finish(reads=[*self._earlier_reads, *self._reader.reads])
-        return given_as(examples, frame)
+        return examples if lazy else self._given_as(examples, frame)
 
     def history(self, examples: Frame) -> Any:
         """The examples with the history features that the specification declares, and `feature_time`.
@@ -135,13 +158,23 @@ class Step:
         """
         if not self._examples_order.history:
             return examples
-        result = self._reader.history(to_pandas(examples))
+        lazy = is_spark(examples) and self.frame == "spark"
+        result = self._reader.history(examples if lazy else to_pandas(examples))
         self._finish(reads=[*self._earlier_reads, *self._reader.reads])
-        return given_as(result, "spark" if is_spark(examples) else "pandas")
+        return result if lazy else self._given_as(result, "spark" if is_spark(examples) else "pandas")
 
     def read(self, step: str, frame: Kind = "pandas") -> Any:
-        """The table that an upstream step saved, such as `step.read("training_data")`."""
-        return given_as(read_table(self._input(step)), frame)
+        """The table that an upstream step saved, such as `step.read("training_data")`.
+
+        A Spark frame is read by the executors.
+        """
+        check_kind(frame)
+        path = self._input(step) / TABLE
+        if frame == "pandas":
+            return read_table(path)
+        from ml_assets.data.spark_tables import read_stored
+
+        return read_stored(self.spark, path)
 
     def files_of(self, step: str) -> Path:
         """The folder on this machine with the files that an upstream step saved, such as `step.files_of("model")`.
@@ -159,12 +192,33 @@ class Step:
 
         return load_model(self.files_of("model"))
 
-    def save(self, frame: Frame) -> None:
-        """Save a pandas or Spark frame as this step's artifact; it is published when the notebook ends well."""
+    def save(self, frame: Frame) -> Any:
+        """Save a pandas or Spark frame as this step's artifact; it is published when the notebook ends well.
+
+        A Spark frame is written by the executors, examples in the order that they have in pandas.
+        Returns: the table as it is stored, as the kind that was given.
+        """
         self._begin_save()
-        table = to_pandas(frame)
-        table.to_parquet(self._order.folder / TABLE, index=False)
-        self._end_save(hash_frame(table))
+        path = self._order.folder / TABLE
+        if is_spark(frame):
+            stored, version = self._save_spark(frame, (self._order.shared or self._order.folder) / TABLE)
+        else:
+            stored = to_pandas(frame)
+            stored.to_parquet(path, index=False)
+            version = hash_frame(stored)
+        self._end_save(version)
+        return stored
+
+    def _save_spark(self, frame: Any, path: AnyPath) -> "tuple[DataFrame, str]":
+        from ml_assets.data.spark_tables import hash_spark, write_table
+
+        order: list[str] = []
+        if self._order.examples is not None:
+            # So that what is made of the rows does not depend on the engine either.
+            log = self._order.examples.exposures
+            order = [name for name in dict.fromkeys((log.time, *log.row_key, *frame.columns)) if name in frame.columns]
+        stored = write_table(frame, path, order=order)
+        return stored, hash_spark(stored)
 
     def save_files(self, write: Callable[[Path], object]) -> None:
         """Let `write` put files into a folder, as this step's artifact, such as `step.save_files(model.save)`."""
@@ -220,7 +274,10 @@ class Step:
         # Ibis and DuckDB load slowly; steps that read no event log do without.
         from ml_assets.notebooks.reading import OrderReader
 
-        return OrderReader(self._examples_order)
+        return OrderReader(self._examples_order, lambda: self.spark)
+
+    def _given_as(self, frame: pd.DataFrame, kind: Kind) -> Any:
+        return given_as(frame, kind, settings=self._order.spark, name=f"{self.asset} {self.partition}")
 
     def _begin_save(self) -> None:
         if self._order.scratch:

@@ -101,7 +101,7 @@ def _asset_definition(asset: StepAsset) -> dg.AssetsDefinition:
         pool=evaluation_pool(model) if evaluates else None,
         op_tags=op_tags(model.pods.get(asset.step, Pod())),
         metadata={"notebook": getattr(model.notebooks, asset.step)},
-        required_resource_keys={"events", "artifacts", "executed_notebooks"},
+        required_resource_keys={"events", "artifacts", "executed_notebooks", "spark"},
         output_required=False,
         check_specs=[no_leak_spec(asset.name, partitions)] if asset.step in CHECKED else None,
     )

@@ -6,7 +6,6 @@ Dagster's partitioned checks are in preview; what this project uses of them is h
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -18,6 +17,7 @@ from ml_assets.domain.spec import Model
 from ml_assets.notebooks.order import TABLE, ReadRecord
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.pins import current
+from ml_assets.paths import AnyPath
 
 if TYPE_CHECKING:
     from ml_assets.data.no_leak import Bounds, Verdict
@@ -58,7 +58,7 @@ def verify_no_leak(
     partition: str,
     *,
     cutoff: datetime,
-    folder: Path,
+    folder: AnyPath,
     reads: Sequence[ReadRecord],
 ) -> "Verdict":
     """Verify the rows that training data (`horizon` None) or evaluation data has stored in `folder`.

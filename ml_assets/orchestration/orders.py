@@ -37,6 +37,8 @@ def step_order(
     events: EventPins | None,
     events_root: AnyPath,
     scratch: bool = False,
+    shared: AnyPath | None = None,
+    spark: dict[str, str] | None = None,
 ) -> StepOrder:
     """The order of one partition of one step; see `notebooks.order` for what each part means."""
     windows = windows_of(model, model.partitions.index_of(partition), horizon)
@@ -52,13 +54,15 @@ def step_order(
         horizon=horizon.elapsed if horizon else None,
         config=dict(model.config),
         folder=folder,
+        shared=shared,
         inputs=dict(inputs),
-        examples=examples_order(model, events, events_root) if events else None,
+        examples=examples_order(model, events, events_root, engine=model.engine_of(step)) if events else None,
         scratch=scratch,
+        spark=spark,
     )
 
 
-def examples_order(model: Model, events: EventPins, events_root: AnyPath) -> ExamplesOrder:
+def examples_order(model: Model, events: EventPins, events_root: AnyPath, *, engine: str = "duckdb") -> ExamplesOrder:
     """The files and bounds that a notebook reads its examples from."""
     windows = events.windows
 
@@ -92,6 +96,7 @@ def examples_order(model: Model, events: EventPins, events_root: AnyPath) -> Exa
         within=windows.within,
         observed_until=windows.observed_until,
         memory=model.memory,
+        engine=engine,
         history=[
             HistoryOrder(
                 # What was known of each row is a matter of each exposure's own time: of the last one's at most.

@@ -1,6 +1,9 @@
-"""Where things lie: the roots of event logs, artifacts and executed notebooks; and how notebooks are run."""
+"""Where event logs, artifacts and executed notebooks lie; how notebooks are run; what Spark is told."""
+
+from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from ml_assets import variables
 from ml_assets.paths import AnyPath, path_of
@@ -52,10 +55,29 @@ class ExecutedNotebooks(Storage):
     warm: bool = True
 
 
-def default_resources(*, shared: bool = False, warm: bool = True) -> dict[str, Storage]:
+class Spark(dg.ConfigurableResource[None]):
+    """The settings of Spark, which are those of dagster-pyspark's `PySparkResource`.
+
+    That one is made in the kernel of a notebook that needs a session: importing it loads Spark, and a session of the
+    run would not be the notebook's. `spark_config`: by Spark's own names, flat or nested, such as
+    `{"spark.master": "local[4]", "spark.driver.memory": "4g"}`; none: those of the installation, or else this machine.
+    """
+
+    spark_config: dict[str, Any] = Field(default_factory=dict)
+
+    def settings(self) -> dict[str, str]:
+        """Spark's names and values."""
+        from dagster_spark.utils import flatten_dict
+
+        flat = flatten_dict(self.spark_config)  # type: ignore[no-untyped-call]
+        return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in flat}
+
+
+def default_resources(*, shared: bool = False, warm: bool = True) -> dict[str, dg.ConfigurableResource[Any]]:
     """Everything below one folder or URL. Args: as of `Storage` and `ExecutedNotebooks`."""
     return {
         "events": Storage(root="events", shared=shared),
         "artifacts": Storage(root="artifacts", shared=shared),
         "executed_notebooks": ExecutedNotebooks(root="notebooks", shared=shared, warm=warm),
+        "spark": Spark(),
     }

@@ -17,7 +17,7 @@ from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandl
 
 from ml_assets.data.store import ArtifactStore
 from ml_assets.notebooks.executed import executed_path, remove_old
-from ml_assets.notebooks.order import StepOrder, StepResult
+from ml_assets.notebooks.order import TABLE, StepOrder, StepResult
 from ml_assets.notebooks.run import run_notebook
 from ml_assets.notebooks.warm import kernels_of
 from ml_assets.orchestration.checks import no_leak_evaluation, verify_no_leak
@@ -137,14 +137,15 @@ class _Partition:
         with store.draft(asset.name, self.name, context.run.run_id) as folder:
             yield attempt(*tried)
             try:
-                order = self._order(pins, folder, events_root)
+                target = store.folder(asset.name, self.name, context.run.run_id)
+                order = self._order(pins, folder, events_root, shared=None if target == folder else target)
                 result = self._run(order)
                 if pins.events:
                     check_unchanged(model, pins.events, events_root)
-                    yield from self._check(store, folder, result)
+                    # Executors of other machines leave nothing on this one.
+                    yield from self._check(store, folder if (folder / TABLE).exists() else target, result)
                 before = versions(instance, asset.name, self.name)
                 record = manifest(asset, self.name, context.run.run_id, pins, result, as_of)
-                target = store.folder(asset.name, self.name, context.run.run_id)
                 artifact = store.publish(folder, {**record, "supersedes": before[-1] if before else None}, to=target)
             except ChangedWhileReadError:
                 # It says nothing of the partition, which stays without a verdict and is due again.
@@ -182,7 +183,7 @@ class _Partition:
             raise TypeError(f"{self.asset.name} is partitioned by {definition}, not by time")
         return definition.time_window_for_partition_key(self.name).end.astimezone(UTC)
 
-    def _check(self, store: ArtifactStore, folder: Path, result: StepResult) -> Iterator[Any]:
+    def _check(self, store: ArtifactStore, folder: AnyPath, result: StepResult) -> Iterator[Any]:
         """Verify what was stored. Raises: LeakError."""
         from ml_assets.data.no_leak import LeakError
 
@@ -195,7 +196,7 @@ class _Partition:
         if not verdict.passed:
             raise LeakError(f"{asset.name} {self.name} leaks: {verdict}")
 
-    def _order(self, pins: Pins, folder: Path, events_root: AnyPath) -> StepOrder:
+    def _order(self, pins: Pins, folder: Path, events_root: AnyPath, *, shared: AnyPath | None) -> StepOrder:
         asset = self.asset
         return step_order(
             asset.model,
@@ -205,9 +206,11 @@ class _Partition:
             cutoff=self.cutoff,
             run_id=self.context.run.run_id,
             folder=folder,
+            shared=shared,
             inputs={step: upstream.artifact.folder for step, upstream in pins.upstream.items()},
             events=pins.events,
             events_root=events_root,
+            spark=self.context.resources.spark.settings(),
         )
 
 

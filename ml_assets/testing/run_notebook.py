@@ -14,6 +14,7 @@ from ml_assets.cli.project import Project
 from ml_assets.data.content import hash_files
 from ml_assets.data.event_files import partition_folder
 from ml_assets.data.store import ArtifactStore
+from ml_assets.data.tables import read_table
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog, Marker
 from ml_assets.domain.spec import Model
@@ -41,7 +42,7 @@ class NotebookResult:
     @property
     def table(self) -> pd.DataFrame:
         """The table that it saved."""
-        return pd.read_parquet(self.folder / TABLE)
+        return read_table(self.folder / TABLE)
 
     def load_model(self) -> Any:
         """The model that it saved."""

@@ -18,16 +18,16 @@ context = context_of("ads/cvr/evaluation_data_1d")
 
 # %%
 from ml_assets.notebooks.step import Step
-from ml_assets.notebooks.summary import describe_examples
+from ml_assets.notebooks.summary import describe_examples, first_rows, label_counts
 
 step = Step.of(context)
-examples = step.history(step.examples())
-examples.head()
+examples = step.save(step.history(step.examples(frame=step.frame)))
+first_rows(examples)
 
 # %%
-step.save(examples)
-step.report(**describe_examples(examples))
+numbers = describe_examples(examples)
+step.report(**numbers)
 
 # %%
-if len(examples):
-    examples["label"].value_counts().plot.bar(xlabel="label", ylabel="examples")
+if numbers["rows"]:
+    label_counts(examples).plot.bar(xlabel="label", ylabel="examples")

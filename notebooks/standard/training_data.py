@@ -17,20 +17,19 @@ context = context_of("ads/cvr/training_data")
 
 # %%
 from ml_assets.notebooks.step import Step
-from ml_assets.notebooks.summary import describe_examples
+from ml_assets.notebooks.summary import describe_examples, first_rows, rate_by_age
 
 step = Step.of(context)
-examples = step.history(step.examples())
-examples.head()
+examples = step.save(step.history(step.examples(frame=step.frame)))
+first_rows(examples)
 
 # %%
-step.save(examples)
-step.report(**describe_examples(examples))
+numbers = describe_examples(examples)
+step.report(**numbers)
 
 # %% [markdown]
 # The youngest examples look worse than they are: their outcomes are still to come.
 
 # %%
-if len(examples):
-    days_before_cutoff = (examples["label_age"] // 86_400).astype(int)
-    examples.groupby(days_before_cutoff)["label"].mean().plot(xlabel="days before the cutoff", ylabel="positive rate")
+if numbers["rows"]:
+    rate_by_age(examples).plot(xlabel="days before the cutoff", ylabel="positive rate")

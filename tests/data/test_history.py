@@ -74,7 +74,7 @@ def made(connection: Backend) -> Made:
         } | changes
         examples = typed([{"row": number, **row} for number, row in enumerate(exposures)], EXAMPLE_TYPES)
         tables = (ibis.memtable(pa.Table.from_pandas(one)) for one in (examples, typed(log, LOG_TYPES)))
-        expression = with_history(*tables, row="row", example_time="at", **options)
+        expression = with_history(*tables, example_time="at", **options)
         found = connection.to_pyarrow(expression).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
         rows = plain(found.sort_values("row"))
         assert [row["row"] for row in rows] == list(range(len(exposures)))

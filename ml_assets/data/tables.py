@@ -1,0 +1,54 @@
+"""A stored table: one Parquet file, or a folder of part files that executors wrote."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from ml_assets.data.store import table_files
+from ml_assets.paths import AnyPath
+
+#: Whole numbers and booleans stay what they are also where some are missing.
+NULLABLE = {
+    pa.bool_(): pd.BooleanDtype(),
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+}
+
+
+def read_table(path: AnyPath) -> pd.DataFrame:
+    """The rows of a stored table, with the dtypes that they had when they were saved."""
+    elsewhere = None if isinstance(path, Path) else path.fs
+    if not path.is_dir():
+        return pd.read_parquet(name_in(path), filesystem=elsewhere)
+    files = [name_in(file) for file in table_files(path)]
+    # Each has the columns of the whole: they were written from one frame.
+    schema = pq.read_schema(files[0], filesystem=elsewhere)
+    return arrow_to_pandas(ds.dataset(files, schema=schema, filesystem=elsewhere).to_table())
+
+
+def name_in(path: AnyPath) -> str:
+    """The name of a file in its own file system."""
+    return str(path) if isinstance(path, Path) else path.path
+
+
+def arrow_to_pandas(table: pa.Table) -> pd.DataFrame:
+    """A table as pandas: whole numbers and booleans are nullable where some are missing, and else plain."""
+    frame = table.to_pandas(types_mapper=NULLABLE.get)
+    missing = (name for name in table.column_names if table[name].null_count)
+    return frame.astype(plain_dtypes(table.schema, nullable=missing))
+
+
+def plain_dtypes(schema: pa.Schema, *, nullable: Iterable[str]) -> dict[str, object]:
+    """The dtypes of the whole numbers and booleans in which none is missing: all but the columns `nullable`."""
+    kept = set(nullable)
+    return {
+        field.name: field.type.to_pandas_dtype()
+        for field in schema
+        if field.type in NULLABLE and field.name not in kept
+    }

@@ -1,0 +1,61 @@
+"""The Spark session of a notebook: made in its kernel by dagster-pyspark when first needed, and stopped with it."""
+
+import atexit
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+#: What an executor runs Python by; PySpark asks the environment instead.
+_PYTHON = "spark.pyspark.python"
+
+
+class SparkMissingError(Exception):
+    """Spark cannot run here."""
+
+
+def spark_session(settings: Mapping[str, str] | None, *, name: str) -> "SparkSession":
+    """The session of this process: the one that the notebook has made, or a new one with the settings of the project.
+
+    Args: `settings`: None or none: those of the installation (`spark-defaults.conf`), or else all cores of this
+    machine. `name`: what Spark's own pages call it.
+    Raises: SparkMissingError when there is no Java.
+    """
+    from pyspark import SparkContext
+
+    from ml_assets.data.spark_engine import SETTINGS
+
+    if SparkContext._active_spark_context is None:
+        session = _new_session({"spark.app.name": name, **(settings or {})})
+    else:
+        from pyspark.sql import SparkSession
+
+        session = SparkSession.builder.getOrCreate()
+    for key, value in SETTINGS.items():
+        session.conf.set(key, value)
+    return session
+
+
+def _new_session(settings: Mapping[str, str]) -> "SparkSession":
+    from dagster_pyspark import LazyPySparkResource
+    from pyspark.errors import PySparkRuntimeError
+
+    local = settings.get("spark.master", "local").startswith("local")
+    if _PYTHON in settings or local:
+        os.environ.setdefault("PYSPARK_PYTHON", settings.get(_PYTHON, sys.executable))
+    # An executed notebook would keep each step of a bar.
+    resource = LazyPySparkResource(spark_config={"spark.ui.showConsoleProgress": "false", **settings})
+    try:
+        session: SparkSession = resource.spark_session
+    except PySparkRuntimeError as error:
+        if error.getCondition() != "JAVA_GATEWAY_EXITED":
+            raise
+        raise SparkMissingError(
+            "Spark did not start: it needs Java 17 where the notebook runs, found by PATH or JAVA_HOME "
+            f"(on Debian: apt-get install openjdk-17-jre-headless); {error.getMessage()}"
+        ) from error
+    atexit.register(session.stop)
+    return session
