@@ -13,8 +13,8 @@ from ml_assets.orchestration.resources import ExecutedNotebooks, NoStorageError,
 from ml_assets.paths import path_of
 from tests.support.projects import REPOSITORY
 
-#: They hand the environment of one process on to another.
-HANDS_ON = {"ml_assets/warm/host.py", "ml_assets/notebooks/preloaded.py"}
+#: A process that is forked takes over the environment of who asked for it.
+HANDS_ON = {"ml_assets/warm/host.py"}
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,12 @@
 """What runs and notebooks import, for the warm process that they are forked from."""
 # ruff: noqa: F401
 
-import os
 import warnings
 
+from ml_assets import variables
+
 # The debugger of kernels says that it would miss breakpoints, of which an executed notebook has none.
-os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+variables.preset("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 import dagster as dg
 

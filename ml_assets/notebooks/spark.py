@@ -1,10 +1,11 @@
 """The Spark session of a notebook: made in its kernel by dagster-pyspark when first needed, and stopped with it."""
 
 import atexit
-import os
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from ml_assets import variables
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -45,7 +46,7 @@ def _new_session(settings: Mapping[str, str]) -> "SparkSession":
 
     local = settings.get("spark.master", "local").startswith("local")
     if _PYTHON in settings or local:
-        os.environ.setdefault("PYSPARK_PYTHON", settings.get(_PYTHON, sys.executable))
+        variables.preset("PYSPARK_PYTHON", settings.get(_PYTHON, sys.executable))
     # An executed notebook would keep each step of a bar.
     resource = LazyPySparkResource(spark_config={"spark.ui.showConsoleProgress": "false", **settings})
     try:
