@@ -13,8 +13,8 @@ from ml_assets.orchestration.resources import ExecutedNotebooks, NoStorageError,
 from ml_assets.paths import path_of
 from tests.support.projects import REPOSITORY
 
-#: A process that is forked takes over the environment of who asked for it.
-HANDS_ON = {"ml_assets/warm/host.py"}
+#: A process that is forked takes over the environment of who asked for it; a library is told something before it loads.
+HANDS_ON = {"ml_assets/warm/host.py", "ml_assets/notebooks/preloaded.py"}
 
 
 @pytest.fixture(autouse=True)

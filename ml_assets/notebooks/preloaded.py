@@ -1,12 +1,11 @@
 """What runs and notebooks import, for the warm process that they are forked from."""
 # ruff: noqa: F401
 
+import os
 import warnings
 
-from ml_assets import variables
-
 # The debugger of kernels says that it would miss breakpoints, of which an executed notebook has none.
-variables.preset("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 import dagster as dg
 
