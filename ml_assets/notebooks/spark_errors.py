@@ -37,8 +37,6 @@ def spark_reason(name: str, text: str) -> str | None:
     for pattern, meaning in _CAUSES:
         if found := pattern.search(text):
             words = meaning.format(found[0], *found.groups()).strip()
-            killed = (
-                "; killed for memory: raise spark.executor.memoryOverhead" if _KILLED.search(words) else ""
-            )
+            killed = "; killed for memory: raise spark.executor.memoryOverhead" if _KILLED.search(words) else ""
             return words + killed
     return f"{name}: {text.strip().partition(chr(10))[0]}"
