@@ -1,6 +1,7 @@
 """What may be declared, and how anything else is refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -203,9 +204,8 @@ def test_a_model_on_one_log_reads_it_once_and_has_its_partitions(make_model: Mak
 
 
 def test_an_engine_is_declared_for_all_steps_or_by_step_and_changes_no_declaration(make_model: MakeModel) -> None:
-    plain, large, mixed = (
-        make_model(**fields) for fields in ({}, {"engine": "spark"}, {"engine": {"training_data": "spark"}})
-    )
+    plain = make_model()
+    large, mixed = (replace(plain, engine=engine) for engine in ("spark", {"training_data": "spark"}))
     steps = ("training_data", "model", "evaluation_data", "metrics")
     assert [plain.engine_of(step) for step in steps] == ["duckdb"] * 4
     # The others read no logs.
@@ -228,6 +228,6 @@ def test_an_engine_that_there_is_not_is_refused(
     make_model: MakeModel, engine: Any, key: str, value: object, expected: str
 ) -> None:
     with pytest.raises(SpecError) as refusal:
-        make_model(engine=engine)
+        replace(make_model(), engine=engine)
     assert (refusal.value.key, refusal.value.value) == (key, value)
     assert expected in refusal.value.expected
