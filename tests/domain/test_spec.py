@@ -1,6 +1,7 @@
 """What may be declared, and how anything else is refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -200,3 +201,33 @@ def test_a_model_on_one_log_reads_it_once_and_has_its_partitions(make_model: Mak
     assert [log.key for log in two.logs] == ["ads/impressions", "ads/conversions"]
     assert two.partitions == two.exposures.partitions
     assert two.exposures.service == "ads"
+
+
+def test_an_engine_is_declared_for_all_steps_or_by_step_and_changes_no_declaration(make_model: MakeModel) -> None:
+    plain = make_model()
+    large, mixed = (replace(plain, engine=engine) for engine in ("spark", {"training_data": "spark"}))
+    steps = ("training_data", "model", "evaluation_data", "metrics")
+    assert [plain.engine_of(step) for step in steps] == ["duckdb"] * 4
+    # The others read no logs.
+    assert [large.engine_of(step) for step in steps] == ["spark", "duckdb", "spark", "duckdb"]
+    assert [mixed.engine_of(step) for step in steps] == ["spark", "duckdb", "duckdb", "duckdb"]
+    for step, horizon in plain.steps:
+        assert large.declaration_of(step, horizon) == plain.declaration_of(step, horizon)
+
+
+@pytest.mark.parametrize(
+    ("engine", "key", "value", "expected"),
+    [
+        ("flink", "engine", "flink", "duckdb or spark"),
+        ({"training_data": "flink"}, "engine.training_data", "flink", "duckdb or spark"),
+        ({"model": "spark"}, "engine", "model", "training_data or evaluation_data"),
+        (["spark"], "engine", ["spark"], "duckdb or spark, or one by step"),
+    ],
+)
+def test_an_engine_that_there_is_not_is_refused(
+    make_model: MakeModel, engine: Any, key: str, value: object, expected: str
+) -> None:
+    with pytest.raises(SpecError) as refusal:
+        replace(make_model(), engine=engine)
+    assert (refusal.value.key, refusal.value.value) == (key, value)
+    assert expected in refusal.value.expected
