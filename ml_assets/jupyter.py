@@ -70,6 +70,7 @@ class _Opened:
             events=events,
             events_root=project.events_root,
             scratch=True,
+            spark=project.spark_settings,
         )
         path = folder.with_name("order.json")
         path.write_text(order.model_dump_json(indent=1), encoding="utf-8")

@@ -21,7 +21,7 @@ from ml_assets.domain.spec import Model
 from ml_assets.environments import current
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.resources import Storage
+from ml_assets.orchestration.resources import Spark, Storage
 from ml_assets.orchestration.runs import Runs
 from ml_assets.orchestration.sensors import Tick, look
 from ml_assets.paths import AnyPath
@@ -136,6 +136,14 @@ class Project:
     def executed_root(self) -> AnyPath:
         """Where executed notebooks lie."""
         return self._path("executed_notebooks")
+
+    @property
+    def spark_settings(self) -> dict[str, str]:
+        """What Spark is told."""
+        spark = current().resources()["spark"]
+        if not isinstance(spark, Spark):
+            raise TypeError(f"the resource spark is {spark!r}, not a Spark")
+        return spark.settings()
 
     def _path(self, resource: str) -> AnyPath:
         storage = current().resources()[resource]

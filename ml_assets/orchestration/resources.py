@@ -67,6 +67,9 @@ class Spark(dg.ConfigurableResource[None]):
 
     def settings(self) -> dict[str, str]:
         """Spark's names and values."""
+        if not self.spark_config:
+            # To know what Spark may be told takes a second.
+            return {}
         from dagster_spark.utils import flatten_dict
 
         flat = flatten_dict(self.spark_config)  # type: ignore[no-untyped-call]
