@@ -9,6 +9,9 @@ settings.register_profile("random", derandomize=False)
 settings.load_profile("seeded")
 
 
+#: They are run in pods.
+collect_ignore = ["support/in_pods"]
+
 #: What takes longest begins first, so that no worker is left with it in the end.
 _LONGEST = (
     "test_your_first_model",

@@ -8,7 +8,7 @@ import pytest
 from upath import UPath
 
 from ml_assets import variables
-from ml_assets.notebooks.frames import read_table
+from ml_assets.data.tables import read_table
 from ml_assets.notebooks.order import TABLE
 from ml_assets.orchestration.lineage import current_runs, trace
 from ml_assets.paths import path_of
@@ -52,7 +52,7 @@ def test_everything_lies_in_the_bucket_and_nothing_on_the_disk(team: TeamProject
     folder = store.folder(METRICS, "2026-03-03", run)
     assert str(folder) == f"{ROOT}/artifacts/{METRICS}/2026-03-03/{run}"
     assert json.loads((folder / "manifest.json").read_text())["files"][TABLE] > 0
-    assert not read_table(folder).empty
+    assert not read_table(folder / TABLE).empty
     assert not (team.home / "artifacts").exists()
     assert not (team.home / "notebooks").exists()
 
