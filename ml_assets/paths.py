@@ -11,8 +11,6 @@ from pydantic import PlainSerializer, PlainValidator
 from upath import UPath
 
 AnyPath: TypeAlias = Path | UPath
-#: What others write at this moment is to be seen: no listing is remembered.
-_FRESH = {"s3": {"use_listings_cache": False}}
 
 
 def path_of(text: str | AnyPath) -> AnyPath:
@@ -27,11 +25,18 @@ def path_of(text: str | AnyPath) -> AnyPath:
         return Path(text)
     if scheme == "file":
         return Path(rest)
-    return UPath(text, protocol=None, **_FRESH.get(scheme, {}))
+    # One name for one store: DuckDB takes each file system once, by its first name.
+    text = f"s3://{rest}" if scheme == "s3a" else text
+    return UPath(text, protocol=None, use_listings_cache=False)
 
 
 #: A path as a field of a model that is written down in JSON.
 PathField = Annotated[Any, PlainValidator(path_of), PlainSerializer(str)]
+
+
+def name_below(root: AnyPath, partition: str) -> str:
+    """The name of a partition's folder. Elsewhere than on this machine hours are escaped: HDFS allows no colon."""
+    return partition if isinstance(root, Path) else partition.replace(":", "%3A")
 
 
 def local_copy(folder: AnyPath, into: Path) -> Path:

@@ -21,11 +21,6 @@ def get(name: str) -> str | None:
     return os.environ.get(name) or None
 
 
-def preset(name: str, value: str) -> None:
-    """Set a variable that a library asks for, unless it is set."""
-    os.environ.setdefault(name, value)
-
-
 def inherited(**others: str) -> Mapping[str, str]:
     """All variables, for a process that is started, with others on top."""
     return {**os.environ, **others}

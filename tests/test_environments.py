@@ -77,7 +77,7 @@ def test_the_deployment_of_a_branch_starts_no_automation(
 def test_where_runs_share_no_disk_nothing_is_kept_on_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for resource in ENVIRONMENTS[name].resources().values():
         if isinstance(resource, Storage):
-            with pytest.raises(NoStorageError, match="ML_ASSETS_STORAGE is not set: .* such as s3://bucket/team"):
+            with pytest.raises(NoStorageError, match="ML_ASSETS_STORAGE is not set, .* such as s3://bucket/team"):
                 resource.below("/home/of/a/pod")
 
 
@@ -91,6 +91,13 @@ def test_one_variable_moves_everything(name: str, monkeypatch: pytest.MonkeyPatc
         "artifacts": "memory://bucket/team/artifacts",
         "executed_notebooks": "memory://bucket/team/notebooks",
     }
+
+
+@pytest.mark.parametrize("place", ["models", "s3:/models", "gopher://models/team"])
+def test_what_is_no_place_is_refused_by_the_name_of_the_variable(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variables.STORAGE, place)
+    with pytest.raises(NoStorageError, match=f"ML_ASSETS_STORAGE is '{place}'.*write a URL such as s3://bucket/team"):
+        default_resources()["events"].below("/home")  # type: ignore[attr-defined]
 
 
 def test_without_it_everything_lies_in_the_folder_of_the_instance() -> None:

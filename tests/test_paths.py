@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 from upath import UPath
 
-from ml_assets.paths import PathField, local_copy, path_of
+from ml_assets.paths import PathField, local_copy, name_below, path_of
 
 
 class Order(BaseModel):
@@ -26,6 +26,21 @@ def test_a_url_names_a_path_that_fsspec_reaches() -> None:
     path = path_of("memory://bucket/a") / "b=1"
     assert isinstance(path, UPath)
     assert str(path) == "memory://bucket/a/b=1"
+
+
+def test_a_store_has_one_name_whichever_it_is_called_by() -> None:
+    assert path_of("s3a://bucket/a") == path_of("s3://bucket/a")
+
+
+def test_no_listing_of_a_store_is_remembered() -> None:
+    path = path_of("s3://bucket/a")
+    assert isinstance(path, UPath)
+    assert path.storage_options["use_listings_cache"] is False
+
+
+def test_hours_are_escaped_where_a_store_may_allow_no_colon() -> None:
+    assert name_below(Path("/data"), "2026-01-01-05:00+0000") == "2026-01-01-05:00+0000"
+    assert name_below(path_of("memory://bucket"), "2026-01-01-05:00+0000") == "2026-01-01-05%3A00+0000"
 
 
 def test_a_scheme_that_nobody_knows_is_refused() -> None:

@@ -18,7 +18,7 @@ def find_executed(project: Project, asset: str, partition: str, run_id: str | No
     """
     project.find(asset)
     root = project.executed_root
-    left: list[AnyPath] = list((root / asset / partition).glob("*.ipynb"))
+    left: list[AnyPath] = list(executed_path(root, asset, partition, "*").parent.glob("*.ipynb"))
     newest_first = sorted(left, key=lambda path: -path.stat().st_mtime)
     if not newest_first:
         raise NoNotebookError(f"no run of {asset} {partition} has left a notebook in {root}")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 
 import dagster as dg
@@ -18,7 +19,8 @@ from ml_assets.definitions import PROJECT_ROOT, build_definitions
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.spec import Model
-from ml_assets.environments import current
+from ml_assets.environments import Resources, current
+from ml_assets.notebooks.order import FromVariable
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.resources import Spark, Storage
@@ -122,6 +124,14 @@ class Project:
         """The Dagster instance."""
         return open_instance(self.home)
 
+    @cached_property
+    def resources(self) -> Resources:
+        """The resources of the project's definitions, which are those of the environment unless they name others."""
+        if self.imports not in sys.path:
+            sys.path.insert(0, self.imports)
+        definitions = import_module(self.definitions_module).defs()
+        return {**current().resources(), **(definitions.resources or {})}
+
     @property
     def events_root(self) -> AnyPath:
         """Where event logs lie."""
@@ -138,15 +148,15 @@ class Project:
         return self._path("executed_notebooks")
 
     @property
-    def spark_settings(self) -> dict[str, str]:
+    def spark_settings(self) -> dict[str, str | FromVariable]:
         """What Spark is told."""
-        spark = current().resources()["spark"]
+        spark = self.resources["spark"]
         if not isinstance(spark, Spark):
             raise TypeError(f"the resource spark is {spark!r}, not a Spark")
         return spark.settings()
 
     def _path(self, resource: str) -> AnyPath:
-        storage = current().resources()[resource]
+        storage = self.resources[resource]
         if not isinstance(storage, Storage):
             raise TypeError(f"the resource {resource} is {storage!r}, not a Storage")
         return storage.path(self.instance)

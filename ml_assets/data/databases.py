@@ -4,6 +4,7 @@ Light: the sensor imports this.
 """
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
 
 from ml_assets import variables
 
@@ -42,5 +43,7 @@ def without_passwords(error: Exception, url: "sa.URL") -> str:
     words = " ".join(str(getattr(error, "orig", None) or error).split())
     in_query = (value for name, values in url.normalized_query.items() if "pass" in name for value in values)
     for secret in filter(None, [url.password, *in_query]):
-        words = words.replace(secret, "***")
+        # As it is, and as a URL has it.
+        for spelling in (str(secret), quote(str(secret), safe=""), quote_plus(str(secret))):
+            words = words.replace(spelling, "***")
     return words

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from upath import UPath
 
 from ml_assets.domain.event_log import EventLog
-from ml_assets.paths import AnyPath
+from ml_assets.paths import AnyPath, name_below
 
 _COLUMN = {"hour": "hour", "day": "date", "week": "week"}
 
@@ -50,7 +50,7 @@ class _Files(Protocol):
 
 def partition_folder(root: AnyPath, log: EventLog, partition: str) -> AnyPath:
     """The folder that a partition is written to."""
-    return root / log.location / f"{_COLUMN[log.partitions.every]}={partition}"
+    return root / log.location / f"{_COLUMN[log.partitions.every]}={name_below(root, partition)}"
 
 
 class EventFolder:
@@ -157,7 +157,8 @@ class _Local:
 
     def state(self, folder: str, name: str) -> State:
         found = os.stat(f"{self._path}/{folder}/{name}")  # noqa: PTH116
-        return State(found.st_size, found.st_mtime_ns, found.st_mtime)
+        # What is moved here, or copied with its times, keeps the time at which it was written elsewhere.
+        return State(found.st_size, found.st_mtime_ns, max(found.st_mtime, found.st_ctime))
 
 
 class _Remote:

@@ -204,6 +204,7 @@ class ExampleReader:
         with self._engine.working():
             table = self._with_history(self._engine.take(skinny), histories, time)
             rows = self._engine.to_arrow(table.order_by(_ROW).select(*names))
+            rows = self._values_restored(rows, histories)
         counts = [name for name, feature in features.items() if feature.function == "count"]
         found = _to_pandas(rows, plain=counts)
         return examples.assign(**{name: found[name].set_axis(examples.index) for name in names})
@@ -217,6 +218,16 @@ class ExampleReader:
         engine = self._as_spark()
         with engine.working():
             return engine.to_spark(self._with_history(engine.take(examples), histories, time))
+
+    def _values_restored(self, rows: pa.Table, histories: Sequence[HistoryFiles]) -> pa.Table:
+        """Features that are a value of the log have the type that it has there."""
+        for history in histories:
+            for name, feature in history.features.items():
+                if feature.function in ("last", "min", "max") and feature.column:
+                    values = pa.table({feature.column: rows[name]})
+                    restored = self._engine.restored(values, history.log.some_files)
+                    rows = rows.set_column(rows.column_names.index(name), name, restored[feature.column])
+        return rows
 
     def _with_history(self, table: ir.Table, histories: Sequence[HistoryFiles], time: str) -> ir.Table:
         for history in histories:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml_assets.paths import AnyPath
+from ml_assets.paths import AnyPath, name_below
 
 MANIFEST = "manifest.json"
 
@@ -48,27 +48,30 @@ class ArtifactStore:
 
     def folder(self, asset: str, partition: str, run_id: str) -> AnyPath:
         """Where a version lies, or would lie."""
-        return self.root / asset / partition / run_id
+        return self.root / asset / name_below(self.root, partition) / run_id
 
     @contextmanager
-    def draft(self, asset: str, partition: str, run_id: str) -> Iterator[Path]:
+    def draft(self, asset: str, partition: str, run_id: str, *, unreported: bool = False) -> Iterator[Path]:
         """An empty folder on this machine for the files of a new version, which `publish` puts in place.
 
+        Args: `unreported`: what an earlier attempt of the run has published is taken back, since nothing names it.
         Raises: ArtifactError when the version has been published: a published version is never overwritten.
         """
-        target = self.prepare(asset, partition, run_id)
+        target = self.prepare(asset, partition, run_id, unreported=unreported)
         if isinstance(target, Path):
             yield target
             return
         with tempfile.TemporaryDirectory(prefix="ml_assets-artifact-") as folder:
             yield Path(folder)
 
-    def prepare(self, asset: str, partition: str, run_id: str) -> AnyPath:
+    def prepare(self, asset: str, partition: str, run_id: str, *, unreported: bool = False) -> AnyPath:
         """Where a new version goes, with nothing in it of an attempt that was not published.
 
-        Raises: ArtifactError as `draft`.
+        Args: `unreported`: as of `draft`. Raises: ArtifactError as `draft`.
         """
         folder = self.folder(asset, partition, run_id)
+        if unreported:
+            (folder / MANIFEST).unlink(missing_ok=True)
         if (folder / MANIFEST).exists():
             raise ArtifactError(
                 f"{asset} {partition} has been published by run {run_id}; launch a new run to remake it"
@@ -87,10 +90,13 @@ class ArtifactStore:
         """Put the files of a draft in place, and write the manifest, after which the version exists.
 
         Args: `to`: the version's folder, which may hold files already; None: the draft's.
+        Raises: ArtifactError when another attempt of its run has published it.
         """
         target = folder if to is None else to
         if isinstance(target, Path):
             return _publish_here(target, manifest)
+        if (target / MANIFEST).exists():
+            raise ArtifactError(f"{target} has been published by another attempt of its run; launch a new run")
         drafts = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
         if drafts:
             target.fs.put([str(path) for path in drafts.values()], [(target / name).path for name in drafts])

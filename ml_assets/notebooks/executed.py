@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from ml_assets.paths import AnyPath
+from ml_assets.paths import AnyPath, name_below
 
 
 def executed_path(root: AnyPath, asset: str, partition: str, run_id: str) -> AnyPath:
     """Where the executed notebook of one partition of one run is kept."""
-    return root / asset / partition / f"{run_id}.ipynb"
+    return root / asset / name_below(root, partition) / f"{run_id}.ipynb"
 
 
 def remove_old(root: AnyPath, asset: str, current: Mapping[str, str], *, before: datetime) -> list[AnyPath]:

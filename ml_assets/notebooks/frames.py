@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import pandas as pd
 
 from ml_assets.data.tables import arrow_to_pandas
+from ml_assets.notebooks.order import FromVariable
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -32,7 +33,9 @@ def to_pandas(frame: Frame) -> pd.DataFrame:
     return arrow_to_pandas(frame.toArrow())
 
 
-def given_as(frame: pd.DataFrame, kind: Kind, *, settings: Mapping[str, str] | None = None, name: str = "") -> Any:
+def given_as(
+    frame: pd.DataFrame, kind: Kind, *, settings: "Mapping[str, str | FromVariable] | None" = None, name: str = ""
+) -> Any:
     """A pandas frame as the kind that was asked for.
 
     Args: `settings`, `name`: of the Spark session, where there is none yet; see `notebooks.spark`.

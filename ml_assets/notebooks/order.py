@@ -19,6 +19,12 @@ TABLE = "data.parquet"
 RESULT_FILE = "result.json"
 
 
+class FromVariable(BaseModel):
+    """A value that the kernel asks an environment variable for, so that it is not written down."""
+
+    env: str
+
+
 class PartitionOrder(BaseModel):
     """The files of an event partition, which holds the instants in [start, end)."""
 
@@ -113,7 +119,7 @@ class StepOrder(BaseModel):
     inputs: dict[str, PathField]
     examples: ExamplesOrder | None
     scratch: bool = False
-    spark: dict[str, str] | None = None
+    spark: dict[str, str | FromVariable] | None = None
 
 
 class ReadRecord(BaseModel):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ml_assets import variables
+from ml_assets.notebooks.order import FromVariable
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -18,12 +19,12 @@ class SparkMissingError(Exception):
     """Spark cannot run here."""
 
 
-def spark_session(settings: Mapping[str, str] | None, *, name: str) -> "SparkSession":
+def spark_session(settings: Mapping[str, str | FromVariable] | None, *, name: str) -> "SparkSession":
     """The session of this process: the one that the notebook has made, or a new one with the settings of the project.
 
     Args: `settings`: None or none: those of the installation (`spark-defaults.conf`), or else all cores of this
     machine. `name`: what Spark's own pages call it.
-    Raises: SparkMissingError when there is no Java.
+    Raises: SparkMissingError when there is no Java, or a setting's environment variable is not set.
     """
     from pyspark import SparkContext
 
@@ -40,15 +41,13 @@ def spark_session(settings: Mapping[str, str] | None, *, name: str) -> "SparkSes
     return session
 
 
-def _new_session(settings: Mapping[str, str]) -> "SparkSession":
+def _new_session(settings: Mapping[str, str | FromVariable]) -> "SparkSession":
     from dagster_pyspark import LazyPySparkResource
     from pyspark.errors import PySparkRuntimeError
 
-    local = settings.get("spark.master", "local").startswith("local")
-    if _PYTHON in settings or local:
-        variables.preset("PYSPARK_PYTHON", settings.get(_PYTHON, sys.executable))
+    given = {name: _value(name, setting) for name, setting in settings.items()}
     # An executed notebook would keep each step of a bar.
-    resource = LazyPySparkResource(spark_config={"spark.ui.showConsoleProgress": "false", **settings})
+    resource = LazyPySparkResource(spark_config={"spark.ui.showConsoleProgress": "false", **given})
     try:
         session: SparkSession = resource.spark_session
     except PySparkRuntimeError as error:
@@ -59,4 +58,17 @@ def _new_session(settings: Mapping[str, str]) -> "SparkSession":
             f"(on Debian: apt-get install openjdk-17-jre-headless); {error.getMessage()}"
         ) from error
     atexit.register(session.stop)
+    context = session.sparkContext
+    # Named by the project or by the installation; on this machine it is this one.
+    python = context.getConf().get(_PYTHON) or (sys.executable if (context.master or "").startswith("local") else None)
+    context.pythonExec = python or context.pythonExec
     return session
+
+
+def _value(name: str, setting: str | FromVariable) -> str:
+    if isinstance(setting, str):
+        return setting
+    value = variables.get(setting.env)
+    if value is None:
+        raise SparkMissingError(f"{name}: the environment variable {setting.env}, which holds it, is not set")
+    return value

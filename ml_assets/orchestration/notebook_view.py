@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ml_assets import variables
-from ml_assets.orchestration.resources import Storage
+from ml_assets.orchestration.resources import NoStorageError, Storage
 from ml_assets.paths import AnyPath, path_of
 
 #: The modules of Dagster that look the function up by its name, if this process has loaded them.
@@ -34,13 +34,20 @@ class _Reader:
         self.otherwise = otherwise
 
     def __call__(self, notebook_path: str) -> bytes:
-        path = path_of(notebook_path)
+        try:
+            path = path_of(notebook_path)
+        except (ValueError, ImportError):
+            # No place that this project knows.
+            return self.otherwise(notebook_path)
         if path.suffix == ".ipynb" and ".." not in path.parts and self._holds(path):
             return path.read_bytes()
         return self.otherwise(notebook_path)
 
     def _holds(self, path: AnyPath) -> bool:
-        root = self._storage.below(variables.get(variables.HOME) or str(Path.cwd()))
+        try:
+            root = self._storage.below(variables.get(variables.HOME) or str(Path.cwd()))
+        except NoStorageError:
+            return False
         if isinstance(path, Path) or isinstance(root, Path):
             return isinstance(path, Path) and isinstance(root, Path) and path.resolve().is_relative_to(root.resolve())
         return str(path).startswith(f"{str(root).rstrip('/')}/")

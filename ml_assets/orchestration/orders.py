@@ -13,6 +13,7 @@ from ml_assets.domain.windows import windows_of
 from ml_assets.notebooks.order import (
     ExamplesOrder,
     FeatureOrder,
+    FromVariable,
     HistoryOrder,
     LogOrder,
     PartitionOrder,
@@ -38,7 +39,7 @@ def step_order(
     events_root: AnyPath,
     scratch: bool = False,
     shared: AnyPath | None = None,
-    spark: dict[str, str] | None = None,
+    spark: dict[str, str | FromVariable] | None = None,
 ) -> StepOrder:
     """The order of one partition of one step; see `notebooks.order` for what each part means."""
     windows = windows_of(model, model.partitions.index_of(partition), horizon)

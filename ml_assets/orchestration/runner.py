@@ -134,7 +134,9 @@ class _Partition:
         )
         asset.check_loaded()
         tried = (asset.name, self.name, pins.inputs, asset.code_version, context.run.run_id)
-        with store.draft(asset.name, self.name, context.run.run_id) as folder:
+        # `made_before` has found no materialization of an earlier attempt: what it left nobody knows of.
+        again = context.retry_number > 0
+        with store.draft(asset.name, self.name, context.run.run_id, unreported=again) as folder:
             yield attempt(*tried)
             try:
                 target = store.folder(asset.name, self.name, context.run.run_id)

@@ -101,7 +101,7 @@ def test_a_log_that_nobody_has_written_is_refused_by_name(root: UPath, whole: bo
 
 def test_two_folders_of_one_hour_are_refused(root: UPath) -> None:
     folder = partition_folder(root, LOG, HOURS[0])
-    for name in (folder.name, folder.name.replace(":", "%3A")):
+    for name in (folder.name, folder.name.replace("%3A", ":")):
         (folder.parent / name / "a.parquet").write_bytes(b"")
     with pytest.raises(EventFilesError, match="are the same partition; keep one of them"):
         EventFolder(root, LOG)
@@ -145,6 +145,18 @@ def test_a_published_version_is_not_overwritten(root: UPath) -> None:
         store.publish(draft, {"data_version": "abc"}, to=store.folder(*KEY))
     with pytest.raises(ArtifactError, match="has been published by run run-1"), store.draft(*KEY):
         pass
+
+
+def test_of_two_attempts_of_one_run_the_first_to_publish_wins(root: UPath) -> None:
+    store = ArtifactStore(root)
+    with store.draft(*KEY) as late, store.draft(*KEY) as early:
+        (early / "old.txt").write_text("old", encoding="utf-8")
+        (late / "new.txt").write_text("new", encoding="utf-8")
+        made = store.publish(early, {"data_version": "old"}, to=store.folder(*KEY))
+        with pytest.raises(ArtifactError, match="has been published by another attempt"):
+            store.publish(late, {"data_version": "new"}, to=store.folder(*KEY))
+    assert store.load(*KEY) == made
+    assert made.manifest["files"] == {"old.txt": 3}
 
 
 def test_what_an_attempt_without_a_manifest_has_left_is_not_part_of_the_next(root: UPath) -> None:

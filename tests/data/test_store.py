@@ -29,6 +29,12 @@ def test_a_version_lies_below_its_asset_partition_and_run(store: ArtifactStore) 
     assert store.folder(*MODEL).is_dir()
 
 
+def test_what_an_earlier_attempt_has_published_and_nobody_was_told_of_is_made_again(store: ArtifactStore) -> None:
+    published(store, content=b"first")
+    with store.draft(*MODEL, unreported=True) as folder:
+        assert files_below(folder) == {}
+
+
 def test_a_published_version_is_read_back_as_it_was(store: ArtifactStore) -> None:
     folder = store.prepare(*MODEL)
     made = store.publish(

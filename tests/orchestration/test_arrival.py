@@ -1,9 +1,10 @@
 """What has arrived, by each kind of arrival."""
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -120,42 +121,71 @@ HOUR = timedelta(hours=1)
 END = datetime(2026, 5, 2, tzinfo=UTC)
 
 
-def settled(root: Path, as_of: datetime, written: datetime | None, *, name: str = "part-0.parquet") -> list[str]:
-    """What has arrived of a log whose files settle for an hour, with a file of 1 May written at an instant."""
+@dataclass(frozen=True)
+class Settling:
+    """A log whose files settle for an hour, with a folder of 1 May."""
+
+    root: Path
+    log: EventLog
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.log.location / "date=2026-05-01"
+
+    def arrived(self, as_of: datetime) -> Mapping[str, str]:
+        return arrival_of(self.log, as_of=as_of).arrived(self.root, self.log)
+
+
+@pytest.fixture
+def settling(tmp_path: Path) -> Settling:
     log = replace(event_log("shop/visits"), arrival=Settled(HOUR))
-    folder = root / log.location / "date=2026-05-01"
-    folder.mkdir(parents=True, exist_ok=True)
-    if written is not None:
-        (folder / name).touch()
-        os.utime(folder / name, (written.timestamp(), written.timestamp()))
-    return list(arrival_of(log, as_of=as_of).arrived(root, log))
+    made = Settling(tmp_path, log)
+    made.folder.mkdir(parents=True)
+    return made
 
 
-def test_a_partition_has_settled_when_its_newest_file_is_old_enough(tmp_path: Path) -> None:
-    at = END + 5 * HOUR
-    assert settled(tmp_path, at + HOUR, at) == []
-    assert settled(tmp_path, at + 1.01 * HOUR, at) == ["2026-05-01"]
-    assert settled(tmp_path, at + 1.01 * HOUR, at + HOUR, name="part-1.parquet") == []
+def test_a_partition_has_settled_when_its_newest_file_has_been_there_long_enough(settling: Settling) -> None:
+    (settling.folder / "part-0.parquet").touch()
+    written = datetime.now(UTC)
+    assert settling.arrived(written + 0.9 * HOUR) == {}
+    assert settling.arrived(written + 1.1 * HOUR).keys() == {"2026-05-01"}
+
+
+@pytest.mark.parametrize("how", ["moved", "copied with its times"])
+def test_an_old_file_that_comes_now_has_not_settled(how: str, settling: Settling, tmp_path: Path) -> None:
+    old = tmp_path / "part-0.parquet"
+    old.touch()
+    long_ago = (END - 100 * HOUR).timestamp()
+    os.utime(old, (long_ago, long_ago))
+    if how == "moved":
+        old.rename(settling.folder / old.name)
+    else:
+        shutil.copy2(old, settling.folder / old.name)
+    assert (settling.folder / old.name).stat().st_mtime == long_ago
+    assert settling.arrived(datetime.now(UTC)) == {}
 
 
 def test_a_partition_that_has_not_ended_has_not_settled(tmp_path: Path) -> None:
-    assert settled(tmp_path, END - HOUR / 2, END - 3 * HOUR) == []
-    assert settled(tmp_path, END, END - 3 * HOUR) == ["2026-05-01"]
+    days = replace(event_log("shop/visits").partitions, start=date(2100, 1, 1), end=None)
+    log = replace(event_log("shop/visits"), arrival=Settled(HOUR), partitions=days)
+    folder = tmp_path / log.location / "date=2100-01-01"
+    folder.mkdir(parents=True)
+    (folder / "part-0.parquet").touch()
+    end = days.interval(0).end
+    assert arrival_of(log, as_of=end - HOUR / 2).arrived(tmp_path, log) == {}
+    assert arrival_of(log, as_of=end).arrived(tmp_path, log).keys() == {"2100-01-01"}
 
 
-def test_a_partition_without_files_never_settles(tmp_path: Path) -> None:
-    assert settled(tmp_path, END + 100 * HOUR, None) == []
-    assert settled(tmp_path, END + 100 * HOUR, END, name=".part-0.parquet.unfinished") == []
+def test_a_partition_without_files_never_settles(settling: Settling) -> None:
+    (settling.folder / ".part-0.parquet.unfinished").touch()
+    assert settling.arrived(datetime.now(UTC) + 1000 * HOUR) == {}
 
 
-def test_a_settled_partition_that_is_written_again_has_a_new_fingerprint_once_it_has_settled_again(
-    tmp_path: Path,
-) -> None:
-    log = replace(event_log("shop/visits"), arrival=Settled(HOUR))
-    settled(tmp_path, END, END)
-    first = arrival_of(log, as_of=END + 2 * HOUR).arrived(tmp_path, log)
-    settled(tmp_path, END, END + 3 * HOUR)
-    assert arrival_of(log, as_of=END + 3.5 * HOUR).arrived(tmp_path, log) == {}
-    second = arrival_of(log, as_of=END + 4.5 * HOUR).arrived(tmp_path, log)
+def test_a_settled_partition_that_is_written_again_has_a_new_fingerprint(settling: Settling) -> None:
+    (settling.folder / "part-0.parquet").touch()
+    later = datetime.now(UTC) + 2 * HOUR
+    first = settling.arrived(later)
+    (settling.folder / "part-0.parquet").write_bytes(b"rows")
+    second = settling.arrived(later)
     assert first.keys() == second.keys() == {"2026-05-01"}
     assert first != second
