@@ -78,7 +78,7 @@ def examples_order(model: Model, events: EventPins, events_root: AnyPath, *, eng
         return LogOrder(
             key=log.key,
             partitions=partitions,
-            schema_file=files[0] if files or folder is None else _any_file(log, events_root, folder, events.as_of),
+            schema_file=_schema_file(log, files, events_root, folder, events.as_of),
             time=log.columns.time,
             row_key=list(log.columns.key),
             known=log.columns.known,
@@ -119,7 +119,12 @@ def _partition_order(calendar: Calendar, partition: str, files: list[AnyPath]) -
     return PartitionOrder(key=partition, start=interval.start, end=interval.end, files=files)
 
 
-def _any_file(log: EventLog, root: AnyPath, folder: EventFolder, as_of: datetime) -> AnyPath | None:
-    """A file that tells the columns. Of a partition that has arrived: others may be written at this moment."""
+def _schema_file(
+    log: EventLog, files: list[AnyPath], root: AnyPath, folder: EventFolder | None, as_of: datetime
+) -> AnyPath | None:
+    """A file that tells the columns; a table tells its own."""
+    if files or folder is None:
+        return next(iter(files), None)
+    # Of a partition that has arrived: others may be written at this moment.
     arrived = reversed(list(arrival_of(log, as_of=as_of).arrived(root, log)))
     return next((files[0] for partition in arrived if (files := folder.data_files(partition))), None)

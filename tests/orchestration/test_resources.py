@@ -7,7 +7,9 @@ from ml_assets.orchestration.resources import Spark
 
 
 def test_settings_are_flat_whether_they_were_given_so_or_nested() -> None:
-    spark = Spark(spark_config={"spark": {"executor": {"memory": "4g"}, "ui": {"enabled": False}}, "spark.cores.max": 8})
+    spark = Spark(
+        spark_config={"spark": {"executor": {"memory": "4g"}, "ui": {"enabled": False}}, "spark.cores.max": 8}
+    )
     assert spark.settings() == {
         "spark.executor.memory": "4g",
         "spark.ui.enabled": "false",
