@@ -219,6 +219,21 @@ def test_history_is_alike_for_pandas_and_for_spark_frames(
     assert hash_frame(rows) == hash_frame(expected.astype({"user": object, "total": "float64"}).astype(rows.dtypes))
 
 
+def test_history_of_unsigned_columns_has_their_types(tmp_path: Path, by_spark: Callable[[], ExampleReader]) -> None:
+    rows = priced(np.random.default_rng(5), 50).assign(
+        tiny=np.arange(50, dtype="uint8"), big=np.arange(50, dtype="uint64")
+    )
+    day = Interval(START, START + 24 * HOUR)
+    log = one_partition("visits", *written(tmp_path / "log", rows), interval=day)
+    features = {f"{what}_{name}": Feature(what, name) for what in ("last", "min", "max") for name in ("tiny", "big")}
+    histories = [HistoryFiles(log, ("user",), 8 * HOUR, features)]
+    examples = rows[["row", "user", "time"]]
+    expected = ExampleReader().with_history(examples, histories, time="time")
+    found = by_spark().with_history(examples, histories, time="time")
+    assert {str(expected[name].dtype) for name in features} == {"UInt8", "UInt64"}
+    assert_frame_equal(found, expected, check_exact=True)
+
+
 def test_files_of_other_columns_types_and_names_are_read_as_duckdb_reads_them(
     tmp_path: Path, by_spark: Callable[[], ExampleReader]
 ) -> None:

@@ -53,6 +53,34 @@ print(session.sparkContext.appName, conf("spark.sql.session.timeZone"), conf("sp
     assert alive == []
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not JAVA, reason=NO_JAVA)
+def test_a_secret_and_the_python_of_the_executors_are_asked_for_where_they_are(tmp_path: Path) -> None:
+    (tmp_path / "spark-defaults.conf").write_text("spark.pyspark.python /opt/cluster/python\n", encoding="utf-8")
+    result = run(
+        """
+from ml_assets.notebooks.order import FromVariable
+settings = {key: value for key, value in settings.items() if key != "spark.pyspark.python"}
+session = spark_session({**settings, "spark.hadoop.secret": FromVariable(env="OF_THE_TEST")}, name="x")
+print(session.sparkContext.pythonExec, session.sparkContext.getConf().get("spark.hadoop.secret"))
+""",
+        SPARK_CONF_DIR=str(tmp_path),
+        OF_THE_TEST="hunter2",
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["/opt/cluster/python", "hunter2"]
+
+
+def test_a_secret_that_is_not_set_is_missed_by_its_name() -> None:
+    result = run(
+        """
+from ml_assets.notebooks.order import FromVariable
+spark_session({"spark.hadoop.secret": FromVariable(env="OF_THE_TEST")}, name="x")
+"""
+    )
+    assert "spark.hadoop.secret: the environment variable OF_THE_TEST, which holds it, is not set" in result.stderr
+
+
 def test_without_java_the_error_says_what_to_install(tmp_path: Path) -> None:
     # The shell that starts Java, and nothing else.
     for name in ("bash", "dirname", "env", "ps", "grep"):
