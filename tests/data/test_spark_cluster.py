@@ -1,0 +1,45 @@
+"""The labels of a real cluster, a standalone master with two workers: row by row those of DuckDB."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ml_assets.data.examples import ExampleReader
+from tests.data import test_spark_engine as engine
+from tests.support.spark import JAVA, NO_JAVA, cluster, local_session
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not JAVA, reason=NO_JAVA)]
+
+
+@pytest.fixture(scope="module")
+def by_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], ExampleReader]]:
+    from ml_assets.data.spark_engine import SparkEngine
+
+    folder = tmp_path_factory.mktemp("cluster")
+    with cluster(folder) as master:
+        settings = {"spark.master": master, "spark.executor.memory": "512m", "spark.local.dir": str(folder / "local")}
+        with local_session(**settings) as session:
+            made = SparkEngine(session)
+            yield lambda: ExampleReader(spark=made)
+
+
+def test_both_workers_take_part(by_cluster: Callable[[], ExampleReader]) -> None:
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.getActiveSession()
+    assert session is not None
+    assert session.sparkContext.master.startswith("spark://")
+    assert session.sparkContext.defaultParallelism == 2
+
+
+@pytest.mark.parametrize("join", engine.JOINS)
+def test_random_logs_are_labelled_alike(
+    join: str, tmp_path: Path, random_log: engine.Frames, by_cluster: Callable[[], ExampleReader]
+) -> None:
+    engine.test_random_logs_with_corrections_and_retractions_are_labelled_alike(join, tmp_path, random_log, by_cluster)
+
+
+@pytest.mark.skipif(not engine.SAMPLE.exists(), reason=f"the sample {engine.SAMPLE.name} is not there")
+def test_labels_of_real_clicks_are_those_of_duckdb(tmp_path: Path, by_cluster: Callable[[], ExampleReader]) -> None:
+    engine.test_labels_of_real_clicks_are_those_of_duckdb(1, tmp_path, by_cluster)
