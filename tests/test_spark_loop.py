@@ -70,7 +70,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamProject]:
     defs = {"shop/logs": shop.DEFS["shop/logs"], **{f"shop/{name}": text for name, text in models.items()}}
     with cluster(root / "cluster") as master:
         # The root is a new folder for every run of the tests, by which to tell its processes.
-        team = TeamProject.make(root / "project", "spark_shop", defs)
+        team = TeamProject.make(root / "project", "cluster_shop", defs)
         team.write_notebook("notebooks/dying.ipynb", DYING)
         shop.arrive(team, "visits", 1, 7)
         shop.arrive(team, "orders", 1, 7)
