@@ -79,6 +79,7 @@ def test_an_error_names_the_variable_that_is_not_set(
     assert PASSWORD not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_an_error_of_the_server_shows_no_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: DagsterPostgres, caplog: pytest.LogCaptureFixture
 ) -> None:
