@@ -22,7 +22,7 @@ PROJECT_ROOT = Path(__file__).parent.parent
 def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None) -> dg.Definitions:
     """Everything that a folder of defs.yaml files declares, with one sensor for each service.
 
-    Args: `resources`: others than those of the environment, as tests need.
+    Args: `resources`: others than those of the environment, with the settings of Spark, say.
     """
     environment = current()
     assets = tree.build_defs()

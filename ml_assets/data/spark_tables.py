@@ -16,7 +16,7 @@ from pyspark import cloudpickle
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  (as everybody calls it)
 from pyspark.sql import types as T  # noqa: N812  (likewise)
-from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.pandas.types import from_arrow_type, to_arrow_schema
 
 from ml_assets.data import content
 from ml_assets.data.content import hash_rows, hash_sorted
@@ -42,8 +42,6 @@ def spark_path(path: AnyPath | str) -> str:
 
 def spark_type(kind: pa.DataType) -> T.DataType:
     """What Spark has instead of a type of Arrow."""
-    from pyspark.sql.pandas.types import from_arrow_type
-
     if pa.types.is_timestamp(kind):
         return T.TimestampType() if kind.tz else T.TimestampNTZType()
     if pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):

@@ -1,5 +1,6 @@
 """The labels of a real cluster, a standalone master with two workers: row by row those of DuckDB."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,7 +31,12 @@ def test_both_workers_take_part(by_cluster: Callable[[], ExampleReader]) -> None
     session = SparkSession.getActiveSession()
     assert session is not None
     assert session.sparkContext.master.startswith("spark://")
-    assert session.sparkContext.defaultParallelism == 2
+    tracker = session.sparkContext._jsc.sc().statusTracker()
+    deadline = time.monotonic() + 60
+    # The driver is counted, too.
+    while (executors := len(tracker.getExecutorInfos())) < 3 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert executors == 3
 
 
 @pytest.mark.parametrize("join", engine.JOINS)
