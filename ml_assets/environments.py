@@ -25,13 +25,13 @@ class Environment:
     """What differs between the places that the project runs in.
 
     `resources`, `executor`: made when the code location is loaded. `launcher`: the class that the instance's
-    dagster.yaml has to name; None: Dagster+ has its own. `automation`: whether sensors and schedules run from the
+    dagster.yaml has to name; empty where Dagster+ has its own. `automation`: whether sensors and schedules run from the
     start.
     """
 
     resources: Callable[[], Resources]
     executor: Callable[[], dg.ExecutorDefinition]
-    launcher: str | None
+    launcher: str
     automation: Callable[[], bool]
 
 
@@ -66,7 +66,7 @@ ENVIRONMENTS: Mapping[str, Environment] = MappingProxyType(
         ),
         "kubernetes": Environment(_shared, _in_pods, "dagster_k8s.K8sRunLauncher", lambda: True),
         # Runs are launched by the agent. A branch shows what it would do, and does nothing by itself.
-        "dagster_plus": Environment(_shared, _in_pods, None, _is_no_branch),
+        "dagster_plus": Environment(_shared, _in_pods, "", _is_no_branch),
     }
 )
 

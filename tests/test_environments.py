@@ -5,12 +5,15 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
 from ml_assets import variables
+from ml_assets.cli.home import prepare_home
 from ml_assets.definitions import PROJECT_ROOT, build_definitions
 from ml_assets.environments import ENVIRONMENTS, UnknownEnvironmentError, current
 from ml_assets.orchestration.resources import ExecutedNotebooks, NoStorageError, Storage, default_resources
 from ml_assets.paths import path_of
+from tests.support.manifests import instance_config
 from tests.support.projects import REPOSITORY
 
 #: A process that is forked takes over the environment of who asked for it; a library is told something before it loads.
@@ -62,6 +65,16 @@ def test_each_has_its_executor(name: str, executor: str, monkeypatch: pytest.Mon
 def test_automation_is_on_or_off(name: str, runs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variables.ENVIRONMENT, name)
     assert automation(loaded()) == {runs}
+
+
+def test_each_instance_names_the_launcher_of_its_environment(tmp_path: Path) -> None:
+    def launcher(config: dict[str, dict[str, str]]) -> str:
+        return f"{config['run_launcher']['module']}.{config['run_launcher']['class']}"
+
+    production = yaml.safe_load((REPOSITORY / "deploy" / "dagster.yaml").read_text(encoding="utf-8"))
+    generated = yaml.safe_load((prepare_home(tmp_path / "home") / "dagster.yaml").read_text(encoding="utf-8"))
+    assert launcher(generated) == launcher(production) == ENVIRONMENTS["local"].launcher
+    assert launcher(instance_config()) == ENVIRONMENTS["kubernetes"].launcher
 
 
 @pytest.mark.parametrize(("value", "runs"), [("1", False), ("0", True)])

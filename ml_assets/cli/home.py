@@ -43,7 +43,7 @@ def prepare_home(home: Path) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
-        module, _, launcher = (ENVIRONMENTS["local"].launcher or "").rpartition(".")
+        module, _, launcher = ENVIRONMENTS["local"].launcher.rpartition(".")
         cores = max(2, os.cpu_count() or 2)
         text = _DAGSTER_YAML.format(cores=cores, launcher_module=module, launcher=launcher)
         config.write_text(text, encoding="utf-8")
