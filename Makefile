@@ -8,10 +8,12 @@ HOME_FOLDER ?= .home
 JOBS ?= auto
 # Slow tests wait for daemons and kernels a third of their time: two for each core.
 SLOW_JOBS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+# The other Pythons that are promised.
+PYTHONS ?= $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[123].*/bin/python)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev lab test check bench lock format
+.PHONY: help setup demo dev lab test fast pythons check bench lock format
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -30,14 +32,25 @@ demo: setup ## Run the whole loop on three models, without a person, and show th
 	$(BIN)/ml-assets demo --home $(HOME_FOLDER)
 
 dev: setup ## Open the Dagster UI on the same state
-	DAGSTER_HOME="$$($(BIN)/ml-assets home --home $(HOME_FOLDER))" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dagster dev -w workspace.yaml
+	$(BIN)/ml-assets dev --home $(HOME_FOLDER)
 
 lab: setup ## Open the notebooks in JupyterLab on the same state
 	DAGSTER_HOME="$$($(BIN)/ml-assets home --home $(HOME_FOLDER))" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab --notebook-dir="$(CURDIR)"
 
-test: setup ## Run all tests: fast ones first, then the slow real ones
+test: fast ## Run all tests: fast ones first, then the slow real ones
+	$(BIN)/python -m pytest -m slow -n $(SLOW_JOBS) tests
+
+fast: setup ## Run the fast tests alone
 	$(BIN)/python -m pytest -m "not slow" -n $(JOBS)
-	$(BIN)/python -m pytest -m slow -n $(SLOW_JOBS)
+
+pythons: ## Run the fast tests by each other Python that is promised and here: pyenv's, or PYTHONS="/path/to/python3.12 ..."
+	@test -n "$(strip $(PYTHONS))" || echo "no other Python is here: pyenv has none, and PYTHONS= names none"
+	@for python in $(PYTHONS); do \
+		version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || exit 1; \
+		test "$$version" != "$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')" || continue; \
+		echo "Python $$version"; \
+		$(MAKE) --no-print-directory PYTHON=$$python VENV=.venvs/$$version fast || exit 1; \
+	done
 
 check: setup ## Lint, types, import direction, notebooks in pairs, definitions
 	$(BIN)/ruff check .

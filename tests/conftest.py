@@ -1,13 +1,25 @@
-"""Options of the tests, and the seed of those that draw examples."""
+"""Options of the tests, the seed of those that draw examples, and how a run of the tests ends."""
 
+import os
+import signal
+from contextlib import suppress
+from functools import cache
+from types import FrameType
+
+import psutil
 import pytest
+from alembic.script import ScriptDirectory
 from hypothesis import settings
+
+from ml_assets.interrupts import heed_interrupts
 
 # The same examples each time; `--hypothesis-profile random` draws others.
 settings.register_profile("seeded", derandomize=True, database=None)
 settings.register_profile("random", derandomize=False)
 settings.load_profile("seeded")
 
+# Dagster reads its ninety migrations anew for each storage of each new instance.
+ScriptDirectory.from_config = cache(ScriptDirectory.from_config)  # type: ignore[method-assign]
 
 #: They are run in pods.
 collect_ignore = ["support/in_pods"]
@@ -21,6 +33,24 @@ _LONGEST = (
     "test_taobao_loop",
     "test_hourly_loop",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let no test inherit that SIGINT is ignored, and end with all that tests have started."""
+    heed_interrupts()
+    if not hasattr(config, "workerinput"):
+        signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """End the workers and what they have started: daemons lead sessions of their own."""
+    started = psutil.Process().children(recursive=True)
+    for one in started:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    psutil.wait_procs(started, timeout=10)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -36,8 +36,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> TeamProject:
     team.write_notebook("notebooks/leaking/training_data.ipynb", LEAKING)
     for log in ("visits", "orders"):
         shop.arrive(team, log, 1, 4)
-    with team.daemon():
-        team.settle("shop", seconds=400)
+    team.make_due("shop")
     return team
 
 

@@ -38,8 +38,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> TeamProject:
     team.write_notebook("notebooks/meddling/training_data.ipynb", MEDDLING.format(events=events))
     for log in ("visits", "orders"):
         shop.arrive(team, log, 1, 3)
-    with team.daemon():
-        team.settle("shop", seconds=400)
+    team.make_due("shop")
     return team
 
 

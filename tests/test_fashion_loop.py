@@ -1,4 +1,4 @@
-"""The whole loop on real recommendations and clicks: the real daemon, and the click model's own notebooks.
+"""The whole loop on real recommendations and clicks, with the click model's own notebooks.
 
 The sample of Open Bandit holds a random policy's recommendations of 7 days, each with its click or none.
 """
@@ -77,8 +77,7 @@ def team(tmp_path_factory: pytest.TempPathFactory, sample: pd.DataFrame) -> Team
     defs = {"fashion/logs": logs, "fashion/click": yaml.safe_dump(declared)}
     team = TeamProject.make(tmp_path_factory.mktemp("fashion"), "bandit_shop", defs)
     write_logs(team, sample)
-    with team.daemon():
-        team.settle("fashion")
+    team.make_due("fashion")
     return team
 
 

@@ -17,6 +17,8 @@ import dagster as dg
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from ibis import ir
 from pandas.testing import assert_frame_equal
@@ -160,19 +162,24 @@ class World:
         shutil.rmtree(self.events, ignore_errors=True)
         for log, rows in zip(self.model.logs, (clicks, sales), strict=True):
             calendar = log.partitions
-            by_key: dict[str, list[Row]] = {calendar.key(index): [] for index in range(calendar.length or 0)}
-            for row in rows:
-                by_key[calendar.key(calendar.index(row["at"]))].append(row)
-            for key, found in by_key.items():
-                self.file(log, key, found)
+            places: dict[int, list[int]] = {0: []}
+            for place, row in enumerate(rows):
+                places.setdefault(calendar.index(row["at"]), []).append(place)
+            # One frame is sliced: there may be hundreds of partitions.
+            whole = pa.Table.from_pandas(table(rows), preserve_index=False)
+            for index in range(calendar.length or 0):
+                self._file(log, calendar.key(index), whole.take(places[index]) if index in places else None)
         return self
 
     def file(self, log: EventLog, key: str, rows: list[Row]) -> None:
+        self._file(log, key, pa.Table.from_pandas(table(rows), preserve_index=False) if rows else None)
+
+    def _file(self, log: EventLog, key: str, rows: pa.Table | None) -> None:
         folder = partition_folder(self.events, log, key)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "_SUCCESS").touch()
-        if rows or log.partitions.index_of(key) == 0:
-            table(rows).to_parquet(folder / f"part-{len(list(folder.iterdir()))}.parquet", index=False)
+        if rows is not None:
+            pq.write_table(rows, folder / f"part-{len(list(folder.iterdir()))}.parquet")
 
     def make(self, key: str, horizon: Duration | None = None) -> Made:
         """What the standard notebook makes of a partition."""

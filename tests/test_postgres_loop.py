@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +18,7 @@ from ml_assets.cli.project import Project
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.launcher import WORKER_TAG
 from ml_assets.orchestration.lineage import current_runs, trace
-from tests.support import shop
+from tests.support import forks, shop
 from tests.support.postgres import PASSWORD, DagsterPostgres, postgres_server
 from tests.support.projects import TeamProject
 
@@ -165,8 +163,7 @@ def test_after_an_outage_of_the_database_all_that_is_due_is_made(
 
 def run(team: TeamProject, home: Path, *arguments: str, code: int = 0) -> str:
     """What a command prints."""
-    command = [str(Path(sys.executable).with_name("ml-assets")), *arguments, "--home", str(home)]
-    result = subprocess.run(command, cwd=team.root, capture_output=True, text=True, timeout=300, check=False)
+    result = forks.run(["ml_assets", *arguments, "--home", str(home)], cwd=team.root)
     assert result.returncode == code, result.stdout + result.stderr
     assert not any(secret in (result.stdout + result.stderr).encode() for secret in SECRETS)
     return result.stdout

@@ -95,8 +95,7 @@ def team(tmp_path_factory: pytest.TempPathFactory, lines: pd.DataFrame) -> TeamP
                 folder = team.home / f"events/retail/{name}/date={day.isoformat()}"
                 folder.mkdir(parents=True)
                 (folder / "_SUCCESS").touch()
-    with team.daemon():
-        team.settle("retail", seconds=900)
+    team.make_due("retail")
     return team
 
 

@@ -36,9 +36,8 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamProject]:
         assert isinstance(remote, UPath)
         files = [path for path in events.rglob("*") if path.is_file()]
         remote.fs.put([str(path) for path in files], [(remote / str(path.relative_to(events))).path for path in files])
-        with team.daemon():
-            team.settle("shop", seconds=300)
-            yield team
+        team.make_due("shop")
+        yield team
 
 
 def test_models_are_made_and_judged(team: TeamProject) -> None:
@@ -101,7 +100,7 @@ def test_a_correction_in_the_bucket_is_evaluated_anew(team: TeamProject) -> None
         rows = pd.read_parquet(file)
     with path.open("wb") as file:
         rows.iloc[1:].to_parquet(file, index=False)
-    team.settle("shop", seconds=300)
+    team.make_due("shop")
     after = current_runs(team.project.instance, METRICS)["2026-03-03"]
     assert after != before
     found = team.project.store.load(METRICS, "2026-03-03", after).manifest

@@ -1,6 +1,7 @@
 """`ml-assets`: the command line."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+
+from ml_assets import variables
+from ml_assets.interrupts import heed_interrupts
 
 if TYPE_CHECKING:
     from ml_assets.cli.plan import Asked
@@ -62,6 +66,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def main() -> None:
     """Automatic offline evaluation of machine-learning models on Dagster."""
+    heed_interrupts()
 
 
 @main.command()
@@ -78,6 +83,18 @@ def demo(home: Path, minutes: float) -> None:
         sys.exit(run_demo(home, seconds=60 * minutes))
     except DaemonError as error:
         raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@_home_option(exists=False)
+def dev(home: Path) -> None:
+    """Open the Dagster UI on the home, with the daemon that launches what is due, until this is interrupted."""
+    from ml_assets.cli.home import prepare_home
+
+    programs = Path(sys.executable).parent
+    path = os.pathsep.join([str(programs), variables.get("PATH") or os.defpath])
+    environment = variables.inherited(PATH=path, **{variables.HOME: str(prepare_home(home))})
+    os.execve(programs / "dagster", ["dagster", "dev", "-w", "workspace.yaml"], environment)  # noqa: S606
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""Kernels that are forked from a warm process, which has imported before what notebooks import.
+"""Kernels of notebooks that we run: they end at once, and are forked from a process that has imported what they need.
 
 A Jupyter kernel provisioner, chosen by the runner for the notebooks that it runs. Each kernel is a process of its own,
 as a cold one is: with its own working folder, environment, session and random numbers.
@@ -20,6 +20,8 @@ from ml_assets.warm.host import PARENT_PID
 from ml_assets.warm.process import HostGoneError, Process
 
 PROVISIONER = "ml-assets-warm"
+#: The module that a kernel is: as Jupyter starts it, and the same that ends at once.
+THEIRS, OURS = "ipykernel_launcher", "ml_assets.notebooks.kernel"
 
 
 class WarmProvisioner(LocalProvisioner):
@@ -30,7 +32,9 @@ class WarmProvisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start the kernel."""
-        is_ours = cmd[:2] == [sys.executable, "-m"]
+        is_ours = cmd[:3] == [sys.executable, "-m", THEIRS]
+        if is_ours:
+            cmd = [*cmd[:2], OURS, *cmd[3:]]
         if self.address is None or not is_ours:
             return await super().launch_kernel(cmd, **kwargs)
         # What a cold kernel reads from its environment was read when the warm process imported it.

@@ -26,7 +26,6 @@ import fsspec.implementations.local
 import ibis.backends.duckdb
 import ipykernel.debugger
 import ipykernel.kernelapp
-import ipykernel_launcher
 import IPython.core.completerlib
 import IPython.extensions.storemagic
 import jinja2

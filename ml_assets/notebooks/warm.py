@@ -43,6 +43,14 @@ class WarmHosts:
                 _LOG.warning(f"Processes start cold, each with imports of its own: {error}")
         return self._host
 
+    def address(self) -> Path | None:
+        """Where processes are forked from: what this one was forked from, or else its own; None where it is not safe."""
+        inherited = variables.get(ADDRESS_VARIABLE)
+        if inherited:
+            return Path(inherited)
+        host = self.current()
+        return host.address if host else None
+
     def stop(self) -> None:
         """End it, with all that it has forked."""
         for host in (*self._retired, *([self._host] if self._host else [])):
@@ -56,15 +64,9 @@ def kernels_of(notebooks: int, *, warm: bool = True) -> Path | None:
     A run that was forked itself takes them from the same warm process. Another starts one where that pays.
     Args: `warm`: False never asks for one.
     """
-    if not warm:
+    if not warm or (notebooks < _WORTH_A_HOST and not variables.get(ADDRESS_VARIABLE)):
         return None
-    inherited = variables.get(ADDRESS_VARIABLE)
-    if inherited:
-        return Path(inherited)
-    if notebooks < _WORTH_A_HOST:
-        return None
-    host = _own().current()
-    return host.address if host else None
+    return _own().address()
 
 
 @cache

@@ -58,11 +58,11 @@ class WarmRunLauncher(DefaultRunLauncher):
         arguments = command_of(self._instance, run)
         with self._lock:
             for _ in range(2):
-                host = self._hosts.current()
-                if host is None:
+                address = self._hosts.address()
+                if address is None:
                     return None
                 try:
-                    return Process(host.address, arguments, cwd=_folder_of(origin))
+                    return Process(address, arguments, cwd=_folder_of(origin))
                 except HostGoneError:
                     # It was killed; the next one is new.
                     continue

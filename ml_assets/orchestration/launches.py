@@ -41,11 +41,11 @@ class LaunchHere:
     def start(self, run: dg.DagsterRun) -> None:
         """Start a run."""
         arguments = command_of(self._instance, run)
-        host = self._hosts.current()
+        address = self._hosts.address()
         process: Process | subprocess.Popen[bytes] | None = None
-        if host is not None:
+        if address is not None:
             try:
-                process = Process(host.address, arguments, stdin=_NOTHING, stdout=_NOTHING, stderr=_NOTHING)
+                process = Process(address, arguments, stdin=_NOTHING, stdout=_NOTHING, stderr=_NOTHING)
             except HostGoneError:
                 # It was killed. The next run gets a new one, this one begins cold.
                 process = None

@@ -1,9 +1,13 @@
 """What pytest finds here by itself, in the tests of any project. Light: each pytest loads it."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+#: Tests run more notebooks than one.
+_MANY = 100
 
 if TYPE_CHECKING:
     from ml_assets.cli.project import Project
@@ -20,7 +24,11 @@ def ml_assets_project(pytestconfig: pytest.Config, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def run_notebook(ml_assets_project: "Project", tmp_path: Path) -> "RunNotebook":
-    """Runs a notebook of the project on given frames; see `testing.run_notebook.RunNotebook`."""
+    """Runs a notebook of the project on given frames; see `testing.run_notebook.RunNotebook`.
+
+    Kernels are forked from a process that imports once, for all tests of a worker, what notebooks import.
+    """
+    from ml_assets.notebooks.warm import kernels_of
     from ml_assets.testing.run_notebook import RunNotebook
 
-    return RunNotebook(ml_assets_project, tmp_path / "notebooks")
+    return RunNotebook(ml_assets_project, tmp_path / "notebooks", partial(kernels_of, _MANY))

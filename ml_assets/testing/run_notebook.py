@@ -1,6 +1,6 @@
 """Runs a whole notebook on frames that a test gives: without Dagster, without an instance, in a real kernel."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import needed, windows_of
 from ml_assets.models.saved import load_model, save_model
 from ml_assets.notebooks.frames import is_spark, to_pandas
+from ml_assets.notebooks.kernels import warm_kernels
 from ml_assets.notebooks.order import RESULT_FILE, TABLE, StepOrder, StepResult
 from ml_assets.orchestration.orders import step_order
 from ml_assets.orchestration.pins import EventPins, upstream_assets
@@ -50,11 +51,15 @@ class NotebookResult:
 
 
 class RunNotebook:
-    """Runs the notebook of an asset that the project declares."""
+    """Runs the notebook of an asset that the project declares.
 
-    def __init__(self, project: Project, folder: Path) -> None:
+    `kernels`: tells, when one is started, the address of the warm process to fork it from; None: they start cold.
+    """
+
+    def __init__(self, project: Project, folder: Path, kernels: Callable[[], Path | None] = lambda: None) -> None:
         self._project = project
         self._folder = folder
+        self._kernels = kernels
         self._runs = 0
 
     def __call__(
@@ -94,7 +99,7 @@ class RunNotebook:
             events=_write_logs(model, step, horizon, index, logs or {}, work / "events"),
             events_root=work / "events",
         )
-        return _run(self._project.root / getattr(model.notebooks, step), order, work)
+        return _run(self._project.root / getattr(model.notebooks, step), order, work, self._kernels())
 
 
 def _read_from_files(model: Model) -> Model:
@@ -162,7 +167,7 @@ def _write_log(log: EventLog, indices: range, rows: Any, root: Path) -> list[str
     return keys
 
 
-def _run(notebook: Path, order: StepOrder, work: Path) -> NotebookResult:
+def _run(notebook: Path, order: StepOrder, work: Path, kernels: Path | None) -> NotebookResult:
     order_file = work / "order.json"
     order_file.write_text(order.model_dump_json(), encoding="utf-8")
     node = nbformat.read(notebook, as_version=4)
@@ -172,7 +177,8 @@ def _run(notebook: Path, order: StepOrder, work: Path) -> NotebookResult:
                 "from pathlib import Path\n\nfrom ml_assets.notebooks.context import context_of_order\n\n"
                 f"context = context_of_order(Path({str(order_file)!r}))"
             )
-    NotebookClient(node, timeout=None, resources={"metadata": {"path": str(notebook.parent)}}).execute()
+    with warm_kernels(kernels):
+        NotebookClient(node, timeout=None, resources={"metadata": {"path": str(notebook.parent)}}).execute()
     path = work / RESULT_FILE
     result = StepResult.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else StepResult()
     if result.data_version is not None:

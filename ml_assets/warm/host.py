@@ -29,6 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ml_assets.interrupts import heed_interrupts
+
 #: Tells a forked process where it can ask for more.
 ADDRESS_VARIABLE = "ML_ASSETS_WARM_HOST"
 #: Of a request: its length in bytes, sent with the file descriptors.
@@ -42,6 +44,7 @@ _PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Import, say whether forking is safe, and serve until the owner is gone."""
+    heed_interrupts()
     order = json.loads(sys.stdin.buffer.readline())
     answers = os.dup(1)
     # What a module prints when it is imported is no answer.
@@ -238,7 +241,7 @@ def _run(request: Mapping[str, Any], streams: list[int], address: str, host: int
         # The host's own buffer has read ahead of its input.
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        heed_interrupts()
         _enter(request["cwd"], {**request["env"], ADDRESS_VARIABLE: address})
         module, *arguments = [one.replace(PARENT_PID, str(host)) for one in request["argv"]]
         sys.argv = [module, *arguments]

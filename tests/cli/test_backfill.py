@@ -16,7 +16,7 @@ from ml_assets.cli.daemon import daemon
 from ml_assets.cli.home import prepare_home
 from ml_assets.cli.project import Project
 from ml_assets.orchestration.lineage import current_runs
-from tests.support import shop
+from tests.support import forks, shop
 from tests.support.projects import TeamProject
 
 pytestmark = pytest.mark.slow
@@ -66,9 +66,7 @@ def command(team: TeamProject, home: Path, *arguments: str) -> list[str]:
 
 
 def run(team: TeamProject, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(team, home, *arguments), cwd=team.root, capture_output=True, text=True, timeout=300, check=False
-    )
+    return forks.run(["ml_assets", *arguments, "--home", str(home)], cwd=team.root)
 
 
 def data_versions(team: TeamProject, home: Path) -> dict[tuple[str, str], str]:

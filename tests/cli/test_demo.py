@@ -13,6 +13,7 @@ from ml_assets.cli.demo import run_demo
 from ml_assets.cli.project import Project
 from ml_assets.examples import grocery
 from ml_assets.orchestration.lineage import current_runs
+from tests.support import forks
 from tests.support.jupyter import assert_same_as_under_dagster
 from tests.support.projects import REPOSITORY
 
@@ -57,12 +58,7 @@ def made(home: Path, asset: str) -> list[str]:
 
 
 def command(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(Path(sys.executable).with_name("ml-assets")), *arguments, "--home", str(home)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return forks.run(["ml_assets", *arguments, "--home", str(home)], cwd=REPOSITORY)
 
 
 def test_the_demo_makes_what_is_mature_and_says_why_the_rest_waits(home: Path, shown: str) -> None:
@@ -158,15 +154,13 @@ def test_lineage_of_an_unknown_asset_names_those_that_exist(home: Path, shown: s
 
 
 def test_lineage_of_a_metric_whose_model_was_remade_ends_with_one_and_names_the_run(home: Path, shown: str) -> None:
-    result = subprocess.run(
+    result = forks.run(
         [
-            *[str(Path(sys.executable).with_name("dagster")), "asset", "materialize", "-m", "ml_assets.definitions"],
+            *["dagster", "asset", "materialize", "-m", "ml_assets.definitions"],
             *["--select", "ads/cvr/model", "--partition", "2026-01-01"],
         ],
+        cwd=REPOSITORY,
         env={**os.environ, "DAGSTER_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert result.returncode == 0, result.stderr
     remade = current_runs(Project(home).instance, "ads/cvr/model")["2026-01-01"]

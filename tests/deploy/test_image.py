@@ -3,6 +3,7 @@
 Not covered here: that the base image can be pulled, and the steps for root (Debian's packages and the user).
 """
 
+import json
 import os
 import re
 import shutil
@@ -39,8 +40,13 @@ def test_the_user_has_no_rights_and_a_number_that_kubernetes_can_check() -> None
     assert user == "10001:10001"
 
 
-def test_there_is_no_entry_point_because_runs_and_steps_are_commands_of_their_own() -> None:
-    assert of("ENTRYPOINT") == []
+def test_the_entry_point_becomes_the_command_that_it_is_given_as_runs_and_steps_are_commands_of_their_own() -> None:
+    [entry_point] = map(json.loads, of("ENTRYPOINT"))
+    assert entry_point == ["env", "--default-signal=INT"]
+    shown = "import os, signal; print(os.getpid(), signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *entry_point, sys.executable, "-c", shown]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.communicate(timeout=60)[0].split() == [str(process.pid), "True"]
     [command] = of("CMD")
     assert "ml_assets.definitions" in command
 

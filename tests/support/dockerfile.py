@@ -38,6 +38,7 @@ class Image:
     uid: int | None
     environment: dict[str, str] = field(default_factory=dict)
     folder: str = "/"
+    entry_point: list[str] = field(default_factory=list)
     command: list[str] = field(default_factory=list)
     health: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -73,8 +74,10 @@ class Image:
             self._copy(sources, target)
         elif name == "RUN":
             self._run(rest)
+        elif name == "ENTRYPOINT":
+            self.entry_point = json.loads(rest)
         elif name == "CMD":
-            self.command = json.loads(rest)
+            self.command = [*self.entry_point, *json.loads(rest)]
         elif name == "HEALTHCHECK":
             self.health = json.loads(rest[rest.index("[") :])
 

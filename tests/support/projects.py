@@ -4,18 +4,24 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
 import jupytext
 import pandas as pd
+import yaml
 
-from ml_assets.cli.daemon import daemon, wait_until_settled
+from ml_assets.cli.daemon import wait_until_settled
 from ml_assets.cli.home import prepare_home
 from ml_assets.cli.project import Project
-from ml_assets.orchestration.sensors import Tick
+from ml_assets.orchestration.facts import materialization
+from ml_assets.orchestration.launcher import command_of
+from ml_assets.orchestration.sensors import Tick, run_request
+from tests.support import forks
 
 REPOSITORY = Path(__file__).parents[2]
 _DEFINITIONS = """
@@ -24,6 +30,10 @@ from pathlib import Path
 import dagster as dg
 
 from ml_assets.definitions import build_definitions
+from ml_assets.orchestration import sensors
+
+# As often as the daemon looks: nobody else pays for these ticks.
+sensors.SECONDS_BETWEEN_TICKS = 5
 
 
 @dg.definitions
@@ -114,11 +124,30 @@ class TeamProject:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         jupytext.write(jupytext.reads(_BEGINNING + cells, fmt="py:percent"), self.root / path)
 
+    @property
+    def location_name(self) -> str:
+        """The name of the code location."""
+        return f"{self.package}.definitions"
+
+    @contextmanager
+    def code_server(self) -> Iterator[Path]:
+        """Serve the code location meanwhile. Yields: the workspace.yaml that names it."""
+        # A socket's path is at most 107 bytes long.
+        with tempfile.TemporaryDirectory(prefix="code-", dir="/tmp") as folder:
+            socket, workspace = Path(folder, "socket"), Path(folder, "workspace.yaml")
+            served = {"grpc_server": {"socket": str(socket), "location_name": self.location_name}}
+            workspace.write_text(yaml.safe_dump({"load_from": [served]}), encoding="utf-8")
+            command = ["dagster", "api", "grpc", "--socket", str(socket), *self.location]
+            with forks.running(command, cwd=self.root, log=self.home / "code_server.log", env=self.environment):
+                yield workspace
+
     @contextmanager
     def daemon(self) -> Iterator["TeamProject"]:
-        """Run the real daemon meanwhile."""
-        with daemon(self.project.instance, self.location, project_root=self.root):
-            yield self
+        """Run the real daemon meanwhile, with the runs that it begins."""
+        with self.code_server() as workspace:
+            command = ["dagster._daemon", "run", "--workspace", str(workspace)]
+            with forks.running(command, cwd=self.root, log=self.home / "daemon.log", env=self.environment):
+                yield self
 
     def settle(self, service: str, *, seconds: float = 600) -> Tick:
         """Wait until nothing is due or running; the daemon must be running."""
@@ -127,14 +156,27 @@ class TeamProject:
             project.instance, lambda: project.look([service]), on_look=lambda _: None, seconds=seconds
         )
 
+    def make_due(self, service: str) -> Tick:
+        """Without a daemon, do as the sensor says until nothing is due: its arrivals, and its runs one after another."""
+        project = self.project
+        while True:
+            tick = project.look([service])
+            if not tick.arrivals and not tick.launches:
+                return tick
+            for arrival in tick.arrivals:
+                project.instance.report_runless_asset_event(materialization(*arrival))
+            for launch in tick.launches:
+                assets, partitions = launch.request.assets, launch.request.partitions
+                run = project.runs.create(assets, partitions, run_request(launch).tags)
+                forks.run(command_of(project.instance, run), cwd=self.root, env=self.environment, seconds=600)
+                assert self.run(run.run_id).is_finished, f"run {run.run_id} ended without a verdict"
+
+    def run(self, run_id: str) -> dg.DagsterRun:
+        """A run of this instance."""
+        found = self.project.instance.get_run_by_id(run_id)
+        assert found is not None
+        return found
+
     def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run an installed command, such as `dagster`, on this project."""
-        return subprocess.run(
-            [str(Path(sys.executable).with_name(name)), *arguments],
-            cwd=self.root,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        """Run a command, such as `dagster`, on this project."""
+        return forks.run([name.replace("-", "_"), *arguments], cwd=self.root, env=self.environment)

@@ -1,17 +1,15 @@
 """The real webserver of a team's project, asked as the Dagster UI asks it."""
 
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import requests
 
+from tests.support import forks
 from tests.support.projects import TeamProject
 
 LAUNCH = """
@@ -87,25 +85,20 @@ class Webserver:
 @contextmanager
 def webserver(team: TeamProject) -> Iterator[Webserver]:
     """The webserver, meanwhile."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with team.code_server() as workspace:
+        command = ["dagster_webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
+        with forks.running(command, cwd=team.root, log=team.home / "webserver.log", env=team.environment):
+            _wait_until_it_answers(url)
+            yield Webserver(url, team.location_name)
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("dagster-webserver")), *team.location]
-    url = f"http://127.0.0.1:{port}"
-    with (team.home / "webserver.log").open("w") as log:
-        process = subprocess.Popen(
-            [*command, "-h", "127.0.0.1", "-p", str(port)],
-            cwd=team.root,
-            env=team.environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            _wait_until_it_answers(url)
-            yield Webserver(url, f"{team.package}.definitions")
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+        return int(probe.getsockname()[1])
 
 
 def _wait_until_it_answers(url: str) -> None:
