@@ -1,9 +1,11 @@
 """Options of the tests, the seed of those that draw examples, and how a run of the tests ends."""
 
 import os
+import re
 import signal
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from types import FrameType
 
 import psutil
@@ -51,6 +53,17 @@ def _end(number: int, _frame: FrameType | None) -> None:
     psutil.wait_procs(started, timeout=10)
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files that hold no test of those asked for need not be imported: each worker imports them all."""
+    asked = config.option.markexpr
+    if asked not in ("slow", "not slow") or not collection_path.name.startswith("test_"):
+        return None
+    text = collection_path.read_text(encoding="utf-8")
+    all_slow = re.search(r"^pytestmark = (\[\s*)?pytest\.mark\.slow", text, re.MULTILINE)
+    holds = "mark.slow" in text or "STORAGES" in text if asked == "slow" else not all_slow
+    return None if holds else True
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -188,19 +188,21 @@ log_rows = st.lists(
 example_rows = st.lists(st.fixed_dictionaries({"user": users, "item": items, "at": instants}), max_size=8)
 
 
-@settings(max_examples=80, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-@given(
-    exposures=example_rows,
-    log=log_rows,
-    columns=st.sampled_from([CORRECTED, RETRACTABLE, PLAIN, Columns("time", ("key", "item"), "known", "gone")]),
-    by=st.sampled_from([("user",), ("user", "item")]),
-    minutes=st.integers(1, 6),
-)
-def test_any_history_is_what_a_double_loop_finds(
-    made: Made, exposures: list[Row], log: list[Row], columns: Columns, by: tuple[str, ...], minutes: int
-) -> None:
-    ask: dict[str, Any] = {"columns": columns, "by": by, "within": minutes * MINUTE}
-    assert made(exposures, log, **ask) == by_hand(exposures, log, **ask)
+@pytest.mark.parametrize("examples", [20, pytest.param(80, marks=pytest.mark.slow)])
+def test_any_history_is_what_a_double_loop_finds(made: Made, examples: int) -> None:
+    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(
+        exposures=example_rows,
+        log=log_rows,
+        columns=st.sampled_from([CORRECTED, RETRACTABLE, PLAIN, Columns("time", ("key", "item"), "known", "gone")]),
+        by=st.sampled_from([("user",), ("user", "item")]),
+        minutes=st.integers(1, 6),
+    )
+    def compare(exposures: list[Row], log: list[Row], columns: Columns, by: tuple[str, ...], minutes: int) -> None:
+        ask: dict[str, Any] = {"columns": columns, "by": by, "within": minutes * MINUTE}
+        assert made(exposures, log, **ask) == by_hand(exposures, log, **ask)
+
+    compare()
 
 
 def random_rows(rng: np.random.Generator, exposures: int, rows: int) -> tuple[list[Row], list[Row]]:

@@ -74,7 +74,7 @@ def event_inputs(service: Service, windows: Windows) -> str:
 
 
 #: To run the tests of a module on both: `pytestmark = pytest.mark.parametrize("storage", STORAGES)`.
-STORAGES = ("sqlite", "postgres")
+STORAGES = ("sqlite", pytest.param("postgres", marks=pytest.mark.slow))
 
 
 @pytest.fixture(scope="session")
