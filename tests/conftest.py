@@ -1,5 +1,6 @@
 """Options of the tests, the seed of those that draw examples, and how a run of the tests ends."""
 
+import gc
 import os
 import re
 import signal
@@ -34,6 +35,9 @@ _LONGEST = (
     "test_backfill",
     "test_taobao_loop",
     "test_hourly_loop",
+    # Of the fast ones.
+    "test_planted_leaks",
+    "test_history",
 )
 
 
@@ -70,6 +74,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the files; the tests of one stay as they are."""
     items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

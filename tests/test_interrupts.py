@@ -172,5 +172,5 @@ def test_the_tests_with_what_they_have_started(workers: str, tmp_path: Path) -> 
     begun = tmp_path / "begun"
     with background([*command, *options], tmp_path, ENDLESS=str(begun)) as job:
         wait_until(begun.exists, job)
-        assert len(job.alive()) >= 4
+        wait_until(lambda: len(job.alive()) >= 4, job, seconds=10)
         assert_gone_after_sigterm(job)

@@ -275,7 +275,10 @@ def known_before(rows: list[Row], instant: datetime) -> list[Row]:
     return [row for row in rows if row["known"] < instant]
 
 
-@pytest.mark.parametrize("seed", range(3))
+SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+
+
+@SEEDS
 def test_a_backfill_today_gives_the_rows_of_that_day(seed: int, shop: World) -> None:
     clicks, sales = random_shop(np.random.default_rng(seed), shop.model)
     today = shop.arrive(clicks, sales).make(D)
@@ -288,7 +291,7 @@ def test_a_backfill_today_gives_the_rows_of_that_day(seed: int, shop: World) -> 
     assert today.rows["clicks_2d"].nunique() > 3
 
 
-@pytest.mark.parametrize("seed", range(3))
+@SEEDS
 def test_what_is_made_of_a_random_shop_keeps_to_every_rule(seed: int, shop: World) -> None:
     shop.arrive(*random_shop(np.random.default_rng(seed), shop.model))
     for horizon in (None, SHORT, LONG):

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from ml_assets.cli import daemon as module
 from ml_assets.cli.daemon import DaemonError, daemon, look_whether_settled, wait_until_settled
 from ml_assets.cli.home import open_instance
 from ml_assets.domain.due import State, Status
@@ -54,7 +55,10 @@ def test_an_interrupted_daemon_leaves_no_process(instance: dg.DagsterInstance, t
     assert running.process.poll() is not None
 
 
-def test_a_run_that_ends_during_the_look_is_no_reason_to_call_it_settled(instance: dg.DagsterInstance) -> None:
+def test_a_run_that_ends_during_the_look_is_no_reason_to_call_it_settled(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SECONDS_BETWEEN_LOOKS", 0.1)
     run_id = begin_run(instance)
     seen = []
 

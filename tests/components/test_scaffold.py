@@ -11,7 +11,7 @@ import yaml
 
 from ml_assets.components.scaffold import Declared, ScaffoldError, join_of
 from ml_assets.definitions import PROJECT_ROOT
-from tests.support import shop
+from tests.support import forks, shop
 from tests.support.projects import TeamProject
 
 
@@ -56,15 +56,8 @@ def test_an_id_and_an_entity_exclude_one_another() -> None:
 
 def dg_command(team: TeamProject, *arguments: str) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return subprocess.run(
-        ["dg", *arguments],
-        cwd=team.root,
-        env=team.environment | {"PATH": path, "VIRTUAL_ENV": sys.prefix},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    environment = team.environment | {"PATH": path, "VIRTUAL_ENV": sys.prefix}
+    return forks.run(["tests.support.dg", *arguments], cwd=team.root, env=environment)
 
 
 @pytest.mark.slow

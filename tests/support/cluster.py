@@ -6,7 +6,6 @@ Given to dagster-k8s in place of the clients of Kubernetes' API; what it makes o
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,9 @@ from typing import Any
 import kubernetes
 import yaml
 from kubernetes import client
+
+from ml_assets.warm.process import Process
+from tests.support import forks
 
 KUBECONFIG = {
     "apiVersion": "v1",
@@ -39,7 +41,7 @@ class RunningJob:
     """A Job, and the process that is its pod. `pod`: None once it was deleted."""
 
     body: client.V1Job
-    process: subprocess.Popen[bytes] | None
+    process: Process | None
     pod: client.V1Pod | None
     failed: bool = False
 
@@ -65,9 +67,8 @@ class Cluster:
         given = {variable.name: variable.value for variable in container.env or [] if variable.value is not None}
         process = None
         if self.starts:
-            command = [str(Path(sys.executable).with_name(container.args[0])), *container.args[1:]]
             environment = {**os.environ, **given, **self.environment}
-            process = subprocess.Popen(command, env=environment, start_new_session=True)
+            process = Process(forks.address(), container.args, env=environment, stdin=subprocess.DEVNULL)
         metadata = client.V1ObjectMeta(name=f"{name}-x", namespace=namespace)
         pod = client.V1Pod(metadata=metadata, spec=body.spec.template.spec, status=client.V1PodStatus(phase="Running"))
         self.jobs[name] = RunningJob(body, process, pod)

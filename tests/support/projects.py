@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import dagster as dg
 import jupytext
 import pandas as pd
 import yaml
+from dagster._grpc.client import DagsterGrpcClient
 
 from ml_assets.cli.daemon import wait_until_settled
 from ml_assets.cli.home import prepare_home
@@ -138,7 +140,14 @@ class TeamProject:
             served = {"grpc_server": {"socket": str(socket), "location_name": self.location_name}}
             workspace.write_text(yaml.safe_dump({"load_from": [served]}), encoding="utf-8")
             command = ["dagster", "api", "grpc", "--socket", str(socket), *self.location]
-            with forks.running(command, cwd=self.root, log=self.home / "code_server.log", env=self.environment):
+            # Two processes that make a new instance at once make it twice.
+            self.project.instance.get_runs_count()
+            log = self.home / "code_server.log"
+            with forks.running(command, cwd=self.root, log=log, env=self.environment) as server:
+                client, deadline = DagsterGrpcClient(socket=str(socket)), time.monotonic() + 120
+                while client.health_check_query() != "SERVING":
+                    assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+                    time.sleep(0.1)
                 yield workspace
 
     @contextmanager
