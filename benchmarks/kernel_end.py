@@ -39,7 +39,7 @@ class Ends:
     """How many empty notebooks were run, their seconds, and how their kernels ended.
 
     `cpu`, `wall`: seconds a notebook, `cpu` of client and kernels; `slowest`: wall seconds of the slowest one.
-    `signaled`: how many kernels were alive when their client terminated or killed them; `timed_out`: how many flushes were.
+    `signaled`: how many kernels were alive when their client terminated or killed them; `timed_out`: how many flushes.
     """
 
     notebooks: int
@@ -138,6 +138,9 @@ def main(path: Path | None = None) -> None:
             seconds = (f"{value:.2f}" for value in (of.cpu, of.wall, of.slowest))
             table.add_row(f"{beside} busy processes", name, *seconds, str(of.signaled), str(of.timed_out))
     Console().print(table)
+    ours = [cases["ours"] for cases in found.values()]
+    if any(of.signaled or of.timed_out for of in ours):
+        raise AssertionError(f"kernels of ours did not end by themselves: {ours}")
     if path is not None:
         text = json.dumps({beside: {name: asdict(of) for name, of in cases.items()} for beside, cases in found.items()})
         path.write_text(text + "\n", encoding="utf-8")

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from hypothesis import settings
 
 from ml_assets.interrupts import heed_interrupts
+from tests.support.spark import JVM
 
 # The same examples each time; `--hypothesis-profile random` draws others.
 settings.register_profile("seeded", derandomize=True, database=None)
@@ -23,6 +24,9 @@ settings.load_profile("seeded")
 
 # Dagster reads its ninety migrations anew for each storage of each new instance.
 ScriptDirectory.from_config = cache(ScriptDirectory.from_config)  # type: ignore[method-assign]
+
+# Of drivers, and of masters and workers.
+os.environ |= {"SPARK_SUBMIT_OPTS": JVM, "SPARK_DAEMON_JAVA_OPTS": JVM}
 
 #: They are run in pods.
 collect_ignore = ["support/in_pods"]

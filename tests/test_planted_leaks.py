@@ -168,7 +168,11 @@ class World:
             # One frame is sliced: there may be hundreds of partitions.
             whole = pa.Table.from_pandas(table(rows), preserve_index=False)
             for index in range(calendar.length or 0):
-                self._file(log, calendar.key(index), whole.take(pa.array(places[index], pa.int64())) if index in places else None)
+                self._file(
+                    log,
+                    calendar.key(index),
+                    whole.take(pa.array(places[index], pa.int64())) if index in places else None,
+                )
         return self
 
     def file(self, log: EventLog, key: str, rows: list[Row]) -> None:

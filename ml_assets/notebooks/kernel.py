@@ -19,8 +19,8 @@ from ml_assets.interrupts import heed_interrupts
 class KernelApp(IPKernelApp):
     """Ends the control thread before the thread that it flushes by.
 
-    When it has told the kernel to end, the control thread flushes what was printed, by the IOPub thread. The interpreter
-    stops that first: the control thread would wait for ten seconds, and its end is waited for. Clients wait three.
+    When it has told the kernel to end, the control thread flushes what was printed, by the IOPub thread. Python's exit
+    stops that one first: the control thread would wait for ten seconds, and its end is waited for. Clients wait three.
     """
 
     @override

@@ -44,7 +44,7 @@ class WarmHosts:
         return self._host
 
     def address(self) -> Path | None:
-        """Where processes are forked from: what this one was forked from, or else its own; None where it is not safe."""
+        """Where processes are forked from: that which forked this one, or else its own; None where it is not safe."""
         inherited = variables.get(ADDRESS_VARIABLE)
         if inherited:
             return Path(inherited)

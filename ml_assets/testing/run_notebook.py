@@ -99,7 +99,7 @@ class RunNotebook:
             events=_write_logs(model, step, horizon, index, logs or {}, work / "events"),
             events_root=work / "events",
         )
-        return _run(self._project.root / getattr(model.notebooks, step), order, work, self._kernels())
+        return _run(self._project.root / getattr(model.notebooks, step), order, work, self._kernels)
 
 
 def _read_from_files(model: Model) -> Model:
@@ -167,7 +167,7 @@ def _write_log(log: EventLog, indices: range, rows: Any, root: Path) -> list[str
     return keys
 
 
-def _run(notebook: Path, order: StepOrder, work: Path, kernels: Path | None) -> NotebookResult:
+def _run(notebook: Path, order: StepOrder, work: Path, kernels: Callable[[], Path | None]) -> NotebookResult:
     order_file = work / "order.json"
     order_file.write_text(order.model_dump_json(), encoding="utf-8")
     node = nbformat.read(notebook, as_version=4)
@@ -177,8 +177,9 @@ def _run(notebook: Path, order: StepOrder, work: Path, kernels: Path | None) -> 
                 "from pathlib import Path\n\nfrom ml_assets.notebooks.context import context_of_order\n\n"
                 f"context = context_of_order(Path({str(order_file)!r}))"
             )
-    with warm_kernels(kernels):
-        NotebookClient(node, timeout=None, resources={"metadata": {"path": str(notebook.parent)}}).execute()
+    client = NotebookClient(node, timeout=None, resources={"metadata": {"path": str(notebook.parent)}})
+    with warm_kernels(kernels()):
+        client.execute()
     path = work / RESULT_FILE
     result = StepResult.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else StepResult()
     if result.data_version is not None:

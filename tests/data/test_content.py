@@ -32,7 +32,7 @@ COLUMNS: dict[str, Any] = {
     "microseconds": TIMES.as_unit("us"),
     "Tokyo times": TIMES.tz_convert("Asia/Tokyo"),
     "naive times": TIMES.tz_localize(None),
-    "durations": pd.to_timedelta([1, None], unit="h"),
+    "durations": pd.to_timedelta(["1h", None]),
     "dates": [date(2026, 1, 1), None],
     "decimals": [Decimal("1.10"), Decimal("2.00")],
     "bytes": [b"\0", None],

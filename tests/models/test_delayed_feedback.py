@@ -38,13 +38,15 @@ def labelled(*rows: tuple[float, float | None]) -> pd.DataFrame:
 def frame(age: np.ndarray, delay: np.ndarray, attribution: float) -> pd.DataFrame:
     """Examples of these ages in seconds, with their outcome where it has come; a delay of NaN is none."""
     came = delay < age
-    outcome_age = pd.Series(np.where(came, age - delay, np.nan))
+    # Of a missing number of seconds pandas rounds what happens to lie in memory.
+    microseconds = np.where(came, np.round((age - delay) * 1e6), 0).astype("timedelta64[us]")
+    outcome_age = pd.Series(microseconds).where(came)
     return pd.DataFrame(
         {
             "label": came.astype("int8"),
             "label_age": age,
             "mature": age >= attribution,
-            "outcome_time": pd.Timestamp(CUTOFF) - pd.to_timedelta(outcome_age, unit="s").round("us"),
+            "outcome_time": pd.Timestamp(CUTOFF).as_unit("us") - outcome_age,
         }
     )
 

@@ -2,15 +2,14 @@
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 from tests.support import forks
 
 
 def test_that_never_ends(tmp_path: Path) -> None:
-    forks.start(["timeit", "-n", "1", "import time; time.sleep(600)"], cwd=tmp_path, log=tmp_path / "log")
+    forked = forks.start(["timeit", "-n", "1", "import time; time.sleep(600)"], cwd=tmp_path, log=tmp_path / "log")
     # As daemons are started.
     subprocess.Popen(["sleep", "600"], start_new_session=True)
     Path(os.environ["ENDLESS"]).touch()
-    time.sleep(600)
+    forked.wait(600)

@@ -10,13 +10,16 @@ from nbclient import NotebookClient
 
 from ml_assets.cli.project import Project
 from ml_assets.data.store import load_artifact
+from ml_assets.notebooks.kernels import warm_kernels
 from ml_assets.orchestration.lineage import current_runs
+from tests.support import forks
 
 
 def run_in_jupyter(path: Path, home: Path) -> nbformat.NotebookNode:
     """The executed notebook, whose kernel has the home folder in its environment."""
     notebook = nbformat.read(path, as_version=4)
-    with patch.dict(os.environ, DAGSTER_HOME=str(home)):
+    # Cold, it would import the same; JupyterLab's own kernel is a matter of test_lab.
+    with patch.dict(os.environ, DAGSTER_HOME=str(home)), warm_kernels(forks.address()):
         NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
     return notebook
 

@@ -146,7 +146,8 @@ class TeamProject:
             with forks.running(command, cwd=self.root, log=log, env=self.environment) as server:
                 client, deadline = DagsterGrpcClient(socket=str(socket)), time.monotonic() + 120
                 while client.health_check_query() != "SERVING":
-                    assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+                    assert server.poll() is None, log.read_text()
+                    assert time.monotonic() < deadline, log.read_text()
                     time.sleep(0.1)
                 yield workspace
 

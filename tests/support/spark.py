@@ -13,8 +13,11 @@ from typing import Any
 
 JAVA = shutil.which("java") or os.environ.get("JAVA_HOME")
 NO_JAVA = "Java is missing; on Debian: apt-get install openjdk-17-jre-headless"
+#: A JVM of a test lives for seconds, in which the better compiler and collector do not pay.
+JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 #: Of every session in a test: small, on loopback alone.
 SETTINGS = {
+    "spark.executor.extraJavaOptions": JVM,
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "2",
     "spark.driver.host": "127.0.0.1",
