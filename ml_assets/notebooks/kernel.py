@@ -25,7 +25,7 @@ class KernelApp(IPKernelApp):
 
     @override
     def start(self) -> None:
-        super().start()
+        super().start()  # type: ignore[no-untyped-call]
         if self.control_thread:
             self.control_thread.stop()
             self.control_thread.join()
