@@ -22,8 +22,6 @@ from tests.support.postgres import DagsterPostgres, postgres_server
 from tests.support.projects import REPOSITORY, TeamProject
 from tests.support.webserver import free_port
 
-pytestmark = pytest.mark.slow
-
 SECONDS = 20
 MARK = "STARTED_BY_THE_TEST_OF_INTERRUPTS"
 #: Its kernel is at work when the signal comes.
@@ -97,6 +95,21 @@ def assert_gone_after_sigterm(*jobs: Job) -> None:
             time.sleep(0.1)
 
 
+@pytest.mark.parametrize(("number", "ends"), [("INT", "KeyboardInterrupt"), ("TERM", "-15")])
+def test_a_process_that_heeds_interrupts_ends_on_each_of_both(number: str, ends: str, tmp_path: Path) -> None:
+    code = (
+        "import time\nfrom ml_assets.interrupts import heed_interrupts\nheed_interrupts()\n"
+        "try:\n    print('begun', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('KeyboardInterrupt')"
+    )
+    ignoring = ["sh", "-c", "trap '' INT TERM; exec \"$@\"", "sh", sys.executable, "-c", code]
+    with subprocess.Popen(ignoring, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(getattr(signal, f"SIG{number}"))
+        printed, code_of_end = process.stdout.read().strip(), process.wait(10)
+    assert ends == (printed or str(code_of_end))
+
+
 def answers(url: str) -> bool:
     try:
         return requests.get(f"{url}/server_info", timeout=5).ok
@@ -114,6 +127,7 @@ def make_team(root: Path, package: str) -> TeamProject:
     return team
 
 
+@pytest.mark.slow
 def test_make_dev_with_its_daemon_code_servers_runs_and_kernels(tmp_path: Path) -> None:
     team = make_team(tmp_path / "project", "developed_shop")
     module = {"python_module": {"module_name": f"{team.package}.definitions"}}
@@ -137,6 +151,7 @@ def deployed(name: str, replaced: dict[str, str]) -> list[str]:
     return [*entry_point, *(replaced.get(word, word) for word in container["args"])]
 
 
+@pytest.mark.slow
 def test_what_is_deployed_on_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     team = make_team(tmp_path / "project", "deployed_shop")
     grpc, http = str(free_port()), str(free_port())
@@ -165,6 +180,7 @@ def test_what_is_deployed_on_postgresql(tmp_path: Path, monkeypatch: pytest.Monk
             assert_gone_after_sigterm(daemon, webserver, code)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_the_tests_with_what_they_have_started(workers: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-n", workers, str(REPOSITORY / "tests/support/endless.py")]

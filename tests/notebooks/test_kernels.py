@@ -26,6 +26,7 @@ pytestmark = [
 ]
 
 PARENT = "import os\nprint(os.getppid())"
+APP = "print(type(get_ipython().kernel.parent).__name__)"
 TRAINING = """
 import lightgbm, numpy
 draw = numpy.random.default_rng(7)
@@ -201,7 +202,11 @@ def test_a_kernel_prints_nothing_where_the_run_prints(
 
 
 def test_without_an_address_a_kernel_starts_cold(execute: Callable[..., list[nbformat.NotebookNode]]) -> None:
-    assert _text(execute(PARENT, address=None)) == f"{os.getpid()}\n"
+    assert _text(execute(PARENT, APP, address=None)) == f"{os.getpid()}\nKernelApp\n"
+
+
+def test_a_forked_kernel_ends_as_a_cold_one_does(execute: Callable[..., list[nbformat.NotebookNode]]) -> None:
+    assert _text(execute(APP)) == "KernelApp\n"
 
 
 def test_when_the_warm_process_was_killed_the_kernel_starts_cold(

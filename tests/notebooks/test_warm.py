@@ -167,6 +167,18 @@ def test_an_inherited_warm_process_gives_the_kernels_however_many(monkeypatch: p
     assert kernels_of(1) == kernels_of(100) == Path("/somewhere/host")
 
 
+def test_a_process_that_was_forked_forks_from_what_it_was_forked_from(
+    hosts: WarmHosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(ADDRESS_VARIABLE, raising=False)
+    host = hosts.current()
+    assert host is not None
+    assert hosts.address() == host.address
+    monkeypatch.setenv(ADDRESS_VARIABLE, "/somewhere/host")
+    assert hosts.address() == Path("/somewhere/host")
+    assert WarmHosts().address() == Path("/somewhere/host")
+
+
 @pytest.mark.usefixtures("own")
 def test_one_notebook_starts_cold_and_two_start_one_warm_process(tmp_path: Path) -> None:
     assert kernels_of(1) is None
