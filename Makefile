@@ -43,13 +43,15 @@ test: fast ## Run all tests: fast ones first, then the slow real ones
 fast: setup ## Run the fast tests alone
 	$(BIN)/python -m pytest -m "not slow" -n $(JOBS)
 
-pythons: ## Run the fast tests by each other Python that is promised and here: pyenv's, or PYTHONS="/path/to/python3.12 ..."
+pythons: ## Run the fast tests and those of kernels by each other Python that is promised and here: pyenv's, or PYTHONS="/path/to/python3.12 ..."
 	@test -n "$(strip $(PYTHONS))" || echo "no other Python is here: pyenv has none, and PYTHONS= names none"
-	@for python in $(PYTHONS); do \
+	@done=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	for python in $(PYTHONS); do \
 		version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || exit 1; \
-		test "$$version" != "$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')" || continue; \
-		echo "Python $$version"; \
+		case " $$done " in *" $$version "*) continue;; esac; \
+		done="$$done $$version"; echo "Python $$version"; \
 		$(MAKE) --no-print-directory PYTHON=$$python VENV=.venvs/$$version fast || exit 1; \
+		.venvs/$$version/bin/python -m pytest -n $(JOBS) tests/notebooks/test_kernels.py || exit 1; \
 	done
 
 check: setup ## Lint, types, import direction, notebooks in pairs, definitions

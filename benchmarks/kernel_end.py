@@ -24,6 +24,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from nbclient import NotebookClient
 from rich.console import Console
 from rich.table import Table
+from traitlets.config import Config
 
 from ml_assets.notebooks import kernels
 from ml_assets.notebooks.warm import PRELOAD
@@ -52,9 +53,13 @@ class Ends:
     timed_out: int
 
 
-def run_empty(notebooks: int, host: Host, kernel: str = kernels.OURS) -> Ends:
-    """Run empty notebooks one after another, in kernels of a module that are forked from a warm process."""
+def run_empty(notebooks: int, host: Host, kernel: str = kernels.OURS, *, patience: float | None = None) -> Ends:
+    """Run empty notebooks one after another, in kernels of a module that are forked from a warm process.
+
+    Args: `patience`: how many seconds a client waits for a kernel to end, instead of its own.
+    """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("pass")])
+    config = Config() if patience is None else Config(KernelManager={"shutdown_wait_time": patience})
     signaled: set[int] = set()
     seconds = []
     with ExitStack() as stack:
@@ -66,7 +71,7 @@ def run_empty(notebooks: int, host: Host, kernel: str = kernels.OURS) -> Ends:
         before = _cpu(host)
         for _ in range(notebooks):
             started = time.monotonic()
-            NotebookClient(nbformat.from_dict(notebook), timeout=120).execute()
+            NotebookClient(nbformat.from_dict(notebook), timeout=120, config=config).execute()
             seconds.append(time.monotonic() - started)
         cpu = _cpu(host) - before
         said.seek(0)

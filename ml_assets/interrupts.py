@@ -1,13 +1,14 @@
-"""What SIGINT and SIGTERM do in a process of ours, which each entry point sets before all else."""
+"""What SIGINT and SIGTERM do in the processes of ours, as each entry point sets before it starts anything."""
 
 import signal
 
 
 def heed_interrupts() -> None:
-    """Let SIGINT raise KeyboardInterrupt and SIGTERM end this process, also where it was started to ignore them.
+    """Where SIGINT or SIGTERM is ignored, let the one raise KeyboardInterrupt, the other end this process.
 
     A script's background jobs ignore SIGINT, and so do their children. Dagster gives SIGTERM what SIGINT has: what is
     started so would not end before it is killed.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)

@@ -33,12 +33,18 @@ collect_ignore = ["support/in_pods"]
 
 #: What takes longest begins first, so that no worker is left with it in the end.
 _LONGEST = (
-    "test_your_first_model",
-    "test_retail_loop",
     "test_demo",
+    "test_spark_loop",
     "test_backfill",
+    "test_image",
+    "test_your_first_model",
+    "test_notebook_history",
+    "test_spark_engine",
     "test_taobao_loop",
-    "test_hourly_loop",
+    "test_postgres_loop",
+    "test_gated_loop",
+    "test_interrupts",
+    "test_retail_loop",
     # Of the fast ones.
     "test_planted_leaks",
     "test_history",
@@ -54,9 +60,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _end(number: int, _frame: FrameType | None) -> None:
     """End the workers and what they have started: daemons lead sessions of their own."""
+    for worker in psutil.Process().children():
+        worker.suspend()
     started = psutil.Process().children(recursive=True)
     for one in started:
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.Error):
             one.kill()
     psutil.wait_procs(started, timeout=10)
     signal.signal(number, signal.SIG_DFL)

@@ -71,7 +71,8 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> TeamProject:
             folder.mkdir(parents=True)
             rows[hours == hour.tz_convert("UTC")].to_parquet(folder / "part-0.parquet", index=False)
             (folder / "_SUCCESS").touch()
-    team.make_due("web")
+    with team.daemon():
+        team.settle("web", seconds=900)
     return team
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +72,8 @@ def background(command: Sequence[str], cwd: Path, **environment: str) -> Iterato
         finally:
             for one in psutil.process_iter():
                 if job._has_mark(one):
-                    one.kill()
+                    with suppress(psutil.Error):
+                        one.kill()
             process.wait()
 
 
@@ -89,7 +90,7 @@ def assert_gone_after_sigterm(*jobs: Job) -> None:
         job.process.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + SECONDS
     for job in jobs:
-        job.process.wait(SECONDS)
+        job.process.wait(max(0, deadline - time.monotonic()))
         while left := job.alive():
             assert time.monotonic() < deadline, left
             time.sleep(0.1)

@@ -165,6 +165,7 @@ class World:
             places: dict[int, list[int]] = {0: []}
             for place, row in enumerate(rows):
                 places.setdefault(calendar.index(row["at"]), []).append(place)
+            assert max(places) < (calendar.length or 0)
             # One frame is sliced: there may be hundreds of partitions.
             whole = pa.Table.from_pandas(table(rows), preserve_index=False)
             for index in range(calendar.length or 0):
@@ -599,6 +600,7 @@ def days_of(made: Made, zone: str) -> dict[str, int]:
     return made.rows["at"].dt.tz_convert(zone).dt.date.astype(str).value_counts(sort=False).to_dict()
 
 
+@pytest.mark.slow
 @ZONES
 def test_days_are_those_of_the_log_wherever_it_lies(zone: str, tmp_path: Path) -> None:
     world = World(tmp_path, without_history(declared(zone)))
@@ -617,6 +619,7 @@ WRONG_DAYS = {
 }
 
 
+@pytest.mark.slow
 @STEPS
 @ZONES
 @pytest.mark.parametrize("wrong", WRONG_DAYS)
@@ -633,6 +636,7 @@ def test_windows_of_another_time_zone_or_day_are_caught(
     assert sum(caught) == len(set(made.clicks) - honest) > 0
 
 
+@pytest.mark.slow
 @ZONES
 def test_a_log_that_files_days_of_utc_under_another_time_zone_is_refused(zone: str, tmp_path: Path) -> None:
     world = World(tmp_path, without_history(declared(zone)))
@@ -665,6 +669,7 @@ def berlin(home: Path, day: str, *, each: Every, known: bool = False) -> World:
     return world.arrive(every(10 * MINUTE, midnight - 4 * DAY, midnight + 4 * DAY), [])
 
 
+@pytest.mark.slow
 @CHANGING
 @EVERY
 def test_each_event_of_a_day_on_which_clocks_change_counts_once(day: str, every_: Every, tmp_path: Path) -> None:
@@ -682,6 +687,7 @@ def test_each_event_of_a_day_on_which_clocks_change_counts_once(day: str, every_
     assert following.clicks[0] == evaluation.clicks[-1] + 1
 
 
+@pytest.mark.slow
 @CHANGING
 def test_each_event_of_an_hour_that_clocks_change_is_in_one_partition(day: str, tmp_path: Path) -> None:
     world = berlin(tmp_path, day, each="hour")
@@ -711,6 +717,7 @@ def hourly(world: World) -> World:
     return world
 
 
+@pytest.mark.slow
 @CHANGING
 def test_the_hours_around_a_change_of_clocks_judge_one_model_each(day: str, tmp_path: Path) -> None:
     world = hourly(berlin(tmp_path, day, each="hour"))
@@ -731,6 +738,7 @@ def by_wall_clock(model: Model, index: int, horizon: Duration | None) -> Windows
     return windows_of(model, index, horizon)
 
 
+@pytest.mark.slow
 def test_an_hour_that_is_taken_for_the_one_before_it_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = hourly(berlin(tmp_path, "2026-10-25", each="hour"))
     first, second = "2026-10-25-02:00+0200", "2026-10-25-02:00+0100"
@@ -756,6 +764,7 @@ def days_of_24_hours(model: Model, index: int, horizon: Duration | None) -> Wind
     )
 
 
+@pytest.mark.slow
 @CHANGING
 @EVERY
 @STEPS
@@ -769,6 +778,7 @@ def test_a_day_that_is_taken_to_have_24_hours_is_caught(
     assert world.verify(world.make(CHANGES[day][1], horizon)).passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [True, False], ids=["known", "not known"])
 def test_an_hour_that_was_filed_into_both_partitions_of_its_name_counts_once(known: bool, tmp_path: Path) -> None:
     """By a log that files by the wall clock: few rows are taken for dirt, many are refused."""
@@ -787,6 +797,7 @@ def test_an_hour_that_was_filed_into_both_partitions_of_its_name_counts_once(kno
         world.make("2026-10-24", SHORT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "needs"),
     [

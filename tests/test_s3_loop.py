@@ -36,8 +36,9 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamProject]:
         assert isinstance(remote, UPath)
         files = [path for path in events.rglob("*") if path.is_file()]
         remote.fs.put([str(path) for path in files], [(remote / str(path.relative_to(events))).path for path in files])
-        team.make_due("shop")
-        yield team
+        with team.daemon():
+            team.settle("shop", seconds=300)
+            yield team
 
 
 def test_models_are_made_and_judged(team: TeamProject) -> None:
@@ -100,7 +101,7 @@ def test_a_correction_in_the_bucket_is_evaluated_anew(team: TeamProject) -> None
         rows = pd.read_parquet(file)
     with path.open("wb") as file:
         rows.iloc[1:].to_parquet(file, index=False)
-    team.make_due("shop")
+    team.settle("shop", seconds=300)
     after = current_runs(team.project.instance, METRICS)["2026-03-03"]
     assert after != before
     found = team.project.store.load(METRICS, "2026-03-03", after).manifest

@@ -57,7 +57,7 @@ def test_an_id_and_an_entity_exclude_one_another() -> None:
 def dg_command(team: TeamProject, *arguments: str) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = team.environment | {"PATH": path, "VIRTUAL_ENV": sys.prefix}
-    return forks.run(["tests.support.dg", *arguments], cwd=team.root, env=environment)
+    return forks.run(["dagster_dg_cli.cli", *arguments], cwd=team.root, env=environment)
 
 
 @pytest.mark.slow

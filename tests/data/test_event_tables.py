@@ -22,6 +22,8 @@ from ml_assets.domain.event_log import Columns, EventLog, Table, Watermark
 from ml_assets.domain.history import Feature
 from tests.support.postgres import PASSWORD, Postgres, postgres_server
 
+pytestmark = pytest.mark.slow
+
 VARIABLE = "WAREHOUSE_URL"
 TABLE = Table("analytics.events", VARIABLE)
 COLUMNS = Columns("time", ("row",))

@@ -30,6 +30,8 @@ from ml_assets.orchestration.step_asset import NotebookChangedError, StepAsset
 from tests.orchestration.conftest import AS_OF, ASSETS, Service, model
 from tests.support.projects import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS = ASSETS
 PARTITION = "2026-05-02"
 TREES = "shared/trees.py"

@@ -86,6 +86,7 @@ def days(log: str, last: int) -> Counter[tuple[str, str | None]]:
 # What a watermark says
 
 
+@pytest.mark.slow
 def test_what_has_not_ended_yet_has_not_arrived_whatever_the_watermark_says(postgres: Postgres, tmp_path: Path) -> None:
     log = watermarked(replace(event_log(VISITS), partitions=Calendar("day", date(2026, 5, 1), "UTC")))
     postgres.execute(f"insert into load_status values ('{VISITS}', '9000-01-01T00:00Z', 0)")
@@ -99,6 +100,7 @@ TOKYO_WEEKS = Calendar("week", date(2026, 5, 4), "Asia/Tokyo")
 DAYS = Calendar("day", date(2026, 5, 1), "UTC", date(2026, 5, 4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("calendar", "until", "complete"),
     [
@@ -138,12 +140,14 @@ def test_a_partition_arrives_when_it_ends_at_the_watermark_or_before(
     assert list(arrival_of(log, as_of=FAR).arrived(tmp_path, log, complete)) == complete
 
 
+@pytest.mark.slow
 def test_the_query_reaches_the_database_as_it_was_declared(postgres: Postgres, tmp_path: Path) -> None:
     postgres.complete(VISITS, "2026-05-02 00:00+00")
     query = "select complete_until from load_status where log like 'shop/v%' and ' :x %(y)s' is not null;"
     assert arrived(tmp_path, watermarked(event_log(VISITS), query)) == ["2026-05-01"]
 
 
+@pytest.mark.slow
 def test_no_connection_stays_behind(postgres: Postgres, tmp_path: Path) -> None:
     postgres.complete(VISITS, "2026-05-02 00:00+00")
     arrived(tmp_path, watermarked(event_log(VISITS)))
@@ -154,6 +158,7 @@ def test_no_connection_stays_behind(postgres: Postgres, tmp_path: Path) -> None:
 # What is refused
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "why"),
     [
@@ -178,6 +183,7 @@ def test_an_answer_that_is_no_instant_is_refused(postgres: Postgres, tmp_path: P
     assert f"event log shop/visits: the watermark query {query!r}" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [
@@ -236,6 +242,7 @@ def test_no_error_shows_the_password_or_the_url(
     assert "reader:" not in text
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_told_without_showing_it(
     postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,6 +271,7 @@ def watched(service: Service, postgres: Postgres) -> Service:
     return service
 
 
+@pytest.mark.slow
 def test_a_tick_takes_each_log_by_its_own_arrival(mixed: Service, postgres: Postgres) -> None:
     postgres.complete(ORDERS, "2026-05-04 12:00+00")
     mixed.arrive(1, 2, log=VISITS)
@@ -277,6 +285,7 @@ def test_a_tick_takes_each_log_by_its_own_arrival(mixed: Service, postgres: Post
     assert reports(mixed) == days(VISITS, 2) + days(ORDERS, 4)
 
 
+@pytest.mark.slow
 def test_a_watermark_that_moves_back_takes_back_what_had_arrived(mixed: Service, postgres: Postgres) -> None:
     mixed.arrive(1, 2, log=VISITS)
     postgres.complete(ORDERS, "2026-05-03 00:00+00")
@@ -291,6 +300,7 @@ def test_a_watermark_that_moves_back_takes_back_what_had_arrived(mixed: Service,
     assert reports(mixed) == before
 
 
+@pytest.mark.slow
 def test_files_written_below_the_watermark_are_a_correction_and_those_beyond_are_none_yet(
     mixed: Service, postgres: Postgres
 ) -> None:
@@ -302,6 +312,7 @@ def test_files_written_below_the_watermark_are_a_correction_and_those_beyond_are
     assert [arrival[:2] for arrival in mixed.look().arrivals] == [(ORDERS, "2026-05-02")]
 
 
+@pytest.mark.slow
 def test_a_run_is_refused_what_lies_beyond_the_watermark(mixed: Service, postgres: Postgres) -> None:
     mixed.arrive(1, 2, 3, log=VISITS)
     postgres.complete(ORDERS, "2026-05-02 23:00+00")
@@ -334,6 +345,7 @@ def test_a_run_is_refused_what_lies_beyond_the_watermark(mixed: Service, postgre
 # A source that is down
 
 
+@pytest.mark.slow
 def test_while_the_database_is_down_each_tick_fails_and_the_next_one_catches_up(
     mixed: Service, postgres: Postgres
 ) -> None:
@@ -352,6 +364,7 @@ def test_while_the_database_is_down_each_tick_fails_and_the_next_one_catches_up(
     assert reports(mixed) == days(VISITS, 3) + days(ORDERS, 4)
 
 
+@pytest.mark.slow
 def test_a_database_that_is_killed_in_the_middle_of_a_tick_leaves_nothing_half_reported(
     watched: Service, postgres: Postgres
 ) -> None:
@@ -379,6 +392,7 @@ def test_a_database_that_is_killed_in_the_middle_of_a_tick_leaves_nothing_half_r
     assert watched.look().arrivals == []
 
 
+@pytest.mark.slow
 def test_the_sensor_fails_and_does_not_skip_and_its_next_tick_reports_everything(
     watched: Service, postgres: Postgres
 ) -> None:

@@ -5,7 +5,6 @@ Given to dagster-k8s in place of the clients of Kubernetes' API; what it makes o
 
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +15,6 @@ import kubernetes
 import yaml
 from kubernetes import client
 
-from ml_assets.warm.process import Process
 from tests.support import forks
 
 KUBECONFIG = {
@@ -41,7 +39,7 @@ class RunningJob:
     """A Job, and the process that is its pod. `pod`: None once it was deleted."""
 
     body: client.V1Job
-    process: Process | None
+    process: forks.Program | None
     pod: client.V1Pod | None
     failed: bool = False
 
@@ -68,7 +66,7 @@ class Cluster:
         process = None
         if self.starts:
             environment = {**os.environ, **given, **self.environment}
-            process = Process(forks.address(), container.args, env=environment, stdin=subprocess.DEVNULL)
+            process = forks.start(container.args, env=environment)
         metadata = client.V1ObjectMeta(name=f"{name}-x", namespace=namespace)
         pod = client.V1Pod(metadata=metadata, spec=body.spec.template.spec, status=client.V1PodStatus(phase="Running"))
         self.jobs[name] = RunningJob(body, process, pod)

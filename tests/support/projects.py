@@ -15,6 +15,7 @@ import dagster as dg
 import jupytext
 import pandas as pd
 import yaml
+from dagster._core.storage.tags import RUN_KEY_TAG
 from dagster._grpc.client import DagsterGrpcClient
 
 from ml_assets.cli.daemon import wait_until_settled
@@ -177,7 +178,11 @@ class TeamProject:
                 project.instance.report_runless_asset_event(materialization(*arrival))
             for launch in tick.launches:
                 assets, partitions = launch.request.assets, launch.request.partitions
-                run = project.runs.create(assets, partitions, run_request(launch).tags)
+                request = run_request(launch)
+                # The daemon launches a key once.
+                tags = {**request.tags, RUN_KEY_TAG: str(request.run_key)}
+                assert not project.instance.get_runs_count(dg.RunsFilter(tags={RUN_KEY_TAG: tags[RUN_KEY_TAG]}))
+                run = project.runs.create(assets, partitions, tags)
                 forks.run(command_of(project.instance, run), cwd=self.root, env=self.environment, seconds=600)
                 assert self.run(run.run_id).is_finished, f"run {run.run_id} ended without a verdict"
 
