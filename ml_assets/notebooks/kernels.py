@@ -6,6 +6,7 @@ as a cold one is: with its own working folder, environment, session and random n
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,21 @@ class WarmProvisioner(LocalProvisioner):
 
     #: The address of the warm process; None where kernels are started cold.
     address: Path | None = None
+
+    _sockets: tempfile.TemporaryDirectory[str] | None = None
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Let the kernel be talked to by sockets in a private folder: a free port may be taken before it is bound."""
+        if self.parent is not None and self._sockets is None and sys.platform != "win32":
+            self._sockets = tempfile.TemporaryDirectory(prefix="kernel-")
+            self.parent.transport, self.parent.ip = "ipc", f"{self._sockets.name}/socket"
+        return await super().pre_launch(**kwargs)
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Remove what the kernel leaves behind."""
+        await super().cleanup(restart)
+        if self._sockets is not None and not restart:
+            self._sockets.cleanup()
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start the kernel."""

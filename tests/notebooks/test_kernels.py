@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 PARENT = "import os\nprint(os.getppid())"
-APP = "print(type(get_ipython().kernel.parent).__name__)"
+APP = "app = get_ipython().kernel.parent\nprint(type(app).__name__, app.transport)"
 TRAINING = """
 import lightgbm, numpy
 draw = numpy.random.default_rng(7)
@@ -202,11 +202,11 @@ def test_a_kernel_prints_nothing_where_the_run_prints(
 
 
 def test_without_an_address_a_kernel_starts_cold(execute: Callable[..., list[nbformat.NotebookNode]]) -> None:
-    assert _text(execute(PARENT, APP, address=None)) == f"{os.getpid()}\nKernelApp\n"
+    assert _text(execute(PARENT, APP, address=None)) == f"{os.getpid()}\nKernelApp ipc\n"
 
 
 def test_a_forked_kernel_ends_as_a_cold_one_does(execute: Callable[..., list[nbformat.NotebookNode]]) -> None:
-    assert _text(execute(APP)) == "KernelApp\n"
+    assert _text(execute(APP)) == "KernelApp ipc\n"
 
 
 def test_when_the_warm_process_was_killed_the_kernel_starts_cold(
