@@ -8,6 +8,9 @@ import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
+from ml_assets.notebooks.kernels import warm_kernels
+from tests.support import forks
+
 pytestmark = pytest.mark.slow
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "examples" / "delayed_feedback.ipynb"
@@ -19,7 +22,8 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> list[nbformat.NotebookN
     """What the cells show, after a run from top to bottom in an empty folder."""
     folder = tmp_path_factory.mktemp("run")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
+    with warm_kernels(forks.address()):
+        NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
     assert not list(folder.iterdir())
     shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     return [output.data for output in shown if "data" in output]

@@ -9,6 +9,7 @@ from testbook import testbook
 from testbook.client import TestbookNotebookClient
 from testbook.exceptions import TestbookRuntimeError
 
+from ml_assets.notebooks.kernels import warm_kernels
 from tests.support.spark import JAVA, NO_JAVA
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not JAVA, reason=NO_JAVA)]
@@ -43,7 +44,7 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestbookNoteb
     """The notebook's kernel, in which its functions alone are defined."""
     path: Path = tmp_path_factory.mktemp("notebook") / "clicks.ipynb"
     jupytext.write(jupytext.reads(NOTEBOOK, fmt="py:percent"), path)
-    with testbook(path, execute=["functions"], timeout=300) as tb:
+    with warm_kernels(None), testbook(path, execute=["functions"], timeout=300) as tb:
         yield tb
 
 
