@@ -64,7 +64,7 @@ class WarmRunLauncher(DefaultRunLauncher):
                 try:
                     return Process(address, arguments, cwd=_folder_of(origin))
                 except HostGoneError:
-                    # It was killed; the next one is new.
+                    # It was killed; the next one is new, where it is our own.
                     continue
         return None
 

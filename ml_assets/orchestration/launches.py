@@ -47,7 +47,7 @@ class LaunchHere:
             try:
                 process = Process(address, arguments, stdin=_NOTHING, stdout=_NOTHING, stderr=_NOTHING)
             except HostGoneError:
-                # It was killed. The next run gets a new one, this one begins cold.
+                # It was killed. This run begins cold; the next gets a new one, where it is our own.
                 process = None
         if process is None:
             command = [sys.executable, "-m", *arguments]
