@@ -1,6 +1,7 @@
 """The loop on event logs that are tables of a real PostgreSQL: arrival, training, evaluation, a correction."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -48,13 +49,19 @@ def load(warehouse: Postgres, first: int, last: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def team(warehouse: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamProject]:
-    """A shop whose tables are complete up to 6 March."""
+def daemon() -> Iterator[ExitStack]:
+    """Whatever runs beside the tests; its `close` ends it."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def team(warehouse: Postgres, daemon: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> TeamProject:
+    """A shop whose tables are complete up to 6 March, with the real daemon."""
     logs = "---".join(LOG.format(name=name) for name in ("visits", "orders"))
     team = TeamProject.make(tmp_path_factory.mktemp("shop"), "table_shop", {**shop.DEFS, "shop/logs": logs})
     load(warehouse, 1, 6)
-    with team.daemon():
-        yield team
+    return daemon.enter_context(team.daemon())
 
 
 def times_made(team: TeamProject, asset: str, *days: int) -> list[int]:
@@ -100,7 +107,8 @@ def test_rows_that_come_late_evaluate_again_what_they_touch_and_retrain_nothing(
     assert times_made(evaluated, MODEL, 3, 4, 5, 6, 7) == [1] * 5
 
 
-def test_no_file_of_the_home_holds_the_password(evaluated: TeamProject) -> None:
+def test_no_file_of_the_home_holds_the_password(evaluated: TeamProject, daemon: ExitStack) -> None:
+    daemon.close()  # Which comes last: it removes files of its databases while they are read.
     files = [path for path in evaluated.root.rglob("*") if path.is_file()]
     assert {".ipynb", ".db", ".log"} <= {path.suffix for path in files}
     assert [path for path in files if any(secret in path.read_bytes() for secret in SECRETS)] == []
