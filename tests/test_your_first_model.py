@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import requests
 
 from tests.support.projects import REPOSITORY
+from tests.support.webserver import answers
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +105,7 @@ class Reader:
         try:
             self.wait_until(lambda: "Serving dagster-webserver on http" in log.read_text())
             (address,) = re.findall(r"Serving dagster-webserver on (\S+)", log.read_text())
-            self.wait_until(lambda: bool(requests.get(f"{address}/server_info", timeout=10).ok))
+            self.wait_until(lambda: answers(address))
             yield
         finally:
             os.killpg(process.pid, signal.SIGINT)
