@@ -5,16 +5,16 @@ import os
 import re
 import signal
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from types import FrameType
 
 import psutil
 import pytest
-from alembic.script import ScriptDirectory
 from hypothesis import settings
 
+import tests.support.storages
 from ml_assets.interrupts import heed_interrupts
+from ml_assets.notebooks import warm
 from tests.support.spark import JVM
 
 # The same examples each time; `--hypothesis-profile random` draws others.
@@ -22,8 +22,8 @@ settings.register_profile("seeded", derandomize=True, database=None)
 settings.register_profile("random", derandomize=False)
 settings.load_profile("seeded")
 
-# Dagster reads its ninety migrations anew for each storage of each new instance.
-ScriptDirectory.from_config = cache(ScriptDirectory.from_config)  # type: ignore[method-assign]
+# Imported by what is forked, too.
+warm.PRELOAD = (*warm.PRELOAD, tests.support.storages.__name__)
 
 # Of drivers, and of masters and workers.
 os.environ |= {"SPARK_SUBMIT_OPTS": JVM, "SPARK_DAEMON_JAVA_OPTS": JVM}
