@@ -26,7 +26,7 @@ def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None
     Args: `resources`: others than those of the environment, with the settings of Spark, say.
     """
     environment = current()
-    # The UI's catalog of all installed components is half of the loading: code servers make it, runs and commands do not.
+    # The UI's catalog of all installed components is half of the loading: runs and commands go without.
     assets = tree.build_defs(None if _is_served() else tree.defs_module_path)
     logs = event_logs(tree)
     models = [component.to_spec(logs) for component in tree.get_all_components(EvaluatedModel)]
@@ -51,8 +51,7 @@ def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None
 def _is_served() -> bool:
     """Whether a code server is loading."""
     return (
-        DefinitionsLoadContext.is_set()
-        and DefinitionsLoadContext.get().load_type is DefinitionsLoadType.INITIALIZATION
+        DefinitionsLoadContext.is_set() and DefinitionsLoadContext.get().load_type is DefinitionsLoadType.INITIALIZATION
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext, DefinitionsLoadType
 from dagster_cloud_cli.config.models import load_dagster_cloud_yaml
 
 from ml_assets.components import EvaluatedModel
@@ -54,6 +55,24 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         timeout=300,
         check=False,
     )
+
+
+@pytest.mark.parametrize(
+    ("loaded_for", "catalogs"),
+    [(None, 0), (DefinitionsLoadType.RECONSTRUCTION, 0), (DefinitionsLoadType.INITIALIZATION, 1)],
+    ids=["a command", "a run", "a code server"],
+)
+def test_the_catalog_of_components_is_made_for_code_servers_alone(
+    loaded_for: DefinitionsLoadType | None,
+    catalogs: int,
+    definitions: dg.Definitions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    context = DefinitionsLoadContext(load_type=loaded_for) if loaded_for else None
+    monkeypatch.setattr(DefinitionsLoadContext, "_instance", context)
+    found = build_definitions(dg.ComponentTree.for_project(PROJECT_ROOT))
+    assert len([one for one in found.metadata or () if "component_types" in one]) == catalogs
+    assert found.resolve_asset_graph().get_all_asset_keys() == definitions.resolve_asset_graph().get_all_asset_keys()
 
 
 def test_loading_imports_nothing_heavy() -> None:

@@ -181,11 +181,18 @@ query Metadata($key: AssetKeyInput!, $partitions: [String!]) {
   } }
 }"""
 
+CATALOG = """
+query Catalog($location: String!) {
+  componentTypesForLocationOrError(locationName: $location) { ... on ComponentTypes { componentTypes { name } } }
+}"""
+
 
 def test_a_partition_is_materialized_through_the_web_api_and_the_metric_names_its_model(
     evaluated: TeamProject,
 ) -> None:
     with webserver(evaluated) as server:
+        catalog = server.ask(CATALOG, location=server.location)["componentTypesForLocationOrError"]
+        assert {"name": "dagster.DefsFolderComponent"} in catalog["componentTypes"]
         run_id = server.launch(["shop/order/model"], {"dagster/partition": "2026-03-04"})
         assert server.wait(run_id) == "SUCCESS"
         model = _metadata(server, "model", "2026-03-04")
