@@ -4,8 +4,8 @@ import warnings
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext, DefinitionsLoadType
 
+from ml_assets.catalog import catalog
 from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
 from ml_assets.environments import Resources, current
@@ -26,8 +26,8 @@ def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None
     Args: `resources`: others than those of the environment, with the settings of Spark, say.
     """
     environment = current()
-    # The UI's catalog of all installed components is half of the loading: runs and commands go without.
-    assets = tree.build_defs(None if _is_served() else tree.defs_module_path)
+    # Without a path Dagster makes the catalog anew.
+    assets = tree.build_defs(tree.defs_module_path)
     logs = event_logs(tree)
     models = [component.to_spec(logs) for component in tree.get_all_components(EvaluatedModel)]
     services = sorted({log.service for log in logs.values()} | {model.service for model in models})
@@ -44,15 +44,8 @@ def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None
     resources = environment.resources() if resources is None else resources
     if isinstance(executed := resources.get("executed_notebooks"), Storage):
         serve_executed(executed)
-    rest = dg.Definitions(resources=resources, sensors=sensors, executor=environment.executor())
-    return dg.Definitions.merge(assets, rest)
-
-
-def _is_served() -> bool:
-    """Whether a code server is loading."""
-    return (
-        DefinitionsLoadContext.is_set() and DefinitionsLoadContext.get().load_type is DefinitionsLoadType.INITIALIZATION
-    )
+    rest = dg.Definitions(resources=resources, sensors=sensors, executor=environment.executor(), component_tree=tree)
+    return dg.Definitions.merge(assets, rest, catalog())
 
 
 @dg.definitions

@@ -9,9 +9,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
-from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext, DefinitionsLoadType
+from dagster.components.core import load_defs
 from dagster_cloud_cli.config.models import load_dagster_cloud_yaml
 
+import ml_assets.catalog
+from ml_assets.catalog import catalog
 from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
 from ml_assets.definitions import PROJECT_ROOT, build_definitions, defs
@@ -57,22 +59,24 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(
-    ("loaded_for", "catalogs"),
-    [(None, 0), (DefinitionsLoadType.RECONSTRUCTION, 0), (DefinitionsLoadType.INITIALIZATION, 1)],
-    ids=["a command", "a run", "a code server"],
-)
-def test_the_catalog_of_components_is_made_for_code_servers_alone(
-    loaded_for: DefinitionsLoadType | None,
-    catalogs: int,
-    definitions: dg.Definitions,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    context = DefinitionsLoadContext(load_type=loaded_for) if loaded_for else None
-    monkeypatch.setattr(DefinitionsLoadContext, "_instance", context)
-    found = build_definitions(dg.ComponentTree.for_project(PROJECT_ROOT))
-    assert len([one for one in found.metadata or () if "component_types" in one]) == catalogs
-    assert found.resolve_asset_graph().get_all_asset_keys() == definitions.resolve_asset_graph().get_all_asset_keys()
+def test_the_catalog_of_components_is_made_once_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    make = load_defs.get_library_json_enriched_defs
+
+    def making(tree: dg.ComponentTree | None) -> dg.Definitions:
+        made.append(tree)
+        return make(tree)
+
+    for module in (load_defs, ml_assets.catalog):
+        monkeypatch.setattr(module, "get_library_json_enriched_defs", making)
+    catalog.cache_clear()
+    found = [build_definitions(dg.ComponentTree.for_project(PROJECT_ROOT)) for _ in range(2)]
+    assert len(made) == 1
+    for one in found:
+        (entry,) = (one.metadata or {}).values()
+        names = [component["name"] for package in entry.value for component in package["componentTypes"]]
+        assert "dagster.DefsFolderComponent" in names
+        assert one.component_tree is not None
 
 
 def test_loading_imports_nothing_heavy() -> None:

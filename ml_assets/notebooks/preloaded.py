@@ -52,6 +52,9 @@ import ml_assets.notebooks.progress
 import ml_assets.notebooks.reading
 import ml_assets.notebooks.step
 import ml_assets.notebooks.summary
+from ml_assets.catalog import catalog
+
+catalog()
 
 # It has been opened by the import, with a thread that a fork would lack. It opens again when it is used.
 duckdb.default_connection().close()
