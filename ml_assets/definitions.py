@@ -26,8 +26,7 @@ def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None
     Args: `resources`: others than those of the environment, with the settings of Spark, say.
     """
     environment = current()
-    # Without a path Dagster makes the catalog anew.
-    assets = tree.build_defs(tree.defs_module_path)
+    assets = declared(tree)
     logs = event_logs(tree)
     models = [component.to_spec(logs) for component in tree.get_all_components(EvaluatedModel)]
     services = sorted({log.service for log in logs.values()} | {model.service for model in models})
@@ -46,6 +45,12 @@ def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None
         serve_executed(executed)
     rest = dg.Definitions(resources=resources, sensors=sensors, executor=environment.executor(), component_tree=tree)
     return dg.Definitions.merge(assets, rest, catalog())
+
+
+def declared(tree: dg.ComponentTree) -> dg.Definitions:
+    """What the components of a project define. `tree.build_defs()` would make the catalog of all components anew."""
+    children = tree.find_root_decl().iterate_child_component_decls()
+    return dg.Definitions.merge(*(tree.build_defs(child.loc) for child in children))
 
 
 @dg.definitions

@@ -14,6 +14,7 @@ from dagster_cloud_cli.config.models import load_dagster_cloud_yaml
 
 import ml_assets.catalog
 from ml_assets.catalog import catalog
+from ml_assets.cli.project import Project
 from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
 from ml_assets.definitions import PROJECT_ROOT, build_definitions, defs
@@ -59,7 +60,7 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_catalog_of_components_is_made_once_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_catalog_of_components_is_made_once_a_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     made: list[object] = []
     make = load_defs.get_library_json_enriched_defs
 
@@ -70,6 +71,8 @@ def test_the_catalog_of_components_is_made_once_a_process(monkeypatch: pytest.Mo
     for module in (load_defs, ml_assets.catalog):
         monkeypatch.setattr(module, "get_library_json_enriched_defs", making)
     catalog.cache_clear()
+    assert Project(tmp_path).models
+    assert made == []
     found = [build_definitions(dg.ComponentTree.for_project(PROJECT_ROOT)) for _ in range(2)]
     assert len(made) == 1
     for one in found:

@@ -15,7 +15,7 @@ from ml_assets.cli.home import open_instance
 from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
 from ml_assets.data.store import ArtifactStore
-from ml_assets.definitions import PROJECT_ROOT, build_definitions
+from ml_assets.definitions import PROJECT_ROOT, build_definitions, declared
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.spec import Model
@@ -75,7 +75,7 @@ class Project:
     def models(self) -> dict[str, Model]:
         """The models by name."""
         # Building the definitions refuses a wrong declaration by the path of its file.
-        self.tree.build_defs()
+        declared(self.tree)
         specs = [component.to_spec(self.logs) for component in self.tree.get_all_components(EvaluatedModel)]
         return {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name)}
 

@@ -54,7 +54,8 @@ import ml_assets.notebooks.step
 import ml_assets.notebooks.summary
 from ml_assets.catalog import catalog
 
-catalog()
-
 # It has been opened by the import, with a thread that a fork would lack. It opens again when it is used.
 duckdb.default_connection().close()
+
+# Last: it imports every plugin that is installed, one of which may be broken.
+catalog()
