@@ -5,7 +5,7 @@ wall clock, which is wrong in the hour that clocks repeat.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -107,28 +107,25 @@ class Calendar:
 
     def key(self, index: int) -> str:
         """The partition key at `index`, as Dagster writes it."""
-        if self.every == "hour":
-            key = self._hour_keys.get(index)
-            if key is None:
+        key = self._keys.get(index)
+        if key is None:
+            if self.every == "hour":
                 key = self._edge(index).astimezone(self.zone).strftime(KEY_FORMATS["hour"])
-                self._hour_keys[index], self._hours[key] = key, index
-            return key
-        return (self.start + timedelta(days=index * _DAYS[self.every])).isoformat()
+            else:
+                key = (self.start + index * self._period).isoformat()
+            self._keys[index], self._indices[key] = key, index
+        return key
 
     def index_of(self, key: str) -> int:
         """The index of a partition key.
 
         Raises: ValueError when the key is not one of this calendar's, or lies outside of it.
         """
-        try:
-            if self.every == "hour":
-                # Reading an hour takes twenty microseconds, and a log has thousands.
-                index = self._hours.get(key) or self.index(datetime.strptime(key, KEY_FORMATS["hour"]).astimezone(UTC))
-            else:
-                index = (date.fromisoformat(key) - self.start).days // _DAYS[self.every]
-        except ValueError:
-            index = -1
-        if index < 0 or (self.length is not None and index >= self.length) or self.key(index) != key:
+        # Asked for again and again; reading an hour takes twenty microseconds, and a log has thousands.
+        index = self._indices.get(key, -1)
+        if index < 0:
+            index = self._read(key)
+        if index < 0 or (self.length is not None and index >= self.length):
             span = f"from {self.key(0)} on" + (f" and before {self.end}" if self.end else "")
             raise ValueError(f"{key!r} is no partition of a calendar with one each {self.every} {span}")
         return index
@@ -168,13 +165,24 @@ class Calendar:
         moved = instant.astimezone(self.zone).replace(tzinfo=None) + sign * window.elapsed
         return moved.replace(tzinfo=self.zone).astimezone(UTC)
 
-    @cached_property
-    def _hour_keys(self) -> dict[int, str]:
-        return {}
+    def _read(self, key: str) -> int:
+        """The index of a key as this calendar writes it, or -1."""
+        try:
+            if self.every == "hour":
+                index = self.index(datetime.strptime(key, KEY_FORMATS["hour"]).astimezone(UTC))
+            else:
+                index = (date.fromisoformat(key) - self.start) // self._period
+        except ValueError:
+            return -1
+        return index if self.key(index) == key else -1
 
     @cached_property
-    def _hours(self) -> dict[str, int]:
-        return {}
+    def _keys(self) -> dict[int, str]:
+        return _found(self).keys
+
+    @cached_property
+    def _indices(self) -> dict[str, int]:
+        return _found(self).indices
 
     def _has_whole_hours(self) -> bool:
         """Whether no clock change of the ten years from the start on moves where hours begin."""
@@ -197,20 +205,30 @@ class Calendar:
 
     @cached_property
     def _edges(self) -> dict[int, datetime]:
-        return _edges_of(self)[0]
+        return _found(self).edges
 
     @cached_property
     def _positions(self) -> dict[datetime, int]:
-        return _edges_of(self)[1]
+        return _found(self).positions
 
     def _midnight(self, day: date) -> datetime:
         return datetime.combine(day, time(), self.zone).astimezone(UTC)
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What was reckoned so far: edges and keys by index, and the index of each."""
+
+    edges: dict[int, datetime] = field(default_factory=dict)
+    positions: dict[datetime, int] = field(default_factory=dict)
+    keys: dict[int, str] = field(default_factory=dict)
+    indices: dict[str, int] = field(default_factory=dict)
+
+
 @lru_cache(maxsize=64)
-def _edges_of(calendar: Calendar) -> tuple[dict[int, datetime], dict[datetime, int]]:  # noqa: ARG001
-    """The edges found so far, by index, and their indices: one pair for all equal calendars."""
-    return {}, {}
+def _found(calendar: Calendar) -> _Found:  # noqa: ARG001
+    """One for all equal calendars."""
+    return _Found()
 
 
 def contiguous(indices: Iterator[int] | list[int]) -> list[range]:

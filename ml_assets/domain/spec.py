@@ -117,7 +117,7 @@ class Model:
         """The model's partitions: its own, or those of its exposure log."""
         return self.calendar or self.exposures.partitions
 
-    @property
+    @cached_property
     def logs(self) -> tuple[EventLog, ...]:
         """The event logs that the model reads, each once."""
         logs = (self.exposures, self.outcomes, *(history.log for history in self.history))

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import cache, cached_property
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from ml_assets.domain.calendar import Calendar
@@ -99,6 +98,9 @@ class World:
         self.code = {asset: f"{asset} v0" for chain in self.chains for asset in chain}
         self.history: list[Step] = []
         self._last_id = self._launched = 0
+        self._windows: dict[Step, list[tuple[str, int]]] = {}
+        self._found = Arrivals((), {})
+        self._found_of: dict[str, dict[str, str]] = {}
 
     @property
     def chains(self) -> list[tuple[str, str]]:
@@ -141,10 +143,13 @@ class World:
         found = [(model.exposures.key, exposures), (model.outcomes.key, outcomes)]
         return found + [(h.log.key, (exposures[0] - h.window.elapsed, exposures[1])) for h in model.history]
 
-    def window(self, step: Step) -> set[tuple[str, int]]:
-        """The event partitions that training or evaluation data reads."""
-        calendars = {log.key: log.partitions for log in self.model.logs}
-        return {(log, index) for log, span in self.spans(step) for index in overlapping(calendars[log], *span)}
+    def window(self, step: Step) -> list[tuple[str, int]]:
+        """The event partitions that training or evaluation data reads, sorted."""
+        if step not in self._windows:
+            calendars = {log.key: log.partitions for log in self.model.logs}
+            found = {(log, index) for log, span in self.spans(step) for index in overlapping(calendars[log], *span)}
+            self._windows[step] = sorted(found)
+        return self._windows[step]
 
     def arrive(self, log: str, day: int, *, says: int = 0) -> None:
         """Write an event partition, for the first time or again; `says` stands for its rows."""
@@ -229,11 +234,11 @@ class World:
             run.begun = None
         elif run.steps:
             step = run.steps.pop(0)
-            pinned = self._pin(step)
-            if pinned is None:
+            truth = self.truth(step)
+            if truth is None:
                 self._refuse(step)
             else:
-                self.begun[step] = Record(self._id(), pinned[0], self.code[step.asset], pinned[1], run.name)
+                self.begun[step] = Record(self._id(), self._digest(step), self.code[step.asset], truth, run.name)
                 run.begun, run.read = step, self._contents(step)
                 self._begin(step, run)
         if not run.begun and not run.steps:
@@ -246,9 +251,15 @@ class World:
             self.advance(run)
 
     def truth(self, step: Step) -> object:
-        """What a step would be made from now; None when something is not there."""
-        pinned = self._pin(step)
-        return pinned[1] if pinned else None
+        """What a step would be made from now; None when something is not there, and a run would refuse."""
+        horizon = self.horizon(step.asset)
+        if "_data" in step.asset:
+            over = horizon is not None or self.now >= edge(self.model.partitions, step.day + 1)
+            return self._events(step) if over and self.has_arrived(step) else None
+        data, model = self._upstream(step)
+        if data is None or (horizon and model is None):
+            return None
+        return (data.data_version, model.id) if model else data.id
 
     def has_failed(self, step: Step) -> bool:
         """Whether the last attempt came to nothing, on what the step would be made from now, and by the same code."""
@@ -274,7 +285,7 @@ class World:
         elif reads_events and self._has_changed(step, run):
             run.lost = True
         else:
-            rows = [(part, self.source[part[0]][part[1]].says) for part in sorted(self.window(step))]
+            rows = [(part, self.source[part[0]][part[1]].says) for part in self.window(step)]
             self._make(step, run, digest(rows if reads_events else self.begun[step].id))
 
     def _has_changed(self, step: Step, run: Run) -> bool:
@@ -285,9 +296,7 @@ class World:
         """Where a real world refuses what is not there."""
 
     def _contents(self, step: Step) -> object:
-        return (
-            [self.source[log][day].times for log, day in sorted(self.window(step))] if "_data" in step.asset else None
-        )
+        return [self.source[log][day].times for log, day in self.window(step)] if "_data" in step.asset else None
 
     def _fail(self, step: Step, run: Run) -> None:
         """Where a real world records that a step failed."""
@@ -297,30 +306,34 @@ class World:
         self.made[step] = Record(self._id(), begun.inputs, begun.code, begun.of, begun.run, data_version)
         self.history.append(step)
 
-    def _pin(self, step: Step) -> tuple[str, Any] | None:
-        """The digest of a step's inputs, and what they are; None where a run would refuse."""
+    def _digest(self, step: Step) -> str:
+        """The digest of a step's inputs, all of which are there."""
         horizon = self.horizon(step.asset)
         if "_data" in step.asset:
-            over = horizon is not None or self.now >= edge(self.model.partitions, step.day + 1)
-            if not over or not self.has_arrived(step):
-                return None
-            arrivals = Arrivals(self.model.logs, self._arrived())
-            return arrivals.inputs(needed(self.model, windows_of(self.model, step.day, horizon))), self._events(step)
+            return self._arrivals().inputs(needed(self.model, windows_of(self.model, step.day, horizon)))
+        data, model = self._upstream(step)
+        assert data
+        return metrics_inputs(data, model) if model else model_inputs(data)
+
+    def _upstream(self, step: Step) -> tuple[Made | None, Made | None]:
+        """The data of a model or of a metric, and the model of a metric."""
+        horizon = self.horizon(step.asset)
         data = self._fact(Step(self.model.asset("evaluation_data" if horizon else "training_data", horizon), step.day))
-        model = self._fact(Step(self.model.asset("model"), step.day))
-        if data is None or (horizon and model is None):
-            return None
-        if horizon and model:
-            return metrics_inputs(data, model), (data.data_version, model.id)
-        return model_inputs(data), data.id
+        return data, self._fact(Step(self.model.asset("model"), step.day)) if horizon else None
 
     def _events(self, step: Step) -> object:
         """The event partitions of a step, each with the writing that counts."""
-        return [(part, self.counts(*part)) for part in sorted(self.window(step))]
+        return [(part, self.counts(*part)) for part in self.window(step)]
 
     def _fact(self, step: Step) -> Made | None:
         record = self.made.get(step)
         return Made(record.id, record.data_version, None, None) if record else None
+
+    def _arrivals(self) -> Arrivals:
+        arrived = self._arrived()
+        if arrived != self._found_of:
+            self._found_of, self._found = arrived, Arrivals(self.model.logs, arrived)
+        return self._found
 
     def _arrived(self) -> dict[str, dict[str, str]]:
         calendars = {log.key: log.partitions for log in self.model.logs}

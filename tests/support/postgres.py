@@ -145,7 +145,7 @@ class Postgres:
         if os.getuid() == 0:
             for path in (self.folder, self.folder / "password"):
                 shutil.chown(path, _USER)
-        options = ["--auth=scram-sha-256", "--pwfile=password", "--encoding=UTF8", "--no-locale", "--no-sync"]
+        options = ["--auth=md5", "--pwfile=password", "--encoding=UTF8", "--no-locale", "--no-sync"]
         self._run("initdb", "--pgdata=data", f"--username={_USER}", *options).wait(_SECONDS)
 
     def start(self) -> None:
@@ -156,7 +156,13 @@ class Postgres:
                 raise TimeoutError(f"PostgreSQL did not start: {(self.folder / 'log').read_text(encoding='utf-8')}")
             # After a kill it refuses to start until the last process of before has noticed.
             if self.process is None or self.process.poll() is not None:
-                settings = ["listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}", "fsync=off"]
+                settings = [
+                    "listen_addresses=127.0.0.1",
+                    f"unix_socket_directories={self.folder}",
+                    "fsync=off",
+                    "shared_buffers=16MB",
+                    "jit=off",
+                ]
                 flags = [flag for setting in settings for flag in ("-c", setting)]
                 self.process = self._run("postgres", "-D", "data", "-p", str(self.port), *flags)
             time.sleep(0.05)
