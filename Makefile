@@ -8,6 +8,8 @@ HOME_FOLDER ?= .home
 JOBS ?= auto
 # Slow tests wait for daemons and kernels a third of their time: two for each core.
 SLOW_JOBS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+# Once, and not by each process where bytecode is not written.
+COMPILE ?= --compile-bytecode
 # The other Pythons that are promised.
 PYTHONS ?= $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[123].*/bin/python)
 export PYTHONDONTWRITEBYTECODE :=
@@ -24,7 +26,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "ml_assets needs Python 3.11, 3.12 or 3.13; run: make PYTHON=/path/to/python3.11 ...")'
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "on Debian: apt-get install python3-venv"; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(COMPILE) requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -50,7 +52,7 @@ pythons: ## Run the fast tests and those of kernels by each other Python that is
 		version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || exit 1; \
 		case " $$done " in *" $$version "*) continue;; esac; \
 		done="$$done $$version"; echo "Python $$version"; \
-		$(MAKE) --no-print-directory PYTHON=$$python VENV=.venvs/$$version fast || exit 1; \
+		$(MAKE) --no-print-directory PYTHON=$$python VENV=.venvs/$$version COMPILE= fast || exit 1; \
 		.venvs/$$version/bin/python -m pytest -n $(JOBS) tests/notebooks/test_kernels.py || exit 1; \
 	done
 

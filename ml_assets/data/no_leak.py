@@ -71,7 +71,11 @@ def verify(stored: AnyPath, columns: Columns, bounds: Bounds, *, apart_from: Seq
     times = _times(columns, bounds)
     table = _read(connection, [stored], [*columns.key, "label", *times])
     _check_types(table, stored, times)
-    broken = {rule: table.filter(~kept.fill_null(False)) for rule, kept in _rules(table, columns, bounds).items()}
+    wrong = {rule: ~kept.fill_null(False) for rule, kept in _rules(table, columns, bounds).items()}
+    # All of these in one pass.
+    of_all = table.aggregate(rows=table.count(), **{rule: table.count(where=one) for rule, one in wrong.items()})
+    [counts] = of_all.to_pyarrow().to_pylist()
+    broken = {rule: table.filter(one) for rule, one in wrong.items()}
     if columns.known is not None:
         # Of a log without known time, nobody promised that each key has one row.
         of_key = table.count().over(ibis.window(group_by=list(columns.key)))
@@ -79,8 +83,9 @@ def verify(stored: AnyPath, columns: Columns, bounds: Bounds, *, apart_from: Seq
     if apart_from:
         others = _read(connection, apart_from, columns.key)
         broken["the exposure is in training and in evaluation data"] = table.semi_join(others, list(columns.key))
-    leaks = {rule: count for rule, rows in broken.items() if (count := _count(rows))}
-    return Verdict(_count(table), leaks, {rule: _first(broken[rule].select(*columns.key, *times)) for rule in leaks})
+    counts |= {rule: _count(rows) for rule, rows in broken.items() if rule not in counts}
+    leaks = {rule: counts[rule] for rule in broken if counts[rule]}
+    return Verdict(counts["rows"], leaks, {rule: _first(broken[rule].select(*columns.key, *times)) for rule in leaks})
 
 
 def _times(columns: Columns, bounds: Bounds) -> list[str]:
