@@ -1,8 +1,9 @@
 """What Dagster's storages do in vain for tests, spared in each process that imports this.
 
-Each new instance reads ninety migrations for each of its storages, and makes the same tables anew. For SQLite, each question makes an engine, and compiles
-its statements again: engines hold no connection, so that equal ones may be one. And SQLite waits for the disk at each
-commit, so that it is kept when the power fails; killed processes lose nothing without.
+Each new instance reads ninety migrations for each of its storages, and it and each of its runs make the same tables anew.
+For SQLite, each question makes an engine, and compiles its statements again: engines hold no connection, so that equal
+ones may be one. And SQLite waits for the disk at each commit, so that it is kept when the power fails; killed processes
+lose nothing without.
 """
 
 import os
