@@ -15,7 +15,7 @@ PYTHONS ?= $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[123].*/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev lab test fast pythons check bench lock format
+.PHONY: help setup demo dev lab test fast pythons check types lint bench lock format
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -56,10 +56,14 @@ pythons: ## Run the fast tests and those of kernels by each other Python that is
 		.venvs/$$version/bin/python -m pytest -n $(JOBS) tests/notebooks/test_kernels.py || exit 1; \
 	done
 
-check: setup ## Lint, types, import direction, notebooks in pairs, definitions
+check: types lint ## Lint, types, import direction, notebooks in pairs, definitions
+
+types: setup
+	$(BIN)/mypy
+
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/ml-assets pair --check
 	PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs

@@ -7,6 +7,10 @@ import warnings
 # The debugger of kernels says that it would miss breakpoints, of which an executed notebook has none.
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
+# First: it looks for numpy's functions in each module that is there, of which there are thousands in the end.
+import skops.io
+
+# isort: split
 import dagster as dg
 
 with warnings.catch_warnings():
@@ -46,6 +50,7 @@ import ml_assets.metrics.evaluate
 import ml_assets.models.delayed_feedback
 import ml_assets.models.gbdt
 import ml_assets.models.saved
+import ml_assets.models.sklearn_classifier
 import ml_assets.notebooks.kernel_context
 import ml_assets.notebooks.kernels
 import ml_assets.notebooks.progress
