@@ -145,6 +145,7 @@ class Postgres:
         if os.getuid() == 0:
             for path in (self.folder, self.folder / "password"):
                 shutil.chown(path, _USER)
+        # Each query of Dagster's logs in anew, which costs 4,096 hashes by SCRAM.
         options = ["--auth=md5", "--pwfile=password", "--encoding=UTF8", "--no-locale", "--no-sync"]
         self._run("initdb", "--pgdata=data", f"--username={_USER}", *options).wait(_SECONDS)
 
