@@ -244,7 +244,7 @@ def shop(tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def labels_alone(tmp_path: Path) -> World:
+def plain_shop(tmp_path: Path) -> World:
     """The shop without history, which takes three times as long as labels."""
     return World(tmp_path, without_history(declared("Asia/Shanghai")))
 
@@ -357,10 +357,10 @@ def reading(change: Callable[[Model, int, Duration | None], Windows]) -> SwitchO
 @pytest.mark.parametrize(
     ("known", "label"), [(BOUND - MICROSECOND, 1), (BOUND, 0), (BOUND + MICROSECOND, 0), (CUTOFF + 40 * DAY, 0)]
 )
-def test_a_conversion_known_after_the_cutoff_is_no_label(known: datetime, label: int, labels_alone: World) -> None:
-    made = labels_alone.arrive([click(1, SHOWN)], [sale(1, SHOWN + HOUR, known=known)]).make(D)
+def test_a_conversion_known_after_the_cutoff_is_no_label(known: datetime, label: int, plain_shop: World) -> None:
+    made = plain_shop.arrive([click(1, SHOWN)], [sale(1, SHOWN + HOUR, known=known)]).make(D)
     assert made.labels == {1: label}
-    assert labels_alone.verify(made).passed
+    assert plain_shop.verify(made).passed
     outcomes = next(read for read in made.reads if read.role == "outcomes")
     assert outcomes.rows == label
 
@@ -368,27 +368,27 @@ def test_a_conversion_known_after_the_cutoff_is_no_label(known: datetime, label:
 @UNKNOWING
 @pytest.mark.parametrize("known", [BOUND, CUTOFF + 40 * DAY])
 def test_a_conversion_known_after_the_cutoff_is_caught(
-    known: datetime, switch_off: SwitchOff, labels_alone: World, monkeypatch: pytest.MonkeyPatch
+    known: datetime, switch_off: SwitchOff, plain_shop: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = [sale(number, SHOWN + HOUR, known=known) for number in range(20)]
-    labels_alone.arrive([click(number, SHOWN) for number in range(30)], late)
+    plain_shop.arrive([click(number, SHOWN) for number in range(30)], late)
     switch_off(monkeypatch)
-    made = labels_alone.make(D)
+    made = plain_shop.make(D)
     assert sum(made.labels.values()) == 20
     rule = f"outcome_known is not before {BOUND.isoformat()}"
-    assert labels_alone.verify(made, reads=[]).leaks == {rule: 20}
+    assert plain_shop.verify(made, reads=[]).leaks == {rule: 20}
 
 
 @UNKNOWING
 def test_an_exposure_known_after_the_cutoff_is_kept_out_and_caught(
-    switch_off: SwitchOff, labels_alone: World, monkeypatch: pytest.MonkeyPatch
+    switch_off: SwitchOff, plain_shop: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clicks = [click(1, SHOWN, known=BOUND - MICROSECOND), click(2, SHOWN, known=BOUND)]
-    labels_alone.arrive(clicks, [])
-    assert labels_alone.make(D).clicks == [1]
+    plain_shop.arrive(clicks, [])
+    assert plain_shop.make(D).clicks == [1]
     switch_off(monkeypatch)
-    made = labels_alone.make(D)
-    assert labels_alone.verify(made, reads=[]).leaks == {f"known is not before {BOUND.isoformat()}": 1}
+    made = plain_shop.make(D)
+    assert plain_shop.verify(made, reads=[]).leaks == {f"known is not before {BOUND.isoformat()}": 1}
 
 
 # --- a feature from the future
@@ -465,14 +465,14 @@ def around(instant: datetime) -> list[Row]:
 
 
 @pytest.mark.parametrize("horizon", [SHORT, LONG])
-def test_no_exposure_is_in_both_sets(horizon: Duration, labels_alone: World) -> None:
-    labels_alone.arrive(around(CUTOFF), [])
-    training, evaluation = labels_alone.make(D), labels_alone.make(D, horizon)
+def test_no_exposure_is_in_both_sets(horizon: Duration, plain_shop: World) -> None:
+    plain_shop.arrive(around(CUTOFF), [])
+    training, evaluation = plain_shop.make(D), plain_shop.make(D, horizon)
     assert (training.clicks, evaluation.clicks) == ([0, 1], [2, 3, 4])
-    labels_alone.publish(training)
-    assert labels_alone.verify(evaluation).passed
-    labels_alone.publish(evaluation)
-    assert labels_alone.verify(training).passed
+    plain_shop.publish(training)
+    assert plain_shop.verify(evaluation).passed
+    plain_shop.publish(evaluation)
+    assert plain_shop.verify(training).passed
 
 
 def day_early(model: Model, index: int, horizon: Duration | None) -> Windows:
@@ -482,31 +482,26 @@ def day_early(model: Model, index: int, horizon: Duration | None) -> Windows:
         return windows
     start = windows.cutoff - DAY
     return replace(
-        windows,
-        exposures=Interval(start, windows.exposures.end),
-        outcomes=Interval(start, windows.outcomes.end),
-        history={log: Interval(part.start - DAY, part.end) for log, part in windows.history.items()},
+        windows, exposures=Interval(start, windows.exposures.end), outcomes=Interval(start, windows.outcomes.end)
     )
 
 
 @pytest.mark.parametrize("horizon", [SHORT, LONG])
 def test_an_exposure_in_both_sets_is_caught(
-    horizon: Duration, labels_alone: World, monkeypatch: pytest.MonkeyPatch
+    horizon: Duration, plain_shop: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    labels_alone.arrive(around(CUTOFF), [])
-    labels_alone.publish(labels_alone.make(D))
+    plain_shop.arrive(around(CUTOFF), [])
+    plain_shop.publish(plain_shop.make(D))
     reading(day_early)(monkeypatch)
-    verdict = labels_alone.verify(labels_alone.make(D, horizon))
+    verdict = plain_shop.verify(plain_shop.make(D, horizon))
     assert verdict.leaks == {f"the exposure is before {CUTOFF.isoformat()}": 2, SHARED: 2}
 
 
-def test_training_that_reaches_into_an_evaluation_is_caught(
-    labels_alone: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    labels_alone.arrive(around(CUTOFF), [])
-    labels_alone.publish(labels_alone.make(D, LONG))
+def test_training_that_reaches_into_an_evaluation_is_caught(plain_shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain_shop.arrive(around(CUTOFF), [])
+    plain_shop.publish(plain_shop.make(D, LONG))
     reading(lambda model, index, horizon: windows_of(model, index + 1, horizon))(monkeypatch)
-    leaks = labels_alone.verify(labels_alone.make(D), reads=[]).leaks
+    leaks = plain_shop.verify(plain_shop.make(D), reads=[]).leaks
     assert leaks == {
         f"the exposure is not before {CUTOFF.isoformat()}": 3,
         f"known is not before {BOUND.isoformat()}": 1,
@@ -514,16 +509,16 @@ def test_training_that_reaches_into_an_evaluation_is_caught(
     }
 
 
-def test_an_exposure_that_a_correction_moved_out_of_training_is_caught_in_the_evaluation(labels_alone: World) -> None:
+def test_an_exposure_that_a_correction_moved_out_of_training_is_caught_in_the_evaluation(plain_shop: World) -> None:
     """Its times are within all bounds: only its key tells."""
     later = CUTOFF + 10 * DAY
     moved = [click(1, SHOWN), click(1, SHOWN, known=later, gone=True), click(1, CUTOFF + HOUR, known=later)]
-    labels_alone.arrive([*moved, click(2, SHOWN), click(3, CUTOFF)], [])
-    training, evaluation = labels_alone.make(D), labels_alone.make(D, SHORT)
-    assert labels_alone.verify(evaluation).passed
+    plain_shop.arrive([*moved, click(2, SHOWN), click(3, CUTOFF)], [])
+    training, evaluation = plain_shop.make(D), plain_shop.make(D, SHORT)
+    assert plain_shop.verify(evaluation).passed
     assert training.clicks == [1, 2]
-    labels_alone.publish(training)
-    assert labels_alone.verify(evaluation).leaks == {SHARED: 1}
+    plain_shop.publish(training)
+    assert plain_shop.verify(evaluation).leaks == {SHARED: 1}
 
 
 # --- a corrected label that existed only later
@@ -556,11 +551,11 @@ CORRECTIONS = {
 
 @pytest.mark.parametrize(("sales", "label"), [case[:2] for case in CORRECTIONS.values()], ids=CORRECTIONS)
 def test_a_corrected_label_that_existed_only_later_is_not_trained_on(
-    sales: list[Row], label: int, labels_alone: World
+    sales: list[Row], label: int, plain_shop: World
 ) -> None:
-    made = labels_alone.arrive([click(1, SHOWN)], sales).make(D)
+    made = plain_shop.arrive([click(1, SHOWN)], sales).make(D)
     assert made.labels == {1: label}
-    assert labels_alone.verify(made).passed
+    assert plain_shop.verify(made).passed
 
 
 @UNKNOWING
@@ -570,24 +565,24 @@ def test_a_corrected_label_that_existed_only_later_is_caught(
     label: int,
     in_rows: Mapping[str, int],
     switch_off: SwitchOff,
-    labels_alone: World,
+    plain_shop: World,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    labels_alone.arrive([click(1, SHOWN)], sales)
+    plain_shop.arrive([click(1, SHOWN)], sales)
     switch_off(monkeypatch)
-    made = labels_alone.make(D)
+    made = plain_shop.make(D)
     assert made.labels == {1: 1 - label}
-    assert labels_alone.verify(made, reads=[]).leaks == in_rows
+    assert plain_shop.verify(made, reads=[]).leaks == in_rows
     of_reads = f"outcomes of shop/sales were read that were known at or after {BOUND.isoformat()}"
-    assert labels_alone.verify(made).leaks == {**in_rows, of_reads: 1}
+    assert plain_shop.verify(made).leaks == {**in_rows, of_reads: 1}
 
 
-def test_evaluation_takes_the_label_that_is_known_by_now(labels_alone: World) -> None:
+def test_evaluation_takes_the_label_that_is_known_by_now(plain_shop: World) -> None:
     shown = CUTOFF + HOUR
     sales = [sale(1, shown + HOUR), sale(1, shown + HOUR, known=TODAY, gone=True), sale(2, shown + HOUR, known=TODAY)]
-    made = labels_alone.arrive([click(1, shown), click(2, shown)], sales).make(D, SHORT)
+    made = plain_shop.arrive([click(1, shown), click(2, shown)], sales).make(D, SHORT)
     assert made.labels == {1: 0, 2: 1}
-    assert labels_alone.verify(made).passed
+    assert plain_shop.verify(made).passed
 
 
 # --- a time zone that is off by one day

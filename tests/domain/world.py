@@ -99,8 +99,6 @@ class World:
         self.history: list[Step] = []
         self._last_id = self._launched = 0
         self._windows: dict[Step, list[tuple[str, int]]] = {}
-        self._found = Arrivals((), {})
-        self._found_of: dict[str, dict[str, str]] = {}
 
     @property
     def chains(self) -> list[tuple[str, str]]:
@@ -310,7 +308,8 @@ class World:
         """The digest of a step's inputs, all of which are there."""
         horizon = self.horizon(step.asset)
         if "_data" in step.asset:
-            return self._arrivals().inputs(needed(self.model, windows_of(self.model, step.day, horizon)))
+            arrivals = Arrivals(self.model.logs, self._arrived())
+            return arrivals.inputs(needed(self.model, windows_of(self.model, step.day, horizon)))
         data, model = self._upstream(step)
         assert data
         return metrics_inputs(data, model) if model else model_inputs(data)
@@ -328,12 +327,6 @@ class World:
     def _fact(self, step: Step) -> Made | None:
         record = self.made.get(step)
         return Made(record.id, record.data_version, None, None) if record else None
-
-    def _arrivals(self) -> Arrivals:
-        arrived = self._arrived()
-        if arrived != self._found_of:
-            self._found_of, self._found = arrived, Arrivals(self.model.logs, arrived)
-        return self._found
 
     def _arrived(self) -> dict[str, dict[str, str]]:
         calendars = {log.key: log.partitions for log in self.model.logs}

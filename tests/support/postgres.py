@@ -162,7 +162,6 @@ class Postgres:
                     f"unix_socket_directories={self.folder}",
                     "fsync=off",
                     "shared_buffers=16MB",
-                    "jit=off",
                 ]
                 flags = [flag for setting in settings for flag in ("-c", setting)]
                 self.process = self._run("postgres", "-D", "data", "-p", str(self.port), *flags)
