@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import AssetObservationData, DagsterEvent, DagsterEventType, StepMaterializationData
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
+from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
@@ -40,7 +41,7 @@ from ml_assets.domain.versions import digest
 from ml_assets.orchestration import sensors
 from ml_assets.orchestration.arrival import arrival_of
 from ml_assets.orchestration.assets import code_versions, event_log_definitions, model_definitions
-from ml_assets.orchestration.facts import attempt, materialization
+from ml_assets.orchestration.facts import materialization, note_begun
 from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.orchestration.resources import default_resources
 
@@ -52,8 +53,6 @@ PEER_MODELS = {1_000: MODELS, 100: MODELS}
 REPOSITORY = Path(__file__).parents[1]
 _RUN = "00000000-0000-0000-0000-{:012}"
 _JOB = "__ASSET_JOB"
-#: Dagster keeps this tag of an event in a table of its own, and no other of ours.
-_INDEXED = "dagster/data_version"
 _HORIZON = Duration(1, "d")
 #: Stands in the row of a template for what differs by partition.
 _PARTITION, _VERSION, _ITS_RUN = "<partition>", "<version>", "<run>"
@@ -148,7 +147,7 @@ class World:
         return dict(arrival_of(log, as_of=self.as_of).arrived(self.events, log))
 
 
-#: What is recorded: asset, partition, data version, and for an attempt its inputs and code; in the run of that number.
+#: What is recorded: asset, partition, data version, what it was made from (inputs and code); in the run of that number.
 _Fact = tuple[str, str, str, tuple[str, str] | None, int]
 
 
@@ -162,9 +161,9 @@ class _Book:
         storage = instance.event_log_storage
         if not isinstance(storage, SqlEventLogStorage):
             raise TypeError(f"{type(storage).__name__} is no SQL storage")
-        self._storage = storage
+        self._instance, self._storage = instance, storage
         self._now = time.time()
-        self._templates: dict[tuple[str, bool], dict[str, Any]] = {}
+        self._templates: dict[str, dict[str, Any]] = {}
         self._last: dict[str, tuple[int, _Fact]] = {}
         self.next_id = (storage.get_maximum_record_id() or 0) + 1
 
@@ -175,15 +174,18 @@ class _Book:
             {
                 "event_id": row["id"],
                 "asset_key": row["asset_key"],
-                "key": _INDEXED,
-                "value": _version(fact),
+                "key": DATA_VERSION_TAG,
+                "value": version,
                 "event_timestamp": row["timestamp"],
             }
-            for row, fact in zip(rows, facts, strict=True)
+            for row, (_, _, version, _, _) in zip(rows, facts, strict=True)
         ]
         with self._storage.index_connection() as connection:
             connection.execute(SqlEventLogStorageTable.insert(), rows)
             connection.execute(AssetEventTagsTable.insert(), tags)
+        for asset, partition, _, made_from, run in facts:
+            if made_from is not None:
+                note_begun(self._instance, asset, partition, *made_from, _RUN.format(run))
         self.next_id += len(rows)
 
     def end(self) -> None:
@@ -192,33 +194,24 @@ class _Book:
             self._storage.store_asset_event(self._entry(fact), number)
 
     def _row(self, fact: _Fact, number: int) -> dict[str, Any]:
-        asset, partition, _, tried, run = fact
-        kind = asset, tried is None
-        if kind not in self._templates:
-            template: _Fact = (asset, _PARTITION, _VERSION, tried and ("<inputs>", "<code>"), run)
-            entry = self._entry(template)
-            tags = self._storage._tags_for_asset_event(entry)
-            if set(tags) != {_INDEXED}:
-                raise RuntimeError(f"the storage indexes {set(tags)}: the rows written here would be others")
+        asset, partition, version, _, run = fact
+        if asset not in self._templates:
+            entry = self._entry((asset, _PARTITION, _VERSION, None, run))
+            if set(indexed := self._storage._tags_for_asset_event(entry)) != {DATA_VERSION_TAG}:
+                raise RuntimeError(f"the storage indexes {set(indexed)}: the rows written here would be others")
             row = self._storage._event_to_row(entry)
-            text = row["event"].replace(_version(template), _VERSION).replace(_RUN.format(run), _ITS_RUN)
-            self._templates[kind] = {**row, "event": text}
-        if tried is None:
-            self._last[asset] = number, fact
-        row, run_id = self._templates[kind], _RUN.format(run)
-        text = row["event"].replace(_PARTITION, partition).replace(_VERSION, _version(fact)).replace(_ITS_RUN, run_id)
+            self._templates[asset] = {**row, "event": row["event"].replace(_RUN.format(run), _ITS_RUN)}
+        self._last[asset] = number, fact
+        row, run_id = self._templates[asset], _RUN.format(run)
+        text = row["event"].replace(_PARTITION, partition).replace(_VERSION, version).replace(_ITS_RUN, run_id)
         return {**row, "id": number, "run_id": run_id, "partition": partition, "event": text}
 
     def _entry(self, fact: _Fact) -> EventLogEntry:
-        asset, partition, version, tried, run = fact
-        data: Any
-        if tried is None:
-            kind, data = DagsterEventType.ASSET_MATERIALIZATION, materialization(asset, partition, version)
-            data = StepMaterializationData(data)
-        else:
-            kind = DagsterEventType.ASSET_OBSERVATION
-            data = AssetObservationData(attempt(asset, partition, *tried, _RUN.format(run)))
-        event = DagsterEvent(event_type_value=kind.value, job_name=_JOB, event_specific_data=data)
+        asset, partition, version, _, run = fact
+        kind, data = DagsterEventType.ASSET_MATERIALIZATION, materialization(asset, partition, version)
+        event = DagsterEvent(
+            event_type_value=kind.value, job_name=_JOB, event_specific_data=StepMaterializationData(data)
+        )
         return EventLogEntry(
             error_info=None,
             user_message="",
@@ -230,20 +223,14 @@ class _Book:
         )
 
 
-def _version(fact: _Fact) -> str:
-    asset, partition, version, tried, run = fact
-    return version if tried is None else attempt(asset, partition, *tried, _RUN.format(run)).tags[_INDEXED]
-
-
 def _made(model: Model, partitions: int, code: Mapping[str, str], arrivals: Arrivals, first_id: int) -> list[_Fact]:
     """What runs record of a model, ten partitions each, when the first of these facts gets `first_id`."""
     facts: list[_Fact] = []
 
     def make(asset: str, index: int, inputs: str) -> Made:
         partition, run = model.partitions.key(index), first_id + index // model.partitions_per_run
-        facts.append((asset, partition, "", (inputs, code[asset]), run))
         made = Made(first_id + len(facts), digest(asset, partition), inputs, code[asset])
-        facts.append((asset, partition, made.data_version, None, run))
+        facts.append((asset, partition, made.data_version, (inputs, code[asset]), run))
         return made
 
     training = windows.Needs(model, None)

@@ -16,9 +16,10 @@ from rich.text import Text
 from ml_assets.cli.plan import Asked, Planned, make_plan
 from ml_assets.cli.project import Project
 from ml_assets.domain.maturity import describe_spans
-from ml_assets.orchestration.backfill import BACKFILL_TAG, Backfill, Outcome, State, fail_dead_runs
+from ml_assets.orchestration.backfill import Backfill, Outcome, State, fail_dead_runs
 from ml_assets.orchestration.facts import materialization
 from ml_assets.orchestration.launches import DaemonRunsError, LaunchHere, Submit, daemon_is_alive
+from ml_assets.orchestration.runs import BACKFILL_TAG
 from ml_assets.orchestration.sensors import REPORTS_PER_TICK
 
 _LOCK = "backfill.lock"

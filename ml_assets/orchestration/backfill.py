@@ -23,8 +23,6 @@ from ml_assets.orchestration.facts import failure_in
 from ml_assets.orchestration.launcher import WORKER_TAG, is_alive
 from ml_assets.orchestration.runs import Runs, evaluation_pool, pool_limit, set_up_pools
 
-#: Tag of the runs of one backfill: when it began.
-BACKFILL_TAG = "ml_assets/backfill"
 #: A look at the events of a run costs milliseconds.
 _SECONDS_BETWEEN_LOOKS = 0.5
 #: A run that is killed takes those of its partitions with it that were not begun; they are launched again.

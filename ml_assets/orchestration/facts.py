@@ -1,8 +1,9 @@
 """Reads the facts that `due` judges from a Dagster instance.
 
-A run leaves an observation when it begins a partition and another when the partition fails; their data version says of
-which inputs, by which code, in which run. It leaves a materialization when the partition ends well; its data version is
-the hash of the content. Dagster indexes data versions, so that they are read without the events themselves.
+A run notes from which inputs and by which code it begins a partition. It leaves a materialization when the partition
+ends well; its data version is the hash of the content. It leaves an observation when the partition fails or a person
+stops it, whose data version says from which inputs, by which code, in which run. Dagster indexes data versions, so that
+they are read without the events themselves. Older runs left an observation of each beginning instead of a note.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,8 +35,8 @@ from ml_assets.orchestration.facts_memo import Event, Memo, Recorded
 from ml_assets.orchestration.retries import being_retried
 from ml_assets.paths import AnyPath
 
-BEGUN = "begun"
-FAILED = "failed"
+FAILED, STOPPED = "failed", "stopped"
+_BEGUN = "begun"
 _ERROR = "error"
 _RUNNING = [status for status in NOT_FINISHED_STATUSES if status is not dg.DagsterRunStatus.NOT_STARTED]
 
@@ -70,18 +71,32 @@ def materialization(
     return dg.AssetMaterialization(asset_key(asset), partition=partition, metadata=dict(metadata or {}), tags=tags)
 
 
+def note_begun(  # noqa: PLR0917
+    instance: dg.DagsterInstance, asset: str, partition: str, inputs: str, code: str, run_id: str
+) -> None:
+    """Keep from which inputs and by which code a run makes a partition, beside the events: nobody else asks for it.
+
+    Args: `inputs`: their digest, as `due` computes it.
+    """
+    instance.daemon_cursor_storage.set_cursor_values({_note(asset, partition, run_id): f"{inputs}.{code}"})
+
+
+def _note(asset: str, partition: str, run_id: str) -> str:
+    return f"ml_assets/begun/{asset}/{partition}/{run_id}"
+
+
 def attempt(  # noqa: PLR0917
     asset: str,
     partition: str,
     inputs: str,
     code: str,
     run_id: str,
-    verdict: str = BEGUN,
+    verdict: str,
     *,
     error: str | None = None,
     executed: AnyPath | None = None,
 ) -> dg.AssetObservation:
-    """The fact that a run begins a partition, or failed at it, from which inputs and by which code.
+    """The fact that a run failed at a partition, or was stopped at it, from which inputs and by which code.
 
     Args: `error`: the exception that it failed with, on one line; `executed`: its executed notebook.
     """
@@ -91,7 +106,7 @@ def attempt(  # noqa: PLR0917
     return dg.AssetObservation(
         asset_key(asset),
         partition=partition,
-        description=verdict,
+        description=f"{verdict}: {error}" if error else verdict,
         metadata={"run": dg.MetadataValue.dagster_run(run_id), **words},
         tags={DATA_VERSION_TAG: f"{inputs}.{code}.{run_id}.{verdict}"},
     )
@@ -142,7 +157,10 @@ def read_facts(
     tried: dict[str, dict[str, _Tried]] = {}
     assets = [asset for model in models for asset in model.assets]
     for asset, recorded in zip(assets, memo.read(instance, [asset_key(asset) for asset in assets]), strict=True):
-        made[asset], tried[asset] = memo.same(("history", asset), (recorded,), partial(_history, recorded))
+        begun = {name: _note(asset, name, event.run) for name, event in recorded.made.items()}
+        notes = memo.notes(instance, asset, begun.values())
+        history = partial(_history, recorded, begun, notes)
+        made[asset], tried[asset] = memo.same(("history", asset), (recorded, notes), history)
         if recorded.changing:
             running[asset] = running.get(asset, frozenset()) | recorded.changing
     return Facts(
@@ -168,7 +186,7 @@ def read_error(instance: dg.DagsterInstance, asset: str, partition: str) -> str 
 def failure_in(record: dg.EventLogRecord) -> str | None:
     """The exception that an event records of a partition which failed; None where it records no failure."""
     observed = record.asset_observation
-    if observed is None or observed.description != FAILED:
+    if observed is None or not (observed.tags or {}).get(DATA_VERSION_TAG, "").endswith(f".{FAILED}"):
         return None
     error = observed.metadata.get(_ERROR)
     return error.text or "" if isinstance(error, dg.TextMetadataValue) else "failed"
@@ -210,8 +228,10 @@ def _accepted(versions: Mapping[str, EventVersion]) -> tuple[dict[str, str], fro
     return {name: version.accepted for name, version in versions.items()}, late
 
 
-def _history(recorded: Recorded) -> tuple[dict[str, Made], dict[str, _Tried]]:
-    """What exists of an asset, and the attempts after that."""
+def _history(
+    recorded: Recorded, begun: Mapping[str, str], notes: Mapping[str, str | None]
+) -> tuple[dict[str, Made], dict[str, _Tried]]:
+    """What exists of an asset, and the attempts after that. Args: `begun`: the key of the note of each partition."""
     # Of an attempt whose run was killed between the event and its tag, nothing is known.
     known = {
         partition: _Tried.parse(event.version, event.id)
@@ -223,25 +243,31 @@ def _history(recorded: Recorded) -> tuple[dict[str, Made], dict[str, _Tried]]:
         for partition, attempt in known.items()
         if (event := recorded.made.get(partition)) is None or attempt.id > event.id
     }
-    made = {}
-    for partition, event in recorded.made.items():
-        attempt = known.get(partition)
-        # A later attempt hides from what the earlier materialization was made.
-        inputs, code = (attempt.inputs, attempt.code) if attempt and attempt.id < event.id else (None, None)
-        made[partition] = Made(event.id, event.version or "", inputs, code)
+    made = {name: _made(event, notes[begun[name]], known.get(name)) for name, event in recorded.made.items()}
     return made, later
+
+
+def _made(event: Event, note: str | None, attempt: _Tried | None) -> Made:
+    """A materialization; of what it was made is not said where a later attempt at the partition came to nothing."""
+    inputs, code = None, None
+    if attempt is None or attempt.id < event.id:
+        if note is not None:
+            inputs, code = note.split(".")
+        elif attempt is not None:
+            inputs, code = attempt.inputs, attempt.code
+    return Made(event.id, event.version or "", inputs, code)
 
 
 def _failed(instance: dg.DagsterInstance, tried: Mapping[str, Mapping[str, _Tried]]) -> dict[str, dict[str, Attempt]]:
     """The attempts that failed, or that a person stopped; one that was killed has no verdict, and may be repeated."""
-    open_runs = {found.run for of in tried.values() for found in of.values() if found.verdict == BEGUN}
+    open_runs = {found.run for of in tried.values() for found in of.values() if found.verdict == _BEGUN}
     runs = instance.get_runs(filters=dg.RunsFilter(run_ids=list(open_runs))) if open_runs else []
     stopped = {run.run_id for run in runs if run.status is dg.DagsterRunStatus.CANCELED}
     return {
         asset: {
             partition: Attempt(found.inputs, found.code, found.run, found.id)
             for partition, found in of.items()
-            if found.verdict == FAILED or found.run in stopped
+            if found.verdict != _BEGUN or found.run in stopped
         }
         for asset, of in tried.items()
     }

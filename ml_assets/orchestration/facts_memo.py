@@ -8,7 +8,7 @@ above all that are left, the last one's included. New events are read by themsel
 the asset is read again.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,6 +18,9 @@ from dagster._core.events import DagsterEventType
 
 KINDS = (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_OBSERVATION)
 
+#: Events, or notes, that are asked for in one query.
+_AT_ONCE = 1000
+
 T = TypeVar("T")
 
 
@@ -26,6 +29,7 @@ class Event(NamedTuple):
 
     id: int
     version: str | None
+    run: str
 
 
 class Recorded(NamedTuple):
@@ -64,6 +68,7 @@ class Memo:
         self._instance: str | None = None
         self._known: dict[str, Known] = {}
         self._made: dict[Hashable, tuple[tuple[Any, ...], Any]] = {}
+        self._notes: dict[Hashable, Mapping[str, str | None]] = {}
 
     def same(self, name: Hashable, inputs: tuple[Any, ...], make: Callable[[], T]) -> T:
         """What `make` gave by this name for equal inputs, or gives now. Nobody changes it, nor the inputs."""
@@ -73,6 +78,21 @@ class Memo:
             known = self._made[name] = inputs, make()
         made: T = known[1]
         return made
+
+    def notes(self, instance: dg.DagsterInstance, of: Hashable, keys: Iterable[str]) -> Mapping[str, str | None]:
+        """The values that the instance keeps by some keys, None where it keeps none. A key that is asked for is final.
+
+        Args: `of`: what is asked again and again for much the same keys; those that are not asked for any more go.
+        """
+        wanted, known = list(keys), self._notes.get(of, {})
+        if len(wanted) == len(known) and all(key in known for key in wanted):
+            return known
+        new = [key for key in wanted if key not in known]
+        found: dict[str, str] = {}
+        for start in range(0, len(new), _AT_ONCE):
+            found.update(instance.daemon_cursor_storage.get_cursor_values(set(new[start : start + _AT_ONCE])))
+        self._notes[of] = notes = {key: known[key] if key in known else found.get(key) for key in wanted}
+        return notes
 
     def read(self, instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]) -> list[Recorded]:
         """What is recorded of some assets."""
@@ -86,6 +106,7 @@ class Memo:
             if self._instance != name:
                 self._instance = name
                 self._known.clear()
+                self._notes.clear()
             found = facts_sql.read(instance, assets, self._known)
             for asset, known in found.items():
                 # Some storages write an event first, and its data version after it: what lacks one is read again.
@@ -110,15 +131,33 @@ def read_by_names(instance: dg.DagsterInstance, key: dg.AssetKey) -> Recorded:
 
     before = [ids(kind) for kind in KINDS]
     found = [versions(kind) for kind in KINDS]
+    runs = [_runs(instance, key, kind, of) for kind, of in zip(KINDS, before, strict=True)]
     after = [ids(kind) for kind in KINDS]
     changing = frozenset(
         partition for old, new in zip(before, after, strict=True) for partition, _ in new.items() - old.items()
     )
     made, tried = (
-        {name: Event(number, of.get(name)) for name, number in old.items() if name not in changing}
-        for old, of in zip(before, found, strict=True)
+        {
+            name: Event(number, of.get(name), of_runs.get(number, ""))
+            for name, number in old.items()
+            if name not in changing
+        }
+        for old, of, of_runs in zip(before, found, runs, strict=True)
     )
     return Recorded(made, tried, changing)
+
+
+def _runs(
+    instance: dg.DagsterInstance, key: dg.AssetKey, kind: DagsterEventType, ids: Mapping[str, int]
+) -> dict[int, str]:
+    """The runs that some events are of, by their ids."""
+    fetch = instance.fetch_materializations if kind is KINDS[0] else instance.fetch_observations
+    wanted, found = sorted(ids.values()), dict[int, str]()
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        records = fetch(dg.AssetRecordsFilter(asset_key=key, storage_ids=some), limit=len(some)).records
+        found.update((record.storage_id, record.run_id) for record in records)
+    return found
 
 
 def _is_complete(recorded: Recorded) -> bool:

@@ -115,11 +115,10 @@ def _latest(
         latest = latest.where(table.timestamp > datetime.fromtimestamp(wiped, UTC).replace(tzinfo=None))
     events = latest.group_by(table.dagster_event_type, table.partition).subquery()
     of_event = sa.and_(tags.event_id == events.c.id, tags.key == DATA_VERSION_TAG)
-    query = sa.select(events.c.dagster_event_type, events.c.partition, events.c.id, tags.value)
+    query = sa.select(events.c.dagster_event_type, events.c.partition, events.c.id, tags.value, table.run_id)
+    joined = events.join(SqlEventLogStorageTable, table.id == events.c.id).outerjoin(AssetEventTagsTable, of_event)
     found: dict[str, dict[str, Event]] = {name: {} for name in _NAMES}
-    for name, partition, number, version in connection.execute(
-        query.select_from(events.outerjoin(AssetEventTagsTable, of_event))
-    ):
-        found[name][partition] = Event(number, version)
+    for name, partition, *event in connection.execute(query.select_from(joined)):
+        found[name][partition] = Event(*event)
     made, tried = found.values()
     return made, tried

@@ -13,10 +13,8 @@ from ml_assets.domain.spec import Model
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.past_runs import median_seconds
 from ml_assets.orchestration.resources import Storage
-from ml_assets.orchestration.runs import ASSET_JOB, parallelism_of, run_over, set_up_pools
+from ml_assets.orchestration.runs import ASSET_JOB, REPAIR_TAG, parallelism_of, run_over, set_up_pools
 from ml_assets.orchestration.sensors import find
-
-REPAIR_TAG = "ml_assets/repair"
 
 
 def repair_schedule(

@@ -1,7 +1,8 @@
 """Materializes partitions of one step, each by a notebook of its own.
 
 One partition that fails does not stop the others: they are materialized, and the step fails at its end. Steps
-downstream in the same run are then left out; the sensor launches those that do not exist yet.
+downstream in the same run are then left out; the sensor launches those that do not exist yet. What a person launches
+before it is due is refused: alone, its run fails; within a range or a backfill it is skipped, and the others are made.
 """
 
 import time
@@ -13,24 +14,31 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.plan.objects import TypeCheckData
 from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
+from dagster._core.storage.tags import BACKFILL_ID_TAG
 
 from ml_assets.data.store import ArtifactStore
+from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.notebooks.executed import executed_path, remove_old
 from ml_assets.notebooks.order import TABLE, StepOrder, StepResult
 from ml_assets.notebooks.run import run_notebook
 from ml_assets.notebooks.warm import kernels_of
-from ml_assets.orchestration.checks import no_leak_evaluation, verify_no_leak
-from ml_assets.orchestration.facts import FAILED, attempt, materialization
+from ml_assets.orchestration.checks import NO_LEAK, no_leak_evaluation, verify_no_leak
+from ml_assets.orchestration.facts import FAILED, STOPPED, attempt, materialization, note_begun
 from ml_assets.orchestration.lineage import current_runs, versions
 from ml_assets.orchestration.orders import step_order
-from ml_assets.orchestration.pins import ChangedWhileReadError, Pins, check_unchanged, pin
+from ml_assets.orchestration.pins import ChangedWhileReadError, MissingInputError, Pins, check_unchanged, pin
+from ml_assets.orchestration.planned import forget_planned_check, forget_planned_partition
 from ml_assets.orchestration.records import manifest, metadata, pictures
 from ml_assets.orchestration.resume import made_before, resumed_runs
+from ml_assets.orchestration.runs import was_due
 from ml_assets.orchestration.step_asset import StepAsset
 from ml_assets.paths import AnyPath
 
 _RESULT = "result"
+#: Tag of a run that skipped partitions: how many, by asset.
+SKIPPED_TAG = "ml_assets/skipped"
 #: How often a step that lost its pod is begun again in its run, and how long after.
 LOST_POD_RETRIES, LOST_POD_SECONDS = 2, 10
 #: Characters of an error's first line that are kept where it has more lines.
@@ -40,14 +48,18 @@ _HALF = 250
 def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator[Any]:
     """Materialize the partitions of a run, oldest first.
 
-    Yields: for each partition an observation that it was begun, and its materialization if it ends well.
+    Yields: for each partition its materialization if it ends well, and an observation of why if it does not.
     Raises: dg.Failure at the end, when a partition failed, naming each with its cause.
     """
+    instance, run = context.instance, context.run
     failures: dict[_Partition, Exception] = {}
+    skipped: list[str] = []
+    # What comes to no rows has not leaked, whatever becomes of the run.
+    forget_planned_check(instance, run.run_id, asset.name, NO_LEAK)
     for name in context.partition_keys:
-        made_by = made_before(context.instance, context.run, asset.name, name, retried=context.retry_number > 0)
+        made_by = made_before(instance, run, asset.name, name, retried=context.retry_number > 0)
         if made_by is not None:
-            again = "before this step was begun again" if made_by == context.run.run_id else "which this one resumes"
+            again = "before this step was begun again" if made_by == run.run_id else "which this one resumes"
             context.log.info(f"{asset.name} {name} was made by run {made_by}, {again}")
             continue
         partition = _Partition(context, asset, name)
@@ -57,10 +69,20 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
             if not _loses_its_pod(context):
                 raise
             raise dg.RetryRequested(max_retries=LOST_POD_RETRIES, seconds_to_wait=LOST_POD_SECONDS) from None
+        except (ImmatureWindowError, MissingInputError) as error:
+            forget_planned_partition(instance, run.run_id, asset.name, name)
+            if _is_alone(context) or was_due(run):
+                failures[partition] = error
+                context.log.error(f"{asset.name} {name} failed: {error}")
+            else:
+                skipped.append(name)
+                context.log.warning(f"{asset.name} {name} is skipped: {error}")
         except Exception as error:  # noqa: BLE001  (raised at the end, with those of the other partitions)
             failures[partition] = error
             context.log.error(f"{asset.name} {name} failed: {_on_one_line(error)}")
     _remove_old_notebooks(context, asset)
+    if skipped:
+        _tell_skipped(context, asset, skipped)
     if failures:
         raise _failure(asset, failures, len(context.partition_keys))
     # An asset's own output would materialize every partition of the run once more, with one version for all. This tells
@@ -74,6 +96,18 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
     )
 
 
+def _is_alone(context: dg.AssetExecutionContext) -> bool:
+    """Whether one partition was asked for, and nothing else."""
+    return len(context.partition_keys) == 1 and BACKFILL_ID_TAG not in context.run.tags
+
+
+def _tell_skipped(context: dg.AssetExecutionContext, asset: StepAsset, skipped: list[str]) -> None:
+    words = f"{len(skipped)} of {len(context.partition_keys)} partitions"
+    context.log.info(f"{asset.name}: {words} are not due and were skipped: {', '.join(skipped)}")
+    step = asset.name.removeprefix(f"{asset.model.name}/")
+    context.instance.add_run_tags(context.run.run_id, {f"{SKIPPED_TAG}/{step}": words})
+
+
 def _loses_its_pod(context: dg.AssetExecutionContext) -> bool:
     """Whether a step is interrupted that runs apart from its run, and nobody has canceled the run.
 
@@ -82,6 +116,11 @@ def _loses_its_pod(context: dg.AssetExecutionContext) -> bool:
     run = context.instance.get_run_by_id(context.run.run_id)
     apart = context.get_step_execution_context().retry_mode.deferred
     return apart and run is not None and run.status is dg.DagsterRunStatus.STARTED
+
+
+def _is_canceled(context: dg.AssetExecutionContext) -> bool:
+    run = context.instance.get_run_by_id(context.run.run_id)
+    return run is not None and run.status in {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED}
 
 
 def _remove_old_notebooks(context: dg.AssetExecutionContext, asset: StepAsset) -> None:
@@ -137,7 +176,7 @@ class _Partition:
         # `made_before` has found no materialization of an earlier attempt: what it left nobody knows of.
         again = context.retry_number > 0
         with store.draft(asset.name, self.name, context.run.run_id, unreported=again) as folder:
-            yield attempt(*tried)
+            note_begun(instance, *tried)
             try:
                 target = store.folder(asset.name, self.name, context.run.run_id)
                 order = self._order(pins, folder, events_root, shared=None if target == folder else target)
@@ -151,6 +190,10 @@ class _Partition:
                 artifact = store.publish(folder, {**record, "supersedes": before[-1] if before else None}, to=target)
             except ChangedWhileReadError:
                 # It says nothing of the partition, which stays without a verdict and is due again.
+                raise
+            except dg.DagsterExecutionInterruptedError:
+                if _is_canceled(context):
+                    yield attempt(*tried, verdict=STOPPED, error=f"a person canceled run {context.run.run_id}")
                 raise
             except Exception as error:
                 executed = self.executed if self.executed.exists() else None
@@ -219,7 +262,9 @@ class _Partition:
 def _output_event(context: dg.AssetExecutionContext) -> dg.DagsterEvent:
     step_context = context.get_step_execution_context()
     handle = StepOutputHandle(step_context.step.key, _RESULT)
-    return dg.DagsterEvent.step_output_event(step_context, StepOutputData(handle))
+    # The UI shows no event of a run that has an output without a type check.
+    checked = TypeCheckData(success=True, label=_RESULT)  # type: ignore[no-untyped-call]
+    return dg.DagsterEvent.step_output_event(step_context, StepOutputData(handle, checked))
 
 
 def _on_one_line(error: Exception) -> str:

@@ -18,6 +18,7 @@ from dagster._core.remote_origin import (
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
+    HIDDEN_TAG_PREFIX,
     MAX_RETRIES_TAG,
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
@@ -28,6 +29,12 @@ from ml_assets.orchestration.facts import asset_key
 
 #: Dagster's own job, of which each run takes some assets.
 ASSET_JOB = "__ASSET_JOB"
+#: Tags of what was due when it was launched: the key of a sensor's request, which tells a person nothing; when a
+#: backfill began, and a repair.
+REQUEST_TAG = f"{HIDDEN_TAG_PREFIX}ml_assets_request"
+BACKFILL_TAG, REPAIR_TAG = "ml_assets/backfill", "ml_assets/repair"
+#: The name that older runs have of `REQUEST_TAG`.
+OLD_REQUEST_TAG = "ml_assets/request"
 
 
 class NoLocationError(Exception):
@@ -71,6 +78,11 @@ def run_over(assets: Iterable[str], partitions: Sequence[str], *, key: str, tags
         asset_selection=[asset_key(asset) for asset in assets],
         tags={**range_tags(partitions), **tags},
     )
+
+
+def was_due(run: dg.DagsterRun) -> bool:
+    """Whether a run was launched because it was due, not because a person chose its partitions."""
+    return not run.tags.keys().isdisjoint((REQUEST_TAG, OLD_REQUEST_TAG, BACKFILL_TAG, REPAIR_TAG))
 
 
 def range_tags(partitions: Sequence[str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import asset_key, materialization, read_arrived, read_facts
 from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.orchestration.resources import Storage
-from ml_assets.orchestration.runs import parallelism_of, run_over, set_up_pools
+from ml_assets.orchestration.runs import OLD_REQUEST_TAG, REQUEST_TAG, parallelism_of, run_over, set_up_pools
 from ml_assets.paths import AnyPath
 
 #: Reporting an arrival costs tens of milliseconds, and a tick has 60 seconds.
@@ -30,7 +30,6 @@ SECONDS_BETWEEN_TICKS = 15
 #: A run that is killed is repeated; one that is killed each time is repeated ever more seldom.
 TRIES = 3
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
-REQUEST_TAG = "ml_assets/request"
 
 
 @dataclass(frozen=True)
@@ -284,8 +283,9 @@ def _tried(instance: dg.DagsterInstance, requests: Sequence[Request]) -> dict[st
     """The finished runs of some requests, by their keys."""
     if not requests:
         return {}
-    filters = dg.RunsFilter(tags={REQUEST_TAG: [request.key for request in requests]}, statuses=FINISHED_STATUSES)
+    keys = [request.key for request in requests]
     tried: dict[str, list[dg.RunRecord]] = {}
-    for record in instance.get_run_records(filters=filters):
-        tried.setdefault(record.dagster_run.tags[REQUEST_TAG], []).append(record)
+    for tag in (REQUEST_TAG, OLD_REQUEST_TAG):
+        for record in instance.get_run_records(filters=dg.RunsFilter(tags={tag: keys}, statuses=FINISHED_STATUSES)):
+            tried.setdefault(record.dagster_run.tags[tag], []).append(record)
     return tried

@@ -24,7 +24,7 @@ from ml_assets.domain.maturity import Arrivals
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import needed, windows_of
 from ml_assets.orchestration.assets import code_versions
-from ml_assets.orchestration.facts import FAILED, attempt, materialization, read_facts
+from ml_assets.orchestration.facts import FAILED, attempt, materialization, note_begun, read_facts
 from tests.support import shop
 from tests.support.projects import TeamProject
 
@@ -48,17 +48,15 @@ class Shop:
     def make(self, *assets: str, day: int) -> None:
         """Record that a run made a day of some assets, from what they would be made from now."""
         for asset in assets:
-            self._record(self.tried(asset, day))
-            self._record(materialization(asset, f"2026-03-{day:02}", f"rows of {day}"))
+            partition = f"2026-03-{day:02}"
+            inputs = self._inputs(asset, partition)
+            note_begun(self.project.instance, asset, partition, inputs, self.code[asset], "")
+            self._record(materialization(asset, partition, f"rows of {day}"))
 
     def fail(self, asset: str, *, day: int, error: str) -> None:
-        self._record(self.tried(asset, day, FAILED, error=error))
-
-    def tried(self, asset: str, day: int, *verdict: str, error: str | None = None) -> Any:
         partition = f"2026-03-{day:02}"
-        return attempt(
-            asset, partition, self._inputs(asset, partition), self.code[asset], "run-7", *verdict, error=error
-        )
+        inputs, code = self._inputs(asset, partition), self.code[asset]
+        self._record(attempt(asset, partition, inputs, code, "run-7", FAILED, error=error))
 
     def _inputs(self, asset: str, partition: str) -> str:
         facts = read_facts(self.project.instance, [self.model], code=self.code)

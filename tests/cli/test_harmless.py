@@ -14,7 +14,7 @@ from ml_assets.cli.main import main
 from ml_assets.cli.project import Project
 from ml_assets.notebooks.harmless import HARMLESS_FILE
 from ml_assets.orchestration.assets import code_versions
-from ml_assets.orchestration.facts import attempt, materialization
+from ml_assets.orchestration.facts import materialization, note_begun
 from tests.support import shop
 from tests.support.projects import TeamProject
 
@@ -39,12 +39,9 @@ class Shop:
 
     def make(self, *days: int) -> None:
         for day in days:
-            partition = f"2026-03-{day:02}"
-            for event in (
-                attempt(MODEL, partition, "inputs", self.code, "run"),
-                materialization(MODEL, partition, "rows", code=self.code),
-            ):
-                self.project.instance.report_runless_asset_event(event)
+            partition, instance = f"2026-03-{day:02}", self.project.instance
+            note_begun(instance, MODEL, partition, "inputs", self.code, "")
+            instance.report_runless_asset_event(materialization(MODEL, partition, "rows", code=self.code))
 
     def declare(self, asset: str = MODEL, reason: str = "the seed was the default") -> Result:
         command = ["harmless", asset, "--reason", reason, "--home", str(self.project.home)]

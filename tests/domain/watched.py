@@ -173,8 +173,8 @@ class Watched(World):
 
     def _is_new(self, step: Step) -> bool:
         """Whether a step would be made from something else than it was; a failed attempt since hides what it was."""
-        made = self.made.get(step)
-        return made is None or made.of != self.truth(step) or self.begun[step].id > made.id
+        made, begun = self.made.get(step), self.begun.get(step)
+        return made is None or made.of != self.truth(step) or bool(begun and begun.failed and begun.id > made.id)
 
 
 def play(world: Watched, *, days_over: int, settled: bool, happenings: list[tuple[tuple[Any, ...], bool]]) -> None:

@@ -177,11 +177,12 @@ class World:
         return all(self.arrived(log, day) for log, day in self.window(step))
 
     def facts(self) -> Facts:
-        """What is recorded, read as from an instance: a later attempt hides what a materialization was made of."""
+        """What is recorded, read as from an instance: a later failure hides what a materialization was made of."""
         made: dict[str, dict[str, Made]] = {}
         failed: dict[str, dict[str, Attempt]] = {}
         for step, record in self.made.items():
-            known = self.begun[step].id < record.id
+            begun = self.begun[step]
+            known = begun.id < record.id or not begun.failed
             fact = Made(
                 record.id, record.data_version, record.inputs if known else None, record.code if known else None
             )

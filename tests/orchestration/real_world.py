@@ -19,7 +19,7 @@ from ml_assets.domain.due import Request
 from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration import sensors
-from ml_assets.orchestration.facts import FAILED, asset_key, attempt, materialization
+from ml_assets.orchestration.facts import FAILED, asset_key, attempt, materialization, note_begun
 from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.orchestration.pins import ChangedWhileReadError, MissingInputError, Pins, check_unchanged, pin
 from tests.domain.watched import Watched
@@ -114,7 +114,7 @@ class RealWorld(Watched):
     def _begin(self, step: Step, run: Run) -> None:
         self._pins[run.name] = pins = self._real_pin(step)
         self.store.prepare(step.asset, self.key(step.day), run.name)
-        self._observe(step, run, pins)
+        note_begun(self.instance, step.asset, self.key(step.day), pins.inputs, self.code[step.asset], run.name)
 
     def _has_changed(self, step: Step, run: Run) -> bool:
         changed, events = super()._has_changed(step, run), self._pins[run.name].events
@@ -127,7 +127,9 @@ class RealWorld(Watched):
         return changed
 
     def _fail(self, step: Step, run: Run) -> None:
-        self._observe(step, run, self._pins[run.name], FAILED)
+        inputs, code = self._pins[run.name].inputs, self.code[step.asset]
+        tried = attempt(step.asset, self.key(step.day), inputs, code, run.name, FAILED)
+        self._report(run, DagsterEventType.ASSET_OBSERVATION, AssetObservationData(tried))
 
     def _make(self, step: Step, run: Run, data_version: str) -> None:
         super()._make(step, run, data_version)
@@ -143,10 +145,6 @@ class RealWorld(Watched):
             self.instance.report_run_failed(real)
         else:
             self._report(run, DagsterEventType.RUN_SUCCESS, None)
-
-    def _observe(self, step: Step, run: Run, pins: Pins, *verdict: str) -> None:
-        tried = attempt(step.asset, self.key(step.day), pins.inputs, self.code[step.asset], run.name, *verdict)
-        self._report(run, DagsterEventType.ASSET_OBSERVATION, AssetObservationData(tried))
 
     def _report(self, run: Run, kind: DagsterEventType, data: object) -> None:
         event = DagsterEvent(event_type_value=kind.value, job_name=JOB, event_specific_data=data)  # type: ignore[arg-type]

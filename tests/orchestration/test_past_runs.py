@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from ml_assets.orchestration.facts import attempt, materialization
+from ml_assets.orchestration.facts import FAILED, attempt, materialization
 from ml_assets.orchestration.past_runs import median_seconds
 from ml_assets.orchestration.records import SECONDS
 from tests.orchestration.conftest import ASSETS, Service
@@ -42,7 +42,7 @@ def test_whole_seconds_count_as_others_do(service: Service) -> None:
 
 def test_what_was_never_made_is_absent(service: Service) -> None:
     assert median_seconds(service.instance, ASSETS) == {}
-    service.instance.report_runless_asset_event(attempt(MODEL, PARTITION, "inputs", "code", "run"))
+    service.instance.report_runless_asset_event(attempt(MODEL, PARTITION, "inputs", "code", "run", FAILED))
     assert median_seconds(service.instance, ASSETS) == {}
 
 

@@ -9,7 +9,7 @@ import pytest
 from ml_assets.domain.due import model_inputs
 from ml_assets.domain.windows import training_windows
 from ml_assets.orchestration import sensors
-from ml_assets.orchestration.facts import FAILED, asset_key, attempt, materialization, read_facts
+from ml_assets.orchestration.facts import FAILED, STOPPED, asset_key, attempt, materialization, note_begun, read_facts
 from ml_assets.orchestration.sensors import Launch, look, run_request
 from tests.orchestration.conftest import AS_OF, ASSETS, STORAGES, Service, event_inputs
 
@@ -31,12 +31,10 @@ def launch(service: Service, launched: Launch, status: dg.DagsterRunStatus) -> d
     return service.instance.add_run(run)
 
 
-def make(
-    service: Service, asset: str, partition: str, run_id: str = "run", version: str = "v1", inputs: str = ""
-) -> None:
-    """Record that a run made a partition."""
-    service.instance.report_runless_asset_event(attempt(asset, partition, inputs, "code", run_id))
-    service.instance.report_runless_asset_event(materialization(asset, partition, version))
+def make(service: Service, asset: str, partition: str, inputs: str) -> None:
+    """Record that a partition was made, in no run."""
+    note_begun(service.instance, asset, partition, inputs, "code", "")
+    service.instance.report_runless_asset_event(materialization(asset, partition, "v1"))
 
 
 def test_what_arrived_is_reported_once_and_again_when_it_changes(service: Service) -> None:
@@ -104,9 +102,7 @@ def test_a_killed_run_is_launched_again_with_a_new_key_but_not_for_ever(service:
     for _ in range(sensors.TRIES):
         (launched,) = service.look().launches
         keys.append(run_request(launched).run_key)
-        run = launch(service, launched, dg.DagsterRunStatus.FAILURE)
-        begun = attempt(TRAINING[0], "2026-05-02", _inputs(service), "code", run.run_id)
-        service.instance.report_runless_asset_event(begun)
+        launch(service, launched, dg.DagsterRunStatus.FAILURE)
     assert len(set(keys)) == sensors.TRIES
     tick = service.look()
     assert tick.launches == []
@@ -155,12 +151,13 @@ def test_a_run_that_a_person_canceled_is_not_launched_again(service: Service) ->
     assert f"was canceled in run {run.run_id}" in tick.message
 
 
-def test_a_partition_that_a_person_stopped_counts_as_failed(service: Service) -> None:
+@pytest.mark.parametrize("verdict", [STOPPED, "begun"], ids=["recorded now", "as older runs left it"])
+def test_a_partition_that_a_person_stopped_counts_as_failed(service: Service, verdict: str) -> None:
     service.arrive(1, 2, 3)
     (launched,) = service.look().launches
     run = launch(service, launched, dg.DagsterRunStatus.CANCELED)
     service.instance.report_runless_asset_event(
-        attempt(TRAINING[0], "2026-05-02", _inputs(service), "code", run.run_id)
+        attempt(TRAINING[0], "2026-05-02", _inputs(service), "code", run.run_id, verdict)
     )
     tick = service.look()
     assert [launch.request.partitions for launch in tick.launches] == [("2026-05-03",)]
