@@ -94,7 +94,17 @@ def dev(home: Path) -> None:
     programs = Path(sys.executable).parent
     path = os.pathsep.join([str(programs), variables.get("PATH") or os.defpath])
     environment = variables.inherited(PATH=path, **{variables.HOME: str(prepare_home(home))})
-    os.execve(programs / "dagster", ["dagster", "dev", "-w", "workspace.yaml"], environment)  # noqa: S606
+    command = [sys.executable, "-m", "ml_assets.cli.dev", "-w", "workspace.yaml"]
+    os.execve(sys.executable, command, environment)  # noqa: S606
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def webserver(arguments: tuple[str, ...]) -> None:
+    """Serve the Dagster UI as `dagster-webserver`, with its options; what it shows of notebooks is sandboxed."""
+    from ml_assets.cli.webserver import serve
+
+    serve(list(arguments))
 
 
 @main.command()

@@ -33,7 +33,6 @@ from ml_assets.domain.restatement import EventVersion
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.facts_memo import Event, Memo, Recorded
 from ml_assets.orchestration.retries import being_retried
-from ml_assets.paths import AnyPath
 
 FAILED, STOPPED = "failed", "stopped"
 _BEGUN = "begun"
@@ -94,15 +93,15 @@ def attempt(  # noqa: PLR0917
     verdict: str,
     *,
     error: str | None = None,
-    executed: AnyPath | None = None,
+    executed: dg.MetadataValue | None = None,
 ) -> dg.AssetObservation:
     """The fact that a run failed at a partition, or was stopped at it, from which inputs and by which code.
 
-    Args: `error`: the exception that it failed with, on one line; `executed`: its executed notebook.
+    Args: `error`: the exception that it failed with, on one line; `executed`: what opens its executed notebook.
     """
     words: dict[str, Any] = {} if error is None else {_ERROR: dg.MetadataValue.text(error)}
     if executed is not None:
-        words["executed_notebook"] = dg.MetadataValue.notebook(str(executed))
+        words["executed_notebook"] = executed
     return dg.AssetObservation(
         asset_key(asset),
         partition=partition,

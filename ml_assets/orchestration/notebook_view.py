@@ -1,4 +1,4 @@
-"""Shows executed notebooks in the Dagster UI from where they are kept.
+"""Shows executed notebooks in the Dagster UI from where they are kept, where nothing that they hold can act.
 
 Dagster's code server reads them from files below its own working folder alone, which another process may not have
 written, and an object store is not.
@@ -6,15 +6,47 @@ written, and an object store is not.
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote, urlencode
+
+import dagster as dg
+from dagster._core.code_pointer import ModuleCodePointer
 
 from ml_assets import variables
+from ml_assets.notebooks.page import sandboxed
 from ml_assets.orchestration.resources import NoStorageError, Storage
+from ml_assets.orchestration.runs import NoLocationError, find_location
 from ml_assets.paths import AnyPath, path_of
 
 #: The modules of Dagster that look the function up by its name, if this process has loaded them.
 _READERS = ("dagster._grpc.server", "dagster._core.remote_representation.code_location")
 _NAME = "get_notebook_data"
+
+
+def link_to(executed: AnyPath, run: dg.DagsterRun, project_root: Path) -> dg.MetadataValue:
+    """What opens an executed notebook in the UI by one click; its path alone, where the code location has no name.
+
+    Args: `run`: that which leaves the notebook; `project_root`: the folder of the project that it runs.
+    """
+    location = _location_of(run, project_root)
+    if location is None:
+        return dg.MetadataValue.notebook(str(executed))
+    # Of whatever host the UI is opened at.
+    query = urlencode({"path": str(executed), "repoLocName": location}, quote_via=quote)
+    return dg.MetadataValue.url(f"/notebook?{query}")
+
+
+def _location_of(run: dg.DagsterRun, project_root: Path) -> str | None:
+    if run.remote_job_origin is not None:
+        return run.remote_job_origin.location_name
+    # Launched without a workspace, as by `dagster asset materialize -m`.
+    code = run.job_code_origin.repository_origin.code_pointer if run.job_code_origin else None
+    if not isinstance(code, ModuleCodePointer):
+        return None
+    try:
+        return find_location(project_root, code.module).location_name
+    except NoLocationError:
+        return None
 
 
 def serve_executed(storage: Storage) -> None:
@@ -34,6 +66,11 @@ class _Reader:
         self.otherwise = otherwise
 
     def __call__(self, notebook_path: str) -> bytes:
+        # Of an executed notebook: asset and partition.
+        title = "/".join(PurePosixPath(notebook_path).parts[-5:-1])
+        return sandboxed(self._read(notebook_path), title=title)
+
+    def _read(self, notebook_path: str) -> bytes:
         try:
             path = path_of(notebook_path)
         except (ValueError, ImportError):

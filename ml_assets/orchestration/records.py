@@ -12,7 +12,6 @@ from ml_assets.notebooks.code import git_commit
 from ml_assets.notebooks.order import StepResult
 from ml_assets.orchestration.pins import Pins
 from ml_assets.orchestration.step_asset import StepAsset
-from ml_assets.paths import AnyPath
 
 #: Label of how long a partition took.
 SECONDS = "seconds"
@@ -53,7 +52,7 @@ def manifest(  # noqa: PLR0917
 
 
 def metadata(
-    asset: StepAsset, partition: str, pins: Pins, artifact: Artifact, *, seconds: float, executed: AnyPath
+    asset: StepAsset, partition: str, pins: Pins, artifact: Artifact, *, seconds: float, executed: dg.MetadataValue
 ) -> dict[str, Any]:
     """What the Dagster UI shows of a materialization; numbers are plotted over partitions."""
     known = artifact.manifest
@@ -61,7 +60,7 @@ def metadata(
         **known["numbers"],
         SECONDS: round(seconds, 3),
         "bytes": artifact.size,
-        "executed_notebook": dg.MetadataValue.notebook(str(executed)),
+        "executed_notebook": executed,
         "artifact": dg.MetadataValue.path(str(artifact.folder)),
         "lineage": dg.MetadataValue.json({key: known[key] for key in _LINEAGE}),
     }

@@ -27,6 +27,7 @@ from ml_assets.notebooks.warm import kernels_of
 from ml_assets.orchestration.checks import NO_LEAK, no_leak_evaluation, verify_no_leak
 from ml_assets.orchestration.facts import FAILED, STOPPED, attempt, materialization, note_begun
 from ml_assets.orchestration.lineage import current_runs, versions
+from ml_assets.orchestration.notebook_view import link_to
 from ml_assets.orchestration.orders import step_order
 from ml_assets.orchestration.pins import ChangedWhileReadError, MissingInputError, Pins, check_unchanged, pin
 from ml_assets.orchestration.planned import forget_planned_check, forget_planned_partition
@@ -152,6 +153,11 @@ class _Partition:
         root: AnyPath = self.context.resources.executed_notebooks.path(self.context.instance)
         return executed_path(root, self.asset.name, self.name, self.context.run.run_id)
 
+    @property
+    def link(self) -> dg.MetadataValue:
+        """What opens it in the UI."""
+        return link_to(self.executed, self.context.run, self.asset.project_root)
+
     def materialize(self) -> Iterator[Any]:
         """Pin the inputs, run the notebook, publish what it saved."""
         context, asset = self.context, self.asset
@@ -196,11 +202,11 @@ class _Partition:
                     yield attempt(*tried, verdict=STOPPED, error=f"a person canceled run {context.run.run_id}")
                 raise
             except Exception as error:
-                executed = self.executed if self.executed.exists() else None
+                executed = self.link if self.executed.exists() else None
                 yield attempt(*tried, verdict=FAILED, error=_on_one_line(error), executed=executed)
                 raise
         seconds = time.monotonic() - started
-        shown = metadata(asset, self.name, pins, artifact, seconds=seconds, executed=self.executed)
+        shown = metadata(asset, self.name, pins, artifact, seconds=seconds, executed=self.link)
         inputs = {upstream.asset: upstream.made for upstream in pins.upstream.values()}
         events = pins.events.fingerprints if pins.events else {}
         yield materialization(
@@ -281,5 +287,5 @@ def _failure(asset: StepAsset, failures: Mapping[_Partition, Exception], total: 
         trace = "".join(traceback.format_exception(error))
         metadata[f"traceback {partition.name}"] = dg.MetadataValue.text(trace)
         if partition.executed.exists():
-            metadata[f"executed_notebook {partition.name}"] = dg.MetadataValue.notebook(str(partition.executed))
+            metadata[f"executed_notebook {partition.name}"] = partition.link
     return dg.Failure("\n".join(lines), metadata=metadata, allow_retries=False)

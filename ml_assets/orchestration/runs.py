@@ -90,6 +90,24 @@ def range_tags(partitions: Sequence[str]) -> dict[str, str]:
     return {ASSET_PARTITION_RANGE_START_TAG: partitions[0], ASSET_PARTITION_RANGE_END_TAG: partitions[-1]}
 
 
+def find_location(root: Path, module: str) -> CodeLocationOrigin:
+    """The code location that loads a project's definitions, as the UI and the daemon know it.
+
+    Args: `root`: the folder of the project; `module`: that of the definitions. Raises: NoLocationError.
+    """
+    path = root / "workspace.yaml"
+    if not path.exists():
+        # As `dagster dev -m` names it.
+        return ManagedGrpcPythonEnvCodeLocationOrigin(
+            LoadableTargetOrigin(executable_path=sys.executable, module_name=module)
+        )
+    for origin in location_origins_from_yaml_paths([str(path)]):
+        ours = isinstance(origin, ManagedGrpcPythonEnvCodeLocationOrigin)
+        if ours and origin.loadable_target_origin.module_name == module:
+            return origin
+    raise NoLocationError(f"{path}: load_from: name a python_module whose module_name is {module}")
+
+
 @dataclass(frozen=True)
 class Runs:
     """Creates runs of assets of one project.
@@ -125,17 +143,5 @@ class Runs:
     @cached_property
     def _origin(self) -> RemoteJobOrigin:
         """How the UI and the daemon find the job."""
-        return RemoteJobOrigin(RemoteRepositoryOrigin(self._location(), "__repository__"), ASSET_JOB)
-
-    def _location(self) -> CodeLocationOrigin:
-        path = self.root / "workspace.yaml"
-        if not path.exists():
-            # As `dagster dev -m` names it.
-            return ManagedGrpcPythonEnvCodeLocationOrigin(
-                LoadableTargetOrigin(executable_path=sys.executable, module_name=self.module)
-            )
-        for origin in location_origins_from_yaml_paths([str(path)]):
-            ours = isinstance(origin, ManagedGrpcPythonEnvCodeLocationOrigin)
-            if ours and origin.loadable_target_origin.module_name == self.module:
-                return origin
-        raise NoLocationError(f"{path}: load_from: name a python_module whose module_name is {self.module}")
+        location = find_location(self.root, self.module)
+        return RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), ASSET_JOB)

@@ -1,0 +1,23 @@
+"""`dagster dev` with our webserver: `python -m ml_assets.cli.dev`."""
+
+import sys
+from collections.abc import Sequence
+from subprocess import Popen
+from typing import Any
+
+from dagster._cli import dev
+from dagster_shared.ipc import open_ipc_subprocess
+
+from ml_assets.interrupts import heed_interrupts
+
+
+def _start_ours(command: Sequence[str], **options: Any) -> "Popen[Any]":
+    """Start a process of Dagster's; ours in place of its webserver, which it names by its module."""
+    ours = ["ml_assets.cli.webserver" if part == "dagster_webserver" else part for part in command]
+    return open_ipc_subprocess(ours, **options)
+
+
+if __name__ == "__main__":
+    heed_interrupts()
+    dev.open_ipc_subprocess = _start_ours  # type: ignore[attr-defined]
+    dev.dev_command.main(sys.argv[1:], prog_name="dagster dev")
