@@ -11,10 +11,10 @@ from dagster_shared.ipc import open_ipc_subprocess
 from ml_assets.interrupts import heed_interrupts
 
 
-def _start_ours(command: Sequence[str], **options: Any) -> "Popen[Any]":
+def _start_ours(parts: Sequence[str], **kwargs: Any) -> "Popen[Any]":
     """Start a process of Dagster's; ours in place of its webserver, which it names by its module."""
-    ours = ["ml_assets.cli.webserver" if part == "dagster_webserver" else part for part in command]
-    return open_ipc_subprocess(ours, **options)
+    ours = ["ml_assets.cli.webserver" if part == "dagster_webserver" else part for part in parts]
+    return open_ipc_subprocess(ours, **kwargs)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def link_to(executed: AnyPath, run: dg.DagsterRun, project_root: Path) -> dg.Met
     if location is None:
         return dg.MetadataValue.notebook(str(executed))
     # Of whatever host the UI is opened at.
-    query = urlencode({"path": str(executed), "repoLocName": location}, quote_via=quote)
+    query = urlencode({"path": str(executed), "repoLocName": location}, safe="/:", quote_via=quote)
     return dg.MetadataValue.url(f"/notebook?{query}")
 
 

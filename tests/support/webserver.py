@@ -29,6 +29,10 @@ mutation Resume($run: String!) {
     ... on PythonError { message }
   }
 }"""
+CANCEL = """
+mutation Cancel($run: String!) {
+  terminateRun(runId: $run) { __typename ... on TerminateRunSuccess { run { runId } } ... on PythonError { message } }
+}"""
 RUN = "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 _ENDS = ("SUCCESS", "FAILURE", "CANCELED")
 
@@ -65,6 +69,11 @@ class Webserver:
     def resume(self, run_id: str) -> str:
         """Re-execute a run from its failure. Returns: the id of the new run."""
         return _run_id(self.ask(RESUME, run=run_id)["launchRunReexecution"])
+
+    def cancel(self, run_id: str) -> None:
+        """Stop a run, as a person does."""
+        stopped = self.ask(CANCEL, run=run_id)["terminateRun"]
+        assert stopped["__typename"] == "TerminateRunSuccess", stopped
 
     def wait(self, run_id: str, seconds: float = 240) -> str:
         """Wait for the end of a run. Returns: its status."""

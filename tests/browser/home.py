@@ -1,0 +1,135 @@
+"""A small home like the demo's, of recent days: two models of a service, with what a person may meet in the UI."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from ml_assets.orchestration.lineage import current_runs
+from tests.support import shop
+from tests.support.projects import TeamProject
+from tests.support.webserver import Webserver, webserver
+
+_LOG = """
+type: ml_assets.EventLog
+attributes:
+  key: shop/{name}
+  location: shop/{name}
+  partitions: {{every: day, start: "{start}", timezone: Europe/Berlin}}
+  lookahead: 4d
+  columns: {{time: event_time, key: [visit_id]}}
+"""
+_MODEL = """
+type: ml_assets.EvaluatedModel
+attributes:
+  name: shop/{name}
+  exposures: shop/visits
+  outcomes: shop/orders
+  join: {{id: [visit_id]}}
+  training: {{window: 3d, attribution: 2d}}
+  evaluation: {{window: 1d, horizons: [2d]}}
+  config: {{features: [device], rounds: 5}}
+"""
+# What is hostile asks the UI's GraphQL, whatever would let it.
+_HOSTILE = """
+from IPython.display import HTML, Javascript, display
+
+display(HTML('''
+<h3 id="verdict">nothing ran</h3>
+<script>
+document.getElementById("verdict").textContent = "a script ran";
+fetch("/graphql", {method: "POST", headers: {"Content-Type": "application/json"}, body: '{"query": "{version}"}'});
+</script>
+<img src="/graphql?query={version}" onerror="fetch('/graphql?query={version}')">
+<iframe src="/graphql?query={version}"></iframe>
+<form id="ask" action="/graphql?query={version}" method="post"><input type="submit" value="press me"></form>
+<meta http-equiv="refresh" content="0; url=/graphql?query={version}">
+'''))
+display(Javascript('fetch("/graphql?query={version}")'))
+"""
+_NOTEBOOK = f"""\
+# %% [markdown]
+# # Gifts
+# <script>fetch("/graphql?query={{version}}")</script> <img src="/graphql?query={{version}}">
+# Which visit ends with a gift.
+
+# %%
+{_HOSTILE}
+# %%
+from ml_assets.models.delayed_feedback import training_examples
+from ml_assets.models.gbdt import GbdtConfig, train
+
+rows, weight = training_examples(step.read("training_data"), GbdtConfig.from_mapping(step.config), step.cutoff)
+rows.describe(include="all").T  # {"a long line " * 20}
+
+# %%
+import matplotlib.pyplot as plt
+
+figure, axes = plt.subplots(figsize=(12, 3))
+axes.plot(range(len(rows)), rows["label"].cumsum())
+
+# %%
+if step.partition == "PARTITION":
+    raise ValueError("no gift in " + step.partition)
+model = train(rows, GbdtConfig.from_mapping(step.config), weight=weight)
+step.save_model(model)
+step.report(rows=len(rows), gifts=figure)
+"""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The project as a person finds it, with its webserver.
+
+    Args: `evaluated`: the partitions that have metrics of `shop/order`; `failed`: the partition at which the notebook of
+    `shop/gift/model` raises; `late`: that of `shop/order/metrics_2d` which lacks a day of orders that has ended;
+    `canceled`: a run that a person stopped.
+    """
+
+    team: TeamProject
+    server: Webserver
+    evaluated: tuple[str, ...]
+    failed: str
+    late: str
+    canceled: str
+
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        """Its Dagster instance."""
+        return self.team.project.instance
+
+    def run_of(self, asset: str, partition: str) -> str:
+        """The run that made a partition."""
+        return current_runs(self.instance, asset)[partition]
+
+    def failed_run(self) -> str:
+        """The run in which a notebook raised."""
+        return self.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))[0].run_id
+
+
+@contextmanager
+def made_home(folder: Path) -> Iterator[Home]:
+    """Make the home and serve it, meanwhile."""
+    today = datetime.now(ZoneInfo(shop.ZONE)).date()
+    days = [today - timedelta(days=back) for back in range(8, 0, -1)]
+    logs = [_LOG.format(name=name, start=days[0]) for name in ("visits", "orders")]
+    gift = _MODEL.format(name="gift") + "  notebooks: {model: notebooks/gift/model.ipynb}\n"
+    defs = {"shop/logs": "---".join(logs), "shop/order": _MODEL.format(name="order"), "shop/gift": gift}
+    team = TeamProject.make(folder, "browser_shop", defs)
+    failed = days[3].isoformat()
+    team.write_notebook("notebooks/gift/model.ipynb", _NOTEBOOK.replace("PARTITION", failed))
+    for one in days:
+        team.write_partition("shop/visits", one.isoformat(), shop.visits(one))
+    for one in days[:-1]:
+        team.write_partition("shop/orders", one.isoformat(), shop.orders(one))
+    team.make_due("shop")
+    with webserver(team) as server:
+        canceled = server.launch(["shop/order/model"], {"dagster/partition": days[2].isoformat()})
+        # Without a daemon it waits in its queue.
+        server.cancel(canceled)
+        evaluated = (days[2].isoformat(), days[3].isoformat())
+        yield Home(team, server, evaluated, failed, days[4].isoformat(), canceled)
