@@ -108,7 +108,7 @@ class Project:
         if not found:
             raise NoAssetError(
                 f"{selection!r} selects no asset of a model; write `all`, a service, a model, an asset or a selection "
-                f"of Dagster such as 'group:ads'; there are {', '.join(self.assets) or 'no models'}"
+                f"of Dagster such as 'tag:service=ads'; there are {', '.join(self.assets) or 'no models'}"
             )
         return found
 

@@ -102,6 +102,7 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
     engine: Any = spec.Model.engine
     repair: dict[str, Any] | None = None
     kubernetes: Values = Field(default_factory=dict)
+    owners: list[str] = Field(default_factory=list)
 
     def to_spec(self, logs: dict[str, event_log.EventLog]) -> spec.Model:
         """The declaration as a value of the domain.
@@ -135,6 +136,7 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
             memory=self.memory,
             pods=read_pods(self.kubernetes),
             engine=self.engine,
+            owners=tuple(self.owners),
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

@@ -57,12 +57,22 @@ class Marker:
         if not self.file or "/" in self.file:
             raise SpecError("arrival.marker", self.file, "the name of a file in each partition's folder")
 
+    @property
+    def words(self) -> str:
+        """What a partition waits for."""
+        return f"a partition has arrived when {self.file} lies beside its data"
+
 
 @dataclass(frozen=True)
 class Settled:
     """A partition has arrived when it has files, and none of them was written for so long."""
 
     unchanged_for: timedelta
+
+    @property
+    def words(self) -> str:
+        """What a partition waits for."""
+        return f"a partition has arrived when its files were not written for {self.unchanged_for}"
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,11 @@ class Watermark:
         if not self.query.strip():
             raise SpecError("arrival.watermark.query", self.query, "a query that gives one instant")
         _check_variable("arrival.watermark.url_variable", self.url_variable)
+
+    @property
+    def words(self) -> str:
+        """What a partition waits for."""
+        return f"a partition has arrived when it ends by what `{self.query}` gives"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ LABEL_COLUMNS = ("label", "label_age", "mature", "outcome_time", "outcome_known"
 FEATURE_TIME = "feature_time"
 ADDED_COLUMNS = (*LABEL_COLUMNS, FEATURE_TIME)
 ENGINES = ("duckdb", "spark")
+_OWNER = re.compile(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 #: The steps that read event logs, which an engine does.
 READING_STEPS = ("training_data", "evaluation_data")
 #: Partitions of which the later are unions of the earlier, where their edges meet.
@@ -93,6 +94,8 @@ class Model:
     pods: Mapping[str, Pod] = field(default_factory=dict)
     #: What reads the event logs: of all steps, or by step. Results are equal, so it is no part of what they depend on.
     engine: str | Mapping[str, str] = ENGINES[0]
+    #: Who answers for it: `team:ranking` or an e-mail address.
+    owners: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_key("name", self.name)
@@ -100,6 +103,7 @@ class Model:
             raise SpecError("partitions_per_run", self.partitions_per_run, "a whole number from 1 on")
         if self.memory is not None and not re.fullmatch(r"[1-9]\d*(MB|GB|TB)", self.memory):
             raise SpecError("memory", self.memory, "a whole number and a unit (MB, GB, TB), such as 4GB")
+        self._check_owners()
         self._check_pods()
         self._check_engine()
         self._check_join()
@@ -181,6 +185,11 @@ class Model:
         delays = [str(log.known_delay) for log in (self.exposures, self.outcomes)]
         windows = [str(self.training.window), str(self.training.gap), attribution]
         return {**common, "windows": windows, "known_delays": delays}
+
+    def _check_owners(self) -> None:
+        for owner in self.owners:
+            if not _OWNER.fullmatch(owner):
+                raise SpecError("owners", owner, "a team such as team:ranking, or an e-mail address")
 
     def _check_pods(self) -> None:
         for step in ("training_data", "evaluation_data"):

@@ -13,7 +13,7 @@ import dagster as dg
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.pods import Pod
-from ml_assets.domain.spec import Model
+from ml_assets.domain.spec import READING_STEPS, Model
 from ml_assets.domain.windows import last_index, windows_of
 from ml_assets.orchestration.checks import CHECKED, no_leak_spec
 from ml_assets.orchestration.facts import asset_key
@@ -36,11 +36,25 @@ def event_log_definitions(log: EventLog) -> dg.Definitions:
     spec = dg.AssetSpec(
         asset_key(log.key),
         description=f"Event log in {log.place}, one partition each {log.partitions.every}.",
-        group_name=log.service,
-        kinds={"parquet"},
+        group_name=f"{log.service}/logs",
+        tags={"service": log.service},
+        kinds={"sql" if log.table else "parquet"},
+        metadata=_declared(log),
         partitions_def=partitions_definition(log.partitions, partitions_ahead=log.partitions_ahead),
     )
     return dg.Definitions(assets=[spec])
+
+
+def _declared(log: EventLog) -> dict[str, str]:
+    columns = log.columns
+    return {
+        "location": log.place,
+        "time zone": log.partitions.timezone,
+        "event time": columns.time,
+        "known time": columns.known or "the event time",
+        "row key": ", ".join(columns.key),
+        "arrival": log.arrival.words,
+    }
 
 
 def model_definitions(model: Model, project_root: Path) -> dg.Definitions:
@@ -85,14 +99,18 @@ def code_versions(models: Iterable[Model], project_root: Path) -> dict[str, str]
 
 def _asset_definition(asset: StepAsset) -> dg.AssetsDefinition:
     model, evaluates = asset.model, asset.horizon is not None
-    last = last_index(model, asset.horizon)
+    # One for all of a model, as Dagster launches no range over assets of which some end earlier than others: the last
+    # evaluations of logs that end are never due.
+    last = last_index(model, None)
     partitions = partitions_definition(model.partitions, first_index=model.first_index, last_index=last)
 
     @dg.asset(
         key=asset_key(asset.name),
         description=_description(asset),
-        group_name=model.service,
-        kinds={"jupyter"},
+        group_name=model.name,
+        tags=_tags(asset),
+        owners=list(model.owners),
+        kinds={"jupyter", *({model.engine_of(asset.step)} if asset.step in READING_STEPS else ())},
         partitions_def=partitions,
         deps=_deps(asset),
         code_version=asset.code_version,
@@ -109,6 +127,12 @@ def _asset_definition(asset: StepAsset) -> dg.AssetsDefinition:
         yield from materialize(context, asset)
 
     return run
+
+
+def _tags(asset: StepAsset) -> dict[str, str]:
+    service, _, name = asset.model.name.partition("/")
+    tags = {"service": service, "model": name, "step": asset.step}
+    return tags if asset.horizon is None else {**tags, "horizon": str(asset.horizon)}
 
 
 def _description(asset: StepAsset) -> str:

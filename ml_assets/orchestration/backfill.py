@@ -20,7 +20,7 @@ from ml_assets.domain.plan import PlannedRun
 from ml_assets.domain.runs import comes_after
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.facts import failure_in
-from ml_assets.orchestration.launcher import WORKER_TAG, is_alive
+from ml_assets.orchestration.launcher import is_alive, recorded_worker
 from ml_assets.orchestration.runs import Runs, evaluation_pool, pool_limit, set_up_pools
 
 #: A look at the events of a run costs milliseconds.
@@ -272,14 +272,14 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     Returns: their ids.
     """
     under_way = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    dead = [
-        run
+    dead = {
+        run.run_id: (run, worker)
         for run in instance.get_runs(filters=dg.RunsFilter(statuses=under_way))
-        if WORKER_TAG in run.tags and not is_alive(run.tags[WORKER_TAG])
-    ]
-    for run in dead:
-        instance.report_run_failed(run, f"its process ({run.tags[WORKER_TAG]}) ended before it did")
-    return [run.run_id for run in dead]
+        if (worker := recorded_worker(run)) is not None and not is_alive(worker)
+    }
+    for run, worker in dead.values():
+        instance.report_run_failed(run, f"its process ({worker}) ended before it did")
+    return list(dead)
 
 
 def _tracebacks(event: dg.DagsterEvent) -> dict[str, str]:

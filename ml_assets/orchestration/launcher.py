@@ -14,6 +14,7 @@ import psutil
 from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.origin import JobPythonOrigin
+from dagster._core.storage.tags import HIDDEN_TAG_PREFIX
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClassData, serialize_value
 from typing_extensions import override
@@ -21,8 +22,10 @@ from typing_extensions import override
 from ml_assets.notebooks.warm import WarmHosts
 from ml_assets.warm.process import HostGoneError, Process
 
-#: Tag of a run: its process, as the process id and the instant of its start.
-WORKER_TAG = "ml_assets/worker"
+#: Tag of a run: its process, as the process id and the instant of its start. It tells a person nothing, and is hidden.
+WORKER_TAG = f"{HIDDEN_TAG_PREFIX}ml_assets_worker"
+#: The name that older runs have of it.
+_OLD_WORKER_TAG = "ml_assets/worker"
 
 
 class WarmRunLauncher(DefaultRunLauncher):
@@ -71,10 +74,11 @@ class WarmRunLauncher(DefaultRunLauncher):
     @override
     def terminate(self, run_id: str) -> bool:
         run = self._instance.get_run_by_id(run_id)
-        if run is None or run.is_finished or WORKER_TAG not in run.tags:
+        worker = recorded_worker(run) if run else None
+        if run is None or run.is_finished or worker is None:
             return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
         self._instance.report_run_canceling(run)
-        return end_worker(run.tags[WORKER_TAG])
+        return end_worker(worker)
 
     @property
     @override
@@ -83,12 +87,17 @@ class WarmRunLauncher(DefaultRunLauncher):
 
     @override
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        worker = run.tags.get(WORKER_TAG)
+        worker = recorded_worker(run)
         if worker is None:
             return CheckRunHealthResult(WorkerStatus.UNKNOWN, "not forked by this launcher")
         if is_alive(worker):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.FAILED, f"its process {worker} has ended")
+
+
+def recorded_worker(run: dg.DagsterRun) -> str | None:
+    """The process of a run, where it was forked on some machine by this launcher."""
+    return run.tags.get(WORKER_TAG, run.tags.get(_OLD_WORKER_TAG))
 
 
 def command_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:

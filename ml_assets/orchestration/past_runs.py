@@ -1,12 +1,12 @@
 """What partitions have taken so far."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from statistics import median
 
 import dagster as dg
 
 from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.records import SECONDS
+from ml_assets.orchestration.records import SECONDS, TOOK
 
 #: Of the partitions made before, the latest so many count.
 _PARTITIONS = 25
@@ -19,11 +19,19 @@ def median_seconds(instance: dg.DagsterInstance, assets: Iterable[str]) -> dict[
         filters = dg.AssetRecordsFilter(asset_key=asset_key(asset))
         records = instance.fetch_materializations(filters, limit=_PARTITIONS).records
         seconds = [
-            value.value
+            found_in
             for record in records
-            if record.asset_materialization and (value := record.asset_materialization.metadata.get(SECONDS))
+            if record.asset_materialization
+            and (found_in := _seconds(record.asset_materialization.metadata)) is not None
         ]
-        numbers = [float(one) for one in seconds if isinstance(one, (int, float))]
-        if numbers:
-            found[asset] = median(numbers)
+        if seconds:
+            found[asset] = median(seconds)
     return found
+
+
+def _seconds(metadata: Mapping[str, dg.MetadataValue]) -> float | None:
+    """How long a partition took, as this or an older version recorded it."""
+    value = metadata[TOOK].value if TOOK in metadata else metadata[SECONDS].value if SECONDS in metadata else None
+    if isinstance(value, str) and value.endswith(" s"):
+        value = float(value.removesuffix(" s"))
+    return float(value) if isinstance(value, (int, float)) else None

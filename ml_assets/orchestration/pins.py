@@ -17,7 +17,7 @@ from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.maturity import Arrivals, ImmatureWindowError, describe_missing
 from ml_assets.domain.restatement import version_of
 from ml_assets.domain.spec import Model
-from ml_assets.domain.windows import Windows, needed, rows_known_by, windows_of
+from ml_assets.domain.windows import Windows, last_index, needed, rows_known_by, windows_of
 from ml_assets.orchestration.arrival import arrival_of
 from ml_assets.orchestration.facts import asset_key, read_arrived
 from ml_assets.paths import AnyPath
@@ -146,7 +146,13 @@ def pin_events(  # noqa: PLR0917
 
     Raises: ImmatureWindowError when some have not arrived, or rows that training counts may still become known.
     """
-    windows = windows_of(model, model.partitions.index_of(partition), horizon)
+    index = model.partitions.index_of(partition)
+    asset = model.asset("evaluation_data" if horizon else "training_data", horizon)
+    last = last_index(model, horizon)
+    if last is not None and index > last:
+        ends = ", ".join(f"{log.key} before {log.partitions.end}" for log in model.logs if log.partitions.end)
+        raise ImmatureWindowError(f"{asset} {partition} is never due: its window ends after the logs do ({ends})")
+    windows = windows_of(model, index, horizon)
     parts = needed(model, windows)
     present = _arrived(model, parts, root, as_of)
     recorded = read_arrived(instance, model.logs)
@@ -161,13 +167,13 @@ def pin_events(  # noqa: PLR0917
     if not arrivals.mature(parts):
         edge = "outcomes within the horizon" if horizon else "rows of the training window"
         raise ImmatureWindowError(
-            f"{model.asset('evaluation_data' if horizon else 'training_data', horizon)} {partition} is immature: "
+            f"{asset} {partition} is immature: "
             f"{describe_missing(model, arrivals.missing(parts))} has not arrived. "
             f"Without it, {edge} that are still to come would count as negatives or be missing."
         )
     if windows.trains and as_of < (known_by := rows_known_by(model, windows)):
         raise ImmatureWindowError(
-            f"{model.asset('training_data')} {partition} is immature: rows of its window may become known until "
+            f"{asset} {partition} is immature: rows of its window may become known until "
             f"{known_by.isoformat()} (known_delay), and it is {as_of.isoformat()}"
         )
     return EventPins(windows, as_of, present, arrivals.inputs(parts))

@@ -1,7 +1,9 @@
 """What is written down of a partition that was made: its manifest for lineage, its metadata for the Dagster UI."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import dagster as dg
 
@@ -11,10 +13,11 @@ from ml_assets.domain.windows import Windows
 from ml_assets.notebooks.code import git_commit
 from ml_assets.notebooks.order import StepResult
 from ml_assets.orchestration.pins import Pins
+from ml_assets.orchestration.shown import shown
 from ml_assets.orchestration.step_asset import StepAsset
 
-#: Label of how long a partition took.
-SECONDS = "seconds"
+#: Label of how long a partition took; of older runs, which have it as a number.
+TOOK, SECONDS = "took", "seconds"
 #: What a manifest repeats of the artifacts that it was made from, so that it tells the whole chain by itself.
 _LINEAGE = ("inputs", "events", "windows", "known_as_of", "notebook", "code_version", "git_commit")
 
@@ -54,32 +57,57 @@ def manifest(  # noqa: PLR0917
 def metadata(
     asset: StepAsset, partition: str, pins: Pins, artifact: Artifact, *, seconds: float, executed: dg.MetadataValue
 ) -> dict[str, Any]:
-    """What the Dagster UI shows of a materialization; numbers are plotted over partitions."""
-    known = artifact.manifest
-    shown: dict[str, Any] = {
-        **known["numbers"],
-        SECONDS: round(seconds, 3),
-        "bytes": artifact.size,
-        "executed_notebook": executed,
-        "artifact": dg.MetadataValue.path(str(artifact.folder)),
-        "lineage": dg.MetadataValue.json({key: known[key] for key in _LINEAGE}),
-    }
-    if pins.events:
-        shown["reads"] = dg.MetadataValue.json(known["reads"])
-        shown["known_as_of"] = dg.MetadataValue.timestamp(datetime.fromisoformat(known["known_as_of"]))
-    if known["supersedes"]:
-        shown["supersedes"] = dg.MetadataValue.dagster_run(known["supersedes"])
-    shown.update({f"window_{name}": words for name, words in known["windows"].items()})
+    """What the Dagster UI shows of a materialization, what a person asks for first; numbers are plotted."""
+    known, model = artifact.manifest, asset.model
+    found = shown(known["numbers"], metrics=asset.step == "metrics")
+    found["executed_notebook"] = executed
     for step, upstream in pins.upstream.items():
-        shown[f"{step}_partition"] = partition
-        shown[f"{step}_run"] = dg.MetadataValue.dagster_run(upstream.run_id)
-        shown[f"{step}_data_version"] = upstream.made.data_version
+        words = step.replace("_", " ")
+        found[f"{words} partition"] = partition_link(upstream.asset, partition)
+        found[f"{words} run"] = dg.MetadataValue.dagster_run(upstream.run_id)
+        found[f"{words} data version"] = upstream.made.data_version
         windows = upstream.artifact.manifest["windows"]
-        shown.update({f"{step}_window_{name}": words for name, words in windows.items()})
-    unknown = [log.key for log in asset.model.logs if log.columns.known is None]
+        found.update({f"{words} window, {name}": interval for name, interval in windows.items()})
+    trained = _trained_on(pins)
+    found.update({f"training window, {name}": interval for name, interval in trained.items()})
+    found.update({f"window, {name}": interval for name, interval in known["windows"].items()})
+    if pins.events:
+        found["known as of"] = dg.MetadataValue.timestamp(datetime.fromisoformat(known["known_as_of"]))
+    unknown = [log.key for log in model.logs if log.columns.known is None]
     if asset.step == "training_data" and unknown:
-        shown["known_time"] = f"{', '.join(unknown)}: no known time, so rows as of the cutoff cannot be guaranteed"
-    return shown
+        found["known time"] = f"{', '.join(unknown)}: no known time, so rows as of the cutoff cannot be guaranteed"
+    found["git commit"] = known["git_commit"] or "not in a git repository"
+    found[TOOK] = f"{seconds:.1f} s"
+    found["size"] = _size(artifact.size)
+    found["artifact"] = dg.MetadataValue.path(str(artifact.folder))
+    if known["supersedes"]:
+        found["supersedes"] = dg.MetadataValue.dagster_run(known["supersedes"])
+    if pins.events:
+        found["reads"] = dg.MetadataValue.json(known["reads"])
+    found["lineage"] = dg.MetadataValue.json({key: known[key] for key in _LINEAGE})
+    return found
+
+
+def partition_link(asset: str, partition: str) -> dg.UrlMetadataValue:
+    """What opens the page of a partition, in whatever UI it is shown."""
+    return dg.MetadataValue.url(f"/assets/{asset}?{urlencode({'view': 'partitions', 'partition': partition})}")
+
+
+def _trained_on(pins: Pins) -> Mapping[str, str]:
+    """The windows of the training data of the model that a metric judged."""
+    trained = pins.upstream.get("model")
+    if trained is None:
+        return {}
+    inputs: Mapping[str, Any] = trained.artifact.manifest["inputs"]
+    return next((one["windows"] for one in inputs.values()), {})
+
+
+def _size(of: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if of < 1000:
+            return f"{of:.3g} {unit}"
+        of /= 1000
+    return f"{of:.3g} GB"
 
 
 def pictures(result: StepResult) -> dict[str, dg.MarkdownMetadataValue]:

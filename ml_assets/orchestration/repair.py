@@ -11,9 +11,10 @@ from ml_assets.domain.repair import Repair, repairs
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.assets import code_versions
+from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.past_runs import median_seconds
 from ml_assets.orchestration.resources import Storage
-from ml_assets.orchestration.runs import ASSET_JOB, REPAIR_TAG, parallelism_of, run_over, set_up_pools
+from ml_assets.orchestration.runs import REPAIR_TAG, parallelism_of, run_over, set_up_pools
 from ml_assets.orchestration.sensors import find
 
 
@@ -27,7 +28,7 @@ def repair_schedule(
     @dg.schedule(
         name=f"{name}__repair",
         description=f"Tries again what is missing or failed of the last {repair.lookback}, at most {repair.budget}.",
-        job_name=ASSET_JOB,
+        target=dg.AssetSelection.assets(*(asset_key(asset) for asset in model.assets)),
         cron_schedule=f"{repair.at.minute} {repair.at.hour} * * *",
         execution_timezone=model.partitions.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING if automation else dg.DefaultScheduleStatus.STOPPED,

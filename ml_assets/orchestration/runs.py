@@ -33,6 +33,8 @@ ASSET_JOB = "__ASSET_JOB"
 #: backfill began, and a repair.
 REQUEST_TAG = f"{HIDDEN_TAG_PREFIX}ml_assets_request"
 BACKFILL_TAG, REPAIR_TAG = "ml_assets/backfill", "ml_assets/repair"
+#: Tag that shows in the list of runs which partitions a run holds.
+PARTITIONS_TAG = "partitions"
 #: The name that older runs have of `REQUEST_TAG`.
 OLD_REQUEST_TAG = "ml_assets/request"
 
@@ -86,8 +88,10 @@ def was_due(run: dg.DagsterRun) -> bool:
 
 
 def range_tags(partitions: Sequence[str]) -> dict[str, str]:
-    """The tags of a run that holds contiguous partitions."""
-    return {ASSET_PARTITION_RANGE_START_TAG: partitions[0], ASSET_PARTITION_RANGE_END_TAG: partitions[-1]}
+    """The tags of a run that holds contiguous partitions, and one that says so to a person."""
+    first, last = partitions[0], partitions[-1]
+    words = "..".join(dict.fromkeys((first, last)))
+    return {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last, PARTITIONS_TAG: words}
 
 
 def find_location(root: Path, module: str) -> CodeLocationOrigin:

@@ -50,20 +50,39 @@ def test_models_of_one_service_may_begin_on_different_days_and_differ_in_their_c
     assert keys["longer"][0] == "2026-05-05"
 
 
-def test_an_evaluation_ends_where_the_logs_let_it() -> None:
+def test_all_assets_of_a_model_have_the_same_partitions_so_that_a_range_over_them_can_be_launched() -> None:
     graph = service(model()).resolve_asset_graph()
     now = datetime(2026, 6, 1, tzinfo=UTC)
-    last = {
-        step: graph.get(dg.AssetKey(["shop", "order", step])).partitions_def.get_partition_keys(current_time=now)[-1]
-        for step in ("training_data", "model", "evaluation_data_1d", "metrics_1d")
-    }
-    # The logs end with the 19th: the exposures of the 18th, with a day for their outcomes, are the last to be judged.
-    assert last == {
-        "training_data": "2026-05-19",
-        "model": "2026-05-19",
-        "evaluation_data_1d": "2026-05-17",
-        "metrics_1d": "2026-05-17",
-    }
+    steps = ("training_data", "model", "evaluation_data_1d", "metrics_1d")
+    (one,) = {graph.get(dg.AssetKey(["shop", "order", step])).partitions_def for step in steps}
+    # The logs end with the 19th. An evaluation whose outcomes lie beyond is listed, too, and never due.
+    assert one.get_partition_keys(current_time=now)[-1] == "2026-05-19"
+
+
+def test_fifty_models_can_be_told_apart_by_group_tags_owners_and_kinds() -> None:
+    declared = replace(model(), owners=("team:ranking", "ann@example.com"), engine={"evaluation_data": "spark"})
+    graph = service(declared).resolve_asset_graph()
+    found = graph.get(dg.AssetKey(["shop", "order", "evaluation_data_1d"]))
+    assert found.group_name == "shop/order"
+    expected = {"service": "shop", "model": "order", "step": "evaluation_data", "horizon": "1d"}
+    assert found.tags.items() >= expected.items()
+    assert set(found.owners) == {"team:ranking", "ann@example.com"}
+    assert found.kinds == {"jupyter", "spark"}
+    assert graph.get(dg.AssetKey(["shop", "order", "training_data"])).kinds == {"jupyter", "duckdb"}
+
+
+def test_an_event_log_says_where_it_lies_and_when_a_partition_of_it_has_arrived() -> None:
+    graph = service(model()).resolve_asset_graph()
+    log = graph.get(dg.AssetKey(["shop", "visits"]))
+    assert log.group_name == "shop/logs"
+    assert log.metadata["location"] == "shop/visits"
+    assert log.metadata["arrival"] == "a partition has arrived when _SUCCESS lies beside its data"
+
+
+@pytest.mark.parametrize("owner", ["ranking", "team:", "ann at example.com", ""])
+def test_an_owner_that_dagster_would_refuse_is_refused_with_what_is_right(owner: str) -> None:
+    with pytest.raises(SpecError, match="a team such as team:ranking, or an e-mail address"):
+        replace(model(), owners=(owner,))
 
 
 def test_a_model_none_of_whose_partitions_fits_into_its_logs_is_refused() -> None:

@@ -3,10 +3,11 @@
 from typing import Any
 
 import dagster as dg
+import pytest
 
 from ml_assets.orchestration.facts import FAILED, attempt, materialization
 from ml_assets.orchestration.past_runs import median_seconds
-from ml_assets.orchestration.records import SECONDS
+from ml_assets.orchestration.records import SECONDS, TOOK
 from tests.orchestration.conftest import ASSETS, Service
 
 DATA, MODEL, EVALUATION_DATA, METRICS = ASSETS
@@ -15,7 +16,7 @@ PARTITION = "2026-05-02"
 
 def took(service: Service, asset: str, *seconds: float, **other: Any) -> None:
     for number, one in enumerate(seconds):
-        metadata = {SECONDS: one, **other}
+        metadata = {TOOK: f"{one:.1f} s", **other}
         service.instance.report_runless_asset_event(materialization(asset, PARTITION, f"v{number}", metadata))
 
 
@@ -33,8 +34,9 @@ def test_only_the_latest_twenty_five_count(service: Service) -> None:
     assert median_seconds(service.instance, [DATA]) == {DATA: 1.0}
 
 
-def test_whole_seconds_count_as_others_do(service: Service) -> None:
-    took(service, DATA, 3)
+@pytest.mark.parametrize("older", [3, 3.0])
+def test_what_older_runs_recorded_as_a_number_counts_too(service: Service, older: float) -> None:
+    service.instance.report_runless_asset_event(materialization(DATA, PARTITION, "v0", {SECONDS: older}))
     (seconds,) = median_seconds(service.instance, [DATA]).values()
     assert seconds == 3.0
     assert isinstance(seconds, float)
@@ -48,7 +50,7 @@ def test_what_was_never_made_is_absent(service: Service) -> None:
 
 def test_what_was_made_by_hand_without_its_seconds_tells_nothing(service: Service) -> None:
     service.instance.report_runless_asset_event(materialization(DATA, PARTITION, "v1"))
-    words = materialization(MODEL, PARTITION, "v1", {SECONDS: dg.MetadataValue.text("long")})
+    words = materialization(MODEL, PARTITION, "v1", {TOOK: dg.MetadataValue.text("long")})
     service.instance.report_runless_asset_event(words)
     assert median_seconds(service.instance, ASSETS) == {}
     took(service, DATA, 7.0)

@@ -6,12 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.repair import Repair
 from ml_assets.domain.windows import training_windows
 from ml_assets.orchestration.assets import code_versions
-from ml_assets.orchestration.facts import FAILED, attempt, materialization
+from ml_assets.orchestration.facts import FAILED, asset_key, attempt, materialization
 from ml_assets.orchestration.repair import repair_schedule
 from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.runs import REPAIR_TAG
@@ -150,7 +151,8 @@ def test_it_ticks_at_the_models_time_of_day_in_the_models_time_zone(service: Ser
     service.model = replace(service.model, exposures=logs[0], outcomes=logs[1])
     schedule = repair_schedule(service.model, Repair.parse("23:05", "30d", "50 runs"), REPOSITORY)
     assert schedule.name == "shop__order__repair"
-    assert schedule.job_name == "__ASSET_JOB"
+    selection = schedule.job.selection if isinstance(schedule.job, UnresolvedAssetJobDefinition) else None
+    assert selection == dg.AssetSelection.assets(*(asset_key(asset) for asset in service.model.assets))
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert schedule.cron_schedule == "5 23 * * *"
     assert schedule.execution_timezone == "Europe/Berlin"

@@ -9,7 +9,9 @@ import pytest
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin
 
 from ml_assets.cli.home import open_instance
+from ml_assets.orchestration.launcher import WORKER_TAG
 from ml_assets.orchestration.runs import (
+    REQUEST_TAG,
     NoLocationError,
     Runs,
     evaluation_pool,
@@ -79,7 +81,14 @@ def test_a_run_over_partitions_is_asked_for_with_its_key_its_assets_its_range_an
 
 def test_the_range_of_one_partition_begins_and_ends_with_it() -> None:
     assert set(range_tags(["2026-03-04"]).values()) == {"2026-03-04"}
-    assert len(range_tags(["2026-03-04"])) == 2
+    assert len(range_tags(["2026-03-04"])) == 3
+
+
+def test_the_list_of_runs_shows_the_partitions_of_a_run_and_no_digest() -> None:
+    tags = range_tags(["2026-03-04", "2026-03-05", "2026-03-06"])
+    assert tags["partitions"] == "2026-03-04..2026-03-06"
+    # What begins so, and Dagster's own, the UI leaves out.
+    assert all(name.startswith((".dagster/", "dagster/")) for name in {*tags, REQUEST_TAG, WORKER_TAG} - {"partitions"})
 
 
 @pytest.fixture(scope="module")

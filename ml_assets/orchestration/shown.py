@@ -1,0 +1,90 @@
+"""How the Dagster UI shows what a notebook reported: it plots every number, so that few are numbers."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+#: Of the metrics that a standard evaluation reports, those that are plotted, the most telling first.
+_PLOTTED = ("normalized_entropy", "log_loss", "roc_auc", "calibration_ratio")
+_NUMBERED = re.compile(r"(?P<what>[a-z]\w*?)_(?P<number>\d+)_(?P<name>\w+)")
+
+Numbers = Mapping[str, int | float | str]
+
+
+def shown(numbers: Numbers, *, metrics: bool = False) -> dict[str, Any]:
+    """The metadata of what a notebook reported, named as a person says it.
+
+    An interval (`x_low`, `x_high`) and a caveat (`x_note`) are words beside their number; numbers that are reported for
+    each of some numbered things (`position_1_clicks`, `position_2_clicks`) are one table.
+    Args: `metrics`: the numbers are those of an evaluation, of whose standard metrics some are plotted.
+    """
+    titles = _titles() if metrics else {}
+    plain = {name: value for name, value in numbers.items() if not _belongs_to_another(name, numbers)}
+    first = [name for name in _PLOTTED if name in plain and name in titles]
+    others = [name for name in plain if name not in titles]
+    found: dict[str, Any] = {}
+    for name in (*first, *others):
+        title = titles.get(name, _words(name))
+        found[title] = plain[name]
+        if (interval := _interval(name, numbers)) is not None:
+            found[f"{title}, 95 % interval"] = interval
+    for name, title in titles.items():
+        if name in plain and name not in first:
+            interval = _interval(name, numbers)
+            found[title] = _short(plain[name]) + (f", 95 % interval {interval}" if interval else "")
+    found.update({f"{titles.get(name, _words(name))}, note": note for name, note in _notes(numbers)})
+    return {**found, **_tables(numbers)}
+
+
+def _titles() -> dict[str, str]:
+    # It loads NumPy, which a process that only launches does without.
+    from ml_assets.metrics.registry import ALL_METRICS
+
+    return {metric.name: metric.title for metric in ALL_METRICS}
+
+
+def _belongs_to_another(name: str, numbers: Numbers) -> bool:
+    base, _, end = name.rpartition("_")
+    if end in {"low", "high"}:
+        return base in numbers and {f"{base}_low", f"{base}_high"} <= numbers.keys()
+    return (end == "note" and isinstance(numbers[name], str)) or _NUMBERED.fullmatch(name) is not None
+
+
+def _interval(name: str, numbers: Numbers) -> str | None:
+    low, high = numbers.get(f"{name}_low"), numbers.get(f"{name}_high")
+    return None if low is None or high is None else f"{_short(low)} to {_short(high)}"
+
+
+def _notes(numbers: Numbers) -> list[tuple[str, str]]:
+    return [
+        (name.removesuffix("_note"), note)
+        for name, note in numbers.items()
+        if name.endswith("_note") and isinstance(note, str)
+    ]
+
+
+def _tables(numbers: Numbers) -> dict[str, dg.TableMetadataValue]:
+    tables: dict[str, dict[int, dict[str, Any]]] = {}
+    for name, value in numbers.items():
+        if match := _NUMBERED.fullmatch(name):
+            what, number = match["what"], int(match["number"])
+            tables.setdefault(what, {}).setdefault(number, {what: number})[_words(match["name"])] = value
+    return {f"by {_words(what)}": _table(what, list(rows.values())) for what, rows in tables.items()}
+
+
+def _table(what: str, rows: list[dict[str, Any]]) -> dg.TableMetadataValue:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    schema = dg.TableSchema(columns=[dg.TableColumn(name, "int" if name == what else "float") for name in columns])
+    # Dagster wants each row to have each column.
+    records = [dg.TableRecord({name: row.get(name, "") for name in columns}) for row in rows]
+    return dg.MetadataValue.table(records, schema=schema)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"

@@ -1,0 +1,57 @@
+"""What a notebook reported, as the Dagster UI shows it: few numbers, which are plotted, and the rest in words."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from ml_assets.metrics.evaluate import evaluate
+from ml_assets.notebooks.summary import describe_metrics
+from ml_assets.orchestration.shown import shown
+
+DAY = timedelta(days=1)
+
+
+def plotted(found: dict[str, object]) -> list[str]:
+    """What Dagster plots over partitions."""
+    return [name for name, value in found.items() if isinstance(value, (int, float))]
+
+
+def test_an_evaluation_plots_its_most_telling_metrics_and_says_the_rest_in_words() -> None:
+    metrics = evaluate([1, 0, 0, 1] * 10, [0.9, 0.2, 0.4, 0.6] * 10, horizon=DAY, attribution=DAY, seed=0)
+    found = shown(describe_metrics(metrics), metrics=True)
+    assert plotted(found) == ["Normalized entropy", "Log loss", "ROC AUC", "Calibration ratio", "rows"]
+    assert found["ROC AUC"] == 1.0
+    assert found["ROC AUC, 95 % interval"] == "1 to 1"
+    row = metrics.set_index("metric").loc["brier_score"]
+    assert found["Brier score"] == f"{row.value:.4g}, 95 % interval {row.low:.4g} to {row.high:.4g}"
+
+
+def test_why_a_metric_is_absent_or_says_less_than_it_seems_stands_beside_it() -> None:
+    metrics = evaluate([1, 1], [0.9, 0.2], horizon=DAY, attribution=2 * DAY, seed=0)
+    found = shown(describe_metrics(metrics), metrics=True)
+    assert "ROC AUC" not in found
+    assert found["ROC AUC, note"] == "one class only: no negative among 2 examples"
+    assert "the horizon of 1 day is not the attribution of 2 days" in str(found["Log loss, note"])
+
+
+def test_numbers_of_a_notebook_of_ones_own_are_plotted_by_their_words_with_an_interval_beside() -> None:
+    found = shown(
+        {"revenue_per_visit": 1.23456, "revenue_per_visit_low": 1.1, "revenue_per_visit_high": 1.4, "rows": 3}
+    )
+    assert found == {"revenue per visit": 1.23456, "revenue per visit, 95 % interval": "1.1 to 1.4", "rows": 3}
+
+
+def test_a_bound_alone_and_a_note_that_is_a_number_are_numbers_like_others() -> None:
+    assert shown({"price_low": 1.5, "bank_note": 20}) == {"price low": 1.5, "bank note": 20}
+
+
+def test_numbers_of_each_of_some_numbered_things_are_one_table() -> None:
+    numbers = {"position_1_click_rate": 0.3, "position_2_click_rate": 0.1, "position_1_shown": 10, "rows": 5}
+    found = shown(numbers)
+    assert plotted(found) == ["rows"]
+    table = found["by position"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert [record.data for record in table.records] == [
+        {"position": 1, "click rate": 0.3, "shown": 10},
+        {"position": 2, "click rate": 0.1, "shown": ""},
+    ]
