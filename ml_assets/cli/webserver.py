@@ -1,9 +1,16 @@
-"""Dagster's webserver, on whose pages of executed notebooks nothing can act: `python -m ml_assets.cli.webserver`."""
+"""Dagster's webserver, on whose pages of executed notebooks nothing can act: `python -m ml_assets.cli.webserver`.
+
+It also shows the events of runs that older versions of this project made, which Dagster's own cannot.
+"""
 
 import sys
 from typing import Any
 
 import dagster_webserver.app
+from dagster import EventLogEntry
+from dagster._core.execution.plan.objects import TypeCheckData
+from dagster._core.execution.plan.outputs import StepOutputData
+from dagster_graphql.implementation import events
 from dagster_webserver.cli import cli
 from dagster_webserver.webserver import DagsterWebserver
 from starlette.requests import Request
@@ -12,6 +19,8 @@ from typing_extensions import override
 
 from ml_assets.interrupts import heed_interrupts
 from ml_assets.notebooks.page import POLICY, page_in
+
+_shown_by_dagster = events.from_dagster_event_record
 
 
 class Webserver(DagsterWebserver[Any, Any]):
@@ -33,9 +42,19 @@ class Webserver(DagsterWebserver[Any, Any]):
         return None if page is None else HTMLResponse(page)
 
 
+def _checked(entry: EventLogEntry, job_name: str) -> Any:
+    """An event for the UI. Outputs of older runs have no type check, without which it shows no event of a run."""
+    event = entry.dagster_event
+    if event is not None and isinstance(data := event.event_specific_data, StepOutputData) and not data.type_check_data:
+        checked = TypeCheckData(success=True, label=data.output_name)  # type: ignore[no-untyped-call]
+        entry = entry._replace(dagster_event=event._replace(event_specific_data=data._replace(type_check_data=checked)))
+    return _shown_by_dagster(entry, job_name)
+
+
 def serve(arguments: list[str]) -> None:
     """Run `dagster-webserver` with some arguments."""
     dagster_webserver.app.DagsterWebserver = Webserver  # type: ignore[attr-defined]
+    events.from_dagster_event_record = _checked
     cli.main(arguments, prog_name="ml-assets webserver", auto_envvar_prefix="DAGSTER_WEBSERVER")
 
 
