@@ -1,6 +1,6 @@
 """What is written down of a partition that was made: its manifest for lineage, its metadata for the Dagster UI."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -61,15 +61,15 @@ def metadata(
     known, model = artifact.manifest, asset.model
     found = shown(known["numbers"], metrics=asset.step == "metrics")
     found["executed_notebook"] = executed
-    for step, upstream in pins.upstream.items():
-        words = step.replace("_", " ")
+    # The model that a metric judged comes before the rows that it was judged on.
+    for step, upstream in sorted(pins.upstream.items(), key=lambda one: one[0] != "model"):
+        words, judged = step.replace("_", " "), upstream.artifact.manifest
         found[f"{words} partition"] = partition_link(upstream.asset, partition)
         found[f"{words} run"] = dg.MetadataValue.dagster_run(upstream.run_id)
-        found[f"{words} data version"] = upstream.made.data_version
-        windows = upstream.artifact.manifest["windows"]
-        found.update({f"{words} window, {name}": interval for name, interval in windows.items()})
-    trained = _trained_on(pins)
-    found.update({f"training window, {name}": interval for name, interval in trained.items()})
+        found[f"{words} version"] = upstream.made.data_version
+        windows = judged["windows"] or _trained_on(judged)
+        of = "training data" if step == "model" else words
+        found.update({f"{of} window, {name}": interval for name, interval in windows.items()})
     found.update({f"window, {name}": interval for name, interval in known["windows"].items()})
     if pins.events:
         found["known as of"] = dg.MetadataValue.timestamp(datetime.fromisoformat(known["known_as_of"]))
@@ -93,13 +93,10 @@ def partition_link(asset: str, partition: str) -> dg.UrlMetadataValue:
     return dg.MetadataValue.url(f"/assets/{asset}?{urlencode({'view': 'partitions', 'partition': partition})}")
 
 
-def _trained_on(pins: Pins) -> Mapping[str, str]:
-    """The windows of the training data of the model that a metric judged."""
-    trained = pins.upstream.get("model")
-    if trained is None:
-        return {}
-    inputs: Mapping[str, Any] = trained.artifact.manifest["inputs"]
-    return next((one["windows"] for one in inputs.values()), {})
+def _trained_on(model: Mapping[str, Any]) -> Mapping[str, str]:
+    """The windows of the training data of a model, from its manifest."""
+    windows: Iterable[Mapping[str, str]] = (one["windows"] for one in model["inputs"].values())
+    return next(iter(windows), {})
 
 
 def _size(of: float) -> str:

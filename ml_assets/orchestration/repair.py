@@ -11,7 +11,6 @@ from ml_assets.domain.repair import Repair, repairs
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.assets import code_versions
-from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.past_runs import median_seconds
 from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.runs import REPAIR_TAG, parallelism_of, run_over, set_up_pools
@@ -28,7 +27,7 @@ def repair_schedule(
     @dg.schedule(
         name=f"{name}__repair",
         description=f"Tries again what is missing or failed of the last {repair.lookback}, at most {repair.budget}.",
-        target=dg.AssetSelection.assets(*(asset_key(asset) for asset in model.assets)),
+        target=dg.AssetSelection.groups(model.name),
         cron_schedule=f"{repair.at.minute} {repair.at.hour} * * *",
         execution_timezone=model.partitions.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING if automation else dg.DefaultScheduleStatus.STOPPED,

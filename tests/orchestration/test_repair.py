@@ -12,7 +12,7 @@ from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.repair import Repair
 from ml_assets.domain.windows import training_windows
 from ml_assets.orchestration.assets import code_versions
-from ml_assets.orchestration.facts import FAILED, asset_key, attempt, materialization
+from ml_assets.orchestration.facts import FAILED, attempt, materialization
 from ml_assets.orchestration.repair import repair_schedule
 from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.runs import REPAIR_TAG
@@ -152,7 +152,7 @@ def test_it_ticks_at_the_models_time_of_day_in_the_models_time_zone(service: Ser
     schedule = repair_schedule(service.model, Repair.parse("23:05", "30d", "50 runs"), REPOSITORY)
     assert schedule.name == "shop__order__repair"
     selection = schedule.job.selection if isinstance(schedule.job, UnresolvedAssetJobDefinition) else None
-    assert selection == dg.AssetSelection.assets(*(asset_key(asset) for asset in service.model.assets))
+    assert selection == dg.AssetSelection.groups("shop/order")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert schedule.cron_schedule == "5 23 * * *"
     assert schedule.execution_timezone == "Europe/Berlin"
