@@ -25,6 +25,9 @@ settings.load_profile("seeded")
 # Imported by what is forked, too.
 warm.PRELOAD = (*warm.PRELOAD, tests.support.storages.__name__)
 
+# The days of the demo are those of a home: here of none but a test's own.
+os.environ.pop("DAGSTER_HOME", None)
+
 # Of drivers, and of masters and workers.
 os.environ |= {"SPARK_SUBMIT_OPTS": JVM, "SPARK_DAEMON_JAVA_OPTS": JVM}
 

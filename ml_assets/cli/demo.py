@@ -4,7 +4,8 @@ Nothing here launches a run: it writes logs, starts the daemon, and looks.
 """
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 from rich import box
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from ml_assets.cli.daemon import daemon, look_whether_settled, wait_until_settled
+from ml_assets.cli.home import prepare_home
 from ml_assets.cli.main import DEFAULT_HOME
 from ml_assets.cli.project import Project
 from ml_assets.cli.report import number, write_report
@@ -20,7 +22,8 @@ from ml_assets.cli.results import Judgement, examples_of, judgements
 from ml_assets.definitions import PROJECT_ROOT
 from ml_assets.domain.due import State
 from ml_assets.domain.spec import Model
-from ml_assets.examples import advertising, fashion, grocery
+from ml_assets.examples import advertising, demo_days, fashion, grocery
+from ml_assets.examples.demo_days import DemoDays
 from ml_assets.metrics.calibration_ratio import CALIBRATION_RATIO
 from ml_assets.metrics.log_loss import LOG_LOSS
 from ml_assets.metrics.normalized_entropy import NORMALIZED_ENTROPY
@@ -29,9 +32,6 @@ from ml_assets.orchestration.sensors import Tick, describe
 
 Days = tuple[date, date]
 
-ADS_DAYS = (date(2025, 12, 12), date(2026, 1, 13))
-FASHION_DAYS = (date(2026, 1, 1), date(2026, 1, 9))
-GROCERY_DAYS = (date(2017, 2, 1), date(2017, 3, 10))
 #: Of the output where there is no terminal that has a width.
 _WIDTH = 160
 _SHOWN = (LOG_LOSS, NORMALIZED_ENTROPY, ROC_AUC, CALIBRATION_RATIO)
@@ -41,13 +41,14 @@ def run_demo(
     home: Path,
     *,
     seconds: float,
-    ads_days: Days = ADS_DAYS,
-    fashion_days: Days = FASHION_DAYS,
-    grocery_days: Days = GROCERY_DAYS,
+    ads_days: Days = demo_days.DAYS["ads"],
+    fashion_days: Days = demo_days.DAYS["fashion"],
+    grocery_days: Days = demo_days.DAYS["grocery"],
 ) -> int:
     """Run the demo to its end.
 
-    Args: `seconds`: give up after so long; `ads_days` and its like: first and last day of events that arrive.
+    Args: `seconds`: give up after so long; `ads_days` and its like: first and last day of events that arrive, as they
+    are simulated or read; the home's anchor moves them.
     Returns: the exit code: 0 when everything that is mature was evaluated, 1 when a partition failed.
     """
     console = Console()
@@ -83,13 +84,14 @@ def _write_logs(
     console: Console, project: Project, ads_days: Days, fashion_days: Days, grocery_days: Days
 ) -> list[str]:
     """Let the event partitions arrive. Returns: the services that have data."""
+    moved = DemoDays.settle(prepare_home(project.home), project.events_root, now=datetime.now(UTC))
     written: dict[str, tuple[str, Callable[..., None], Days]] = {
         "ads": ("simulated", advertising.write_logs, ads_days),
         "fashion": ("simulated", fashion.write_logs, fashion_days),
     }
     reason = grocery.available()
     if reason is None:
-        written["grocery"] = ("real", grocery.write_logs, grocery_days)
+        written["grocery"] = ("real", partial(grocery.write_logs, timezone=moved.grocery_timezone), grocery_days)
     with _progress(console) as progress:
         for service, (kind, write, (first, last)) in written.items():
             task = progress.add_task(f"event partitions of {service} ({kind})", total=None)
@@ -97,7 +99,8 @@ def _write_logs(
             def advance(_: str, task: TaskID = task) -> None:
                 progress.advance(task)
 
-            write(project.events_root, first_day=first, last_day=last, on_partition=advance)
+            shift = moved.shift(service)
+            write(project.events_root, first_day=first, last_day=last, shift=shift, on_partition=advance)
             progress.update(task, total=progress.tasks[task].completed)
     if reason is not None:
         console.print(f"[yellow]The real data (grocery/revisit) is left out: {reason}[/yellow]", soft_wrap=True)

@@ -1,11 +1,14 @@
 """The home folder: everything that a local instance keeps, beside Dagster's own state."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 
 from ml_assets.environments import ENVIRONMENTS
+from ml_assets.variables import HOME
 
 #: Written once; what a person changes in it stays.
 _DAGSTER_YAML = """\
@@ -48,6 +51,18 @@ def prepare_home(home: Path) -> Path:
         text = _DAGSTER_YAML.format(cores=cores, launcher_module=module, launcher=launcher)
         config.write_text(text, encoding="utf-8")
     return home
+
+
+@contextmanager
+def at_home(home: Path) -> Iterator[None]:
+    """Meanwhile definitions that this process loads as Dagster does, and runs that it starts, find this home."""
+    before = os.environ.get(HOME)
+    os.environ[HOME] = str(home.absolute())
+    try:
+        yield
+    finally:
+        os.environ.pop(HOME)
+        os.environ |= {HOME: before} if before is not None else {}
 
 
 def open_instance(home: Path) -> dg.DagsterInstance:

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,7 +22,7 @@ DEFAULT_HOME = ".home"
 
 
 def _home_option(*, exists: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    return click.option(
+    option = click.option(
         "--home",
         type=click.Path(path_type=Path, file_okay=False, exists=exists),
         default=DEFAULT_HOME,
@@ -29,6 +30,18 @@ def _home_option(*, exists: bool) -> Callable[[Callable[..., None]], Callable[..
         show_default=True,
         help="The folder that holds Dagster's state, event logs and artifacts (DAGSTER_HOME).",
     )
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def run_at_home(home: Path, **others: Any) -> None:
+            from ml_assets.cli.home import at_home
+
+            with at_home(home):
+                command(home=home, **others)
+
+        return option(run_at_home)
+
+    return decorate
 
 
 def _read_instant(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime:
@@ -54,9 +67,10 @@ class Commands(click.Group):
         except Exception as error:
             from ml_assets.components.reading import DefsFileError
             from ml_assets.data.databases import SourceError
+            from ml_assets.domain.errors import SpecError
 
             cause: BaseException | None = error
-            while cause is not None and not isinstance(cause, (DefsFileError, SourceError)):
+            while cause is not None and not isinstance(cause, (DefsFileError, SourceError, SpecError)):
                 cause = cause.__cause__
             if cause is None:
                 raise

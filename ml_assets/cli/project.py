@@ -20,6 +20,7 @@ from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.spec import Model
 from ml_assets.environments import Resources, current
+from ml_assets.examples import demo_days
 from ml_assets.notebooks.order import FromVariable
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import asset_key
@@ -54,7 +55,9 @@ class Project:
         # A command does not look for modules in the working folder.
         if self.imports not in sys.path:
             sys.path.insert(0, self.imports)
-        return dg.ComponentTree.for_project(self.root)
+        tree = dg.ComponentTree.for_project(self.root)
+        demo_days.read_for(tree, self.home)
+        return tree
 
     @cached_property
     def imports(self) -> str:

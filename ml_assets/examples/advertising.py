@@ -19,7 +19,7 @@ import pandas as pd
 
 from ml_assets.examples import conversion_delay
 from ml_assets.examples.conversion_delay import Floats
-from ml_assets.examples.event_files import days, rows_of_day, write_partition
+from ml_assets.examples.event_files import days, rows_of_day, write_day
 from ml_assets.paths import AnyPath
 
 TIMEZONE = "Asia/Tokyo"
@@ -67,10 +67,12 @@ def write_logs(
     last_day: date,
     seed: int = 7,
     impressions_per_day: int = 4000,
+    shift: timedelta = timedelta(0),
     on_partition: Callable[[str], None] | None = None,
 ) -> None:
     """Write both logs, day after day; partitions that are complete already are left as they are.
 
+    They are simulated on these days, and their instants then moved by `shift`: whole weeks.
     `on_partition` is told each partition written, such as `ads/impressions/date=2026-01-01`.
     Conversions after `last_day` are not written: they are the future.
     """
@@ -83,8 +85,7 @@ def write_logs(
             continue
         of_day = rows_of_day(pd.concat(recent), day, TIMEZONE).sort_values(["event_time", "impression_id"])
         for log, rows in ((IMPRESSIONS, impressions), (CONVERSIONS, of_day)):
-            if write_partition(events_root / log, day.isoformat(), rows) and on_partition:
-                on_partition(f"{log}/date={day.isoformat()}")
+            write_day(events_root, log, day, rows, shift=shift, on_partition=on_partition)
 
 
 def simulate_day(day: date, *, seed: int, impressions_per_day: int) -> tuple[pd.DataFrame, pd.DataFrame]:

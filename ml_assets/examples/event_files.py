@@ -4,7 +4,7 @@ Only the layout lives here: `<log>/date=2026-01-01/part-0.parquet`, then an empt
 mean is the matter of the module that makes them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -29,6 +29,25 @@ def rows_of_day(frame: pd.DataFrame, day: date, timezone: str) -> pd.DataFrame:
     start = pd.Timestamp(day, tz=timezone)
     end = pd.Timestamp(day + timedelta(days=1), tz=timezone)
     return frame[(frame["event_time"] >= start) & (frame["event_time"] < end)]
+
+
+def write_day(
+    events_root: AnyPath,
+    log: str,
+    day: date,
+    rows: pd.DataFrame,
+    *,
+    shift: timedelta,
+    on_partition: Callable[[str], None] | None,
+) -> None:
+    """Write the rows of a day of a log, all of whose instants are moved by `shift`: whole days.
+
+    `on_partition` is told the partition, such as `ads/impressions/date=2026-01-01`, unless it was complete already.
+    """
+    key = (day + shift).isoformat()
+    times = {name: rows[name] + shift for name in rows.select_dtypes("datetimetz")}
+    if write_partition(events_root / log, key, rows.assign(**times)) and on_partition:
+        on_partition(f"{log}/date={key}")
 
 
 def write_partition(folder: AnyPath, key: str, frame: pd.DataFrame) -> bool:

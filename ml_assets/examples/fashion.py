@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ml_assets.examples.event_files import days, rows_of_day, write_partition
+from ml_assets.examples.event_files import days, rows_of_day, write_day
 from ml_assets.paths import AnyPath
 
 Floats = npt.NDArray[np.float64]
@@ -53,10 +53,12 @@ def write_logs(
     last_day: date,
     seed: int = 7,
     pages_per_day: int = 1_000,
+    shift: timedelta = timedelta(0),
     on_partition: Callable[[str], None] | None = None,
 ) -> None:
     """Write both logs, day after day; partitions that are complete already are left as they are.
 
+    They are simulated on these days, and their instants then moved by `shift`: whole weeks.
     `on_partition` is told each partition written, such as `fashion/clicks/date=2026-01-01`.
     Clicks after `last_day` are not written: they are the future.
     """
@@ -66,8 +68,7 @@ def write_logs(
         of_day = rows_of_day(pd.concat([before, clicks]), day, TIMEZONE)
         before = clicks
         for log, rows in ((RECOMMENDATIONS, recommendations), (CLICKS, of_day)):
-            if write_partition(events_root / log, day.isoformat(), rows) and on_partition:
-                on_partition(f"{log}/date={day.isoformat()}")
+            write_day(events_root, log, day, rows, shift=shift, on_partition=on_partition)
 
 
 def simulate_day(day: date, *, seed: int, pages_per_day: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -7,7 +7,7 @@ nothing heavy, so that asking is cheap.
 
 import importlib.util
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from ml_assets.paths import AnyPath
@@ -38,10 +38,13 @@ def write_logs(
     *,
     first_day: date,
     last_day: date,
+    timezone: str = TIMEZONE,
+    shift: timedelta = timedelta(0),
     on_partition: Callable[[str], None] | None = None,
 ) -> None:
     """Write the visits of these days; partitions that are complete already are left as they are.
 
+    They are the days of 2017 in `timezone`; their instants are then moved by `shift`: whole weeks.
     `on_partition` is told each partition written, such as `grocery/baskets/date=2017-03-01`.
     Raises: ValueError outside of 2017, where an empty partition would claim that nobody came;
     RuntimeError when the data is not available.
@@ -52,14 +55,13 @@ def write_logs(
     if reason or folder is None:
         raise RuntimeError(reason)
     from ml_assets.examples.baskets import load_baskets
-    from ml_assets.examples.event_files import days, rows_of_day, write_partition
+    from ml_assets.examples.event_files import days, rows_of_day, write_day
 
     # The whole year, whatever the days: the first day's visits know their history.
     baskets = load_baskets(folder, TIMEZONE)
     for day in days(first_day, last_day):
-        rows = rows_of_day(baskets, day, TIMEZONE)
-        if write_partition(events_root / BASKETS, day.isoformat(), rows) and on_partition:
-            on_partition(f"{BASKETS}/date={day.isoformat()}")
+        rows = rows_of_day(baskets, day, timezone)
+        write_day(events_root, BASKETS, day, rows, shift=shift, on_partition=on_partition)
 
 
 def _data_folder() -> Path | None:

@@ -1,11 +1,13 @@
 """The home folder."""
 
+import os
 from pathlib import Path
 
+import pytest
 import yaml
 from dagster._core.instance.config import PoolGranularity
 
-from ml_assets.cli.home import open_instance, prepare_home
+from ml_assets.cli.home import at_home, open_instance, prepare_home
 
 
 def test_a_home_limits_each_pool_to_one_run_and_queues_the_others(tmp_path: Path) -> None:
@@ -22,3 +24,16 @@ def test_what_a_person_changed_in_dagster_yaml_stays(tmp_path: Path) -> None:
     (home / "dagster.yaml").write_text(yaml.safe_dump(changed))
     prepare_home(tmp_path)
     assert yaml.safe_load((home / "dagster.yaml").read_text()) == changed
+
+
+@pytest.mark.parametrize("before", [None, "/elsewhere"])
+def test_what_a_command_loads_and_starts_finds_its_home(
+    before: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    if before:
+        monkeypatch.setenv("DAGSTER_HOME", before)
+    with at_home(Path("home")):
+        assert os.environ["DAGSTER_HOME"] == str(tmp_path / "home")
+    assert os.environ.get("DAGSTER_HOME") == before
