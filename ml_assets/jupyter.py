@@ -27,7 +27,7 @@ class NotOpenError(Exception):
 
 
 def context_of(asset: str, partition: str | None = None) -> Context:
-    """The context of one partition of an asset, such as `context_of("ads/cvr/model", "2026-01-05")`.
+    """The context of one partition of an asset, such as `context_of("news/signup/model", "2026-01-05")`.
 
     The project is the one around the working folder; its state is in DAGSTER_HOME, or else in `.home` there.
     Args: `partition`: the newest one whose inputs exist where it is left out.
