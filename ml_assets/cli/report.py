@@ -18,32 +18,37 @@ from ml_assets.metrics.registry import ALL_METRICS
 _PAGE = jinja2.Template(
     """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Offline evaluation</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 body {font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em; color: #222}
-table {border-collapse: collapse; font-size: 13px} td, th {border-bottom: 1px solid #ddd; padding: .2em .7em; text-align: right}
-td:first-child, th:first-child {text-align: left} img {max-width: 100%} code {font-size: 12px}
-.apart {color: #888} details {margin: 1em 0}
+h2 {overflow-wrap: anywhere} table {border-collapse: collapse; font-size: 13px}
+td, th {border-bottom: 1px solid #ddd; padding: .2em .7em; text-align: right}
+td:first-child, th:first-child {text-align: left} td:first-child {white-space: nowrap} code {font-size: 12px}
+.charts {display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17em), 1fr)); gap: .5em} img {width: 100%}
+.table {overflow-x: auto} .apart {color: #888} details {margin: 1em 0}
 </style>
 <h1>Offline evaluation</h1>
 <p>Each point is one model, trained on what was known at the end of its partition and judged on what came after. Bars
 are 95 % bootstrap intervals. Grey: the horizon is not the attribution, so the metric judges ranking, not calibration.</p>
 {% for model in models %}
 <h2>{{ model.name }}</h2>
-<img alt="Metrics of {{ model.name }} over its partitions" src="data:image/svg+xml;base64,{{ model.picture }}">
+<div class="charts">{% for title, picture in model.pictures.items() %}
+<img alt="{{ title }} of {{ model.name }} over its partitions" src="data:image/svg+xml;base64,{{ picture }}">{% endfor %}</div>
 {% if model.curve %}
 <h3>Maturity curve</h3>
 <p>The same {{ model.curve.partitions }} models at each horizon: thin lines are single models, the thick one is their
 mean. The earliest horizon that agrees with the longest is the earliest one to trust.</p>
-<img alt="Metrics of {{ model.name }} by horizon" src="data:image/svg+xml;base64,{{ model.curve.picture }}">
-<table><tr><th>mean (mean distance from the longest horizon)</th>{% for horizon in model.curve.horizons %}<th>{{ horizon }}</th>{% endfor %}</tr>
+<div class="charts">{% for title, picture in model.curve.pictures.items() %}
+<img alt="{{ title }} of {{ model.name }} by horizon" src="data:image/svg+xml;base64,{{ picture }}">{% endfor %}</div>
+<div class="table"><table><tr><th>mean (mean distance from the longest horizon)</th>{% for horizon in model.curve.horizons %}<th>{{ horizon }}</th>{% endfor %}</tr>
 {% for row in model.curve.rows %}<tr><td>{{ row.title }}</td>{% for cell in row.cells %}<td>{{ cell }}</td>{% endfor %}</tr>
-{% endfor %}</table>{% endif %}
-<details><summary>All numbers</summary><table>
+{% endfor %}</table></div>{% endif %}
+<details><summary>All numbers</summary><div class="table"><table>
 <tr><th>partition</th><th>horizon</th><th>examples</th>{% for title in titles %}<th>{{ title }}</th>{% endfor %}<th>model run</th></tr>
 {% for row in model.rows %}<tr><td>{{ row.partition }}</td><td>{{ row.horizon }}</td><td>{{ row.examples }}</td>
 {% for cell in row.cells %}<td{% if not cell.comparable %} class="apart"{% endif %} title="{{ cell.reason }}">{{ cell.text }}</td>{% endfor %}
 <td><code>{{ row.run }}</code></td></tr>
-{% endfor %}</table></details>
+{% endfor %}</table></div></details>
 {% endfor %}</html>
 """,
     autoescape=True,
@@ -66,7 +71,7 @@ def render(found: Iterable[tuple[Model, Sequence[Judgement]]]) -> str:
     models = [
         {
             "name": model.name,
-            "picture": _picture(results),
+            "pictures": {metric.title: _svg(chart(results, metric)) for metric in ALL_METRICS},
             "rows": [_row(result) for result in results],
             "curve": _curve(results),
         }
@@ -98,19 +103,24 @@ def _row(result: Judgement) -> dict[str, object]:
     }
 
 
-def _picture(results: Sequence[Judgement]) -> str:
-    """One small chart per metric, a line per horizon, as base64 of an SVG file."""
-    from matplotlib.dates import ConciseDateFormatter
+def chart(results: Sequence[Judgement], metric: Metric) -> Any:
+    """A figure of a metric over the partitions of one model, in its time zone, with a line for each horizon."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    figure, axes = _charts(len(ALL_METRICS))
-    for metric, axis in zip(ALL_METRICS, axes, strict=True):
-        axis.set_title(metric.title)
-        for position, horizon in enumerate(dict.fromkeys(result.horizon for result in results)):
-            of_horizon = [result for result in results if result.horizon == horizon]
-            _draw(axis, of_horizon, metric.name, color=f"C{position}", label=str(horizon))
-        axis.xaxis.set_major_formatter(ConciseDateFormatter(axis.xaxis.get_major_locator()))
-        axis.legend(fontsize="small")
-    return _svg(figure)
+    figure, axis = _empty(metric)
+    for position, horizon in enumerate(dict.fromkeys(result.horizon for result in results)):
+        of_horizon = [result for result in results if result.horizon == horizon]
+        _draw(axis, of_horizon, metric.name, color=f"C{position}", label=str(horizon))
+    calendar = results[0].model.partitions
+    indices = [calendar.index_of(result.partition) for result in results]
+    first, last = (calendar.interval(index) for index in (min(indices), max(indices)))
+    # One and a half partitions on each side: three ticks fit, each a partition's begin, where there is but one point.
+    axis.set_xlim(first.start - 1.5 * (first.end - first.start), last.start + 1.5 * (last.end - last.start))
+    locator = AutoDateLocator(tz=calendar.zone, minticks=3, maxticks=5)
+    axis.xaxis.set_major_locator(locator)
+    axis.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=calendar.zone))
+    axis.legend(fontsize="small")
+    return figure
 
 
 def _curve(results: Sequence[Judgement]) -> dict[str, object] | None:
@@ -129,33 +139,28 @@ def _curve(results: Sequence[Judgement]) -> dict[str, object] | None:
         "partitions": max(len(curve) for curve in shown.values()),
         "horizons": list(first.columns),
         "rows": rows,
-        "picture": _curve_picture(shown),
+        "pictures": {metric.title: _svg(_curve_chart(metric, curve)) for metric, curve in shown.items()},
     }
 
 
-def _curve_picture(curves: dict[Metric, pd.DataFrame]) -> str:
-    """One small chart per metric over the horizons, as base64 of an SVG file."""
-    figure, axes = _charts(len(curves))
-    for (metric, curve), axis in zip(curves.items(), axes, strict=False):
-        axis.set_title(metric.title)
-        positions = range(len(curve.columns))
-        axis.plot(positions, curve.to_numpy().T, color="#cccccc", linewidth=0.8)
-        axis.plot(positions, curve.mean().to_numpy(), color="C0", marker="o")
-        axis.set_xticks(positions, curve.columns)
-    return _svg(figure)
+def _curve_chart(metric: Metric, curve: pd.DataFrame) -> Any:
+    """A figure of a metric over the horizons."""
+    figure, axis = _empty(metric)
+    positions = range(len(curve.columns))
+    axis.plot(positions, curve.to_numpy().T, color="#cccccc", linewidth=0.8)
+    axis.plot(positions, curve.mean().to_numpy(), color="C0", marker="o")
+    axis.set_xticks(positions, curve.columns)
+    return figure
 
 
-def _charts(count: int) -> tuple[Any, list[Any]]:
-    """A figure with so many small charts, four in a row."""
+def _empty(metric: Metric) -> tuple[Any, Any]:
+    """A figure that is legible on a phone, and in a quarter of a page."""
     from matplotlib.figure import Figure
 
-    columns = 4
-    rows = -(-count // columns)
-    figure = Figure(figsize=(16, 3.2 * rows), layout="constrained")
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axis in axes[count:]:
-        axis.set_axis_off()
-    return figure, axes[:count]
+    figure = Figure(figsize=(3.6, 2.8), layout="constrained")
+    axis = figure.subplots()
+    axis.set_title(metric.title)
+    return figure, axis
 
 
 def _svg(figure: Any) -> str:
@@ -167,7 +172,7 @@ def _svg(figure: Any) -> str:
 def _draw(axis: Any, results: Sequence[Judgement], metric: str, *, color: str, label: str) -> None:
     calendars = ((result, result.model.partitions) for result in results)
     points = [
-        (calendar.interval(calendar.index_of(one.partition)).start.astimezone(calendar.zone), one.metrics.loc[metric])
+        (calendar.interval(calendar.index_of(one.partition)).start, one.metrics.loc[metric])
         for one, calendar in calendars
     ]
     points.sort(key=lambda point: point[0])

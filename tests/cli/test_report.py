@@ -2,15 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.dates import date2num
 
-from ml_assets.cli.report import number, render
+from ml_assets.cli.report import chart, number, render
 from ml_assets.cli.results import Judgement, maturity_curve
 from ml_assets.data.store import Artifact
+from ml_assets.domain.calendar import Calendar, Every
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.spec import Model
+from ml_assets.metrics.log_loss import LOG_LOSS
 from ml_assets.metrics.registry import ALL_METRICS
 from tests.orchestration.conftest import model
 
@@ -100,3 +108,82 @@ def test_an_absent_number_is_a_dash() -> None:
     assert number(NAN, NAN, NAN) == "-"
     assert number(0.1234, NAN, NAN) == "0.123"
     assert number(0.1234, 0.1, 0.2) == "0.123 [0.100, 0.200]"
+
+
+def model_in(zone: str, every: Every = "day") -> Model:
+    """A model with partitions in a time zone."""
+    calendar = Calendar(every, date(2026, 10, 5), zone)
+    of, lookahead = model(), Duration(2, "w")
+    logs = {
+        role: replace(getattr(of, role), partitions=calendar, lookahead=lookahead) for role in ("exposures", "outcomes")
+    }
+    week = Duration(1, "w")
+    windows = {
+        "training": replace(of.training, window=Duration(2, "w"), gap=Duration(0, "d"), attribution=week),
+        "evaluation": replace(of.evaluation, window=week if every == "week" else Duration(1, "d")),
+    }
+    return replace(of, **logs, **windows)
+
+
+def axis_of(of: Model, first: int, count: int) -> Any:
+    """The axis of a chart of contiguous partitions, as drawn."""
+    keys = [of.partitions.key(index) for index in range(first, first + count)]
+    found = [judgement(key, horizon, 0.1 + at / 100, of=of) for horizon in ("1d", "7d") for at, key in enumerate(keys)]
+    figure = chart(found, LOG_LOSS)
+    FigureCanvasAgg(figure).draw()
+    (axis,) = figure.axes
+    return axis
+
+
+CHARTS: list[tuple[str, Every, int]] = [
+    ("Asia/Tokyo", "day", 1),
+    ("Asia/Tokyo", "day", 2),
+    ("Pacific/Auckland", "day", 13),
+    ("America/New_York", "day", 45),
+    ("Asia/Kolkata", "day", 100),
+    ("America/New_York", "day", 400),
+    ("Asia/Tokyo", "hour", 1),
+    ("America/New_York", "hour", 30),
+    ("Europe/Berlin", "week", 1),
+    ("Europe/Berlin", "week", 20),
+]
+
+
+@pytest.mark.parametrize(("zone", "every", "count"), CHARTS)
+def test_the_axis_ends_where_the_partitions_do_and_its_labels_do_not_overlap(
+    zone: str, every: Every, count: int
+) -> None:
+    of = model_in(zone, every)
+    axis = axis_of(of, 30, count)
+    first, last = (of.partitions.interval(index) for index in (30, 29 + count))
+    period = first.end - first.start
+    low, high = axis.get_xlim()
+    assert date2num(first.start - 2 * period) < low < date2num(first.start)
+    assert date2num(last.start) < high < date2num(last.start + 2 * period)
+    shown = [label for label in axis.get_xticklabels() if label.get_text()]
+    assert 2 <= len(shown) <= 6
+    extents = [label.get_window_extent() for label in shown]
+    for one, next_one in pairwise(extents):
+        assert one.x1 < next_one.x0
+    offset = axis.xaxis.get_offset_text()
+    assert not offset.get_text() or all(offset.get_window_extent().y1 < one.y0 for one in extents)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "UTC", "Pacific/Apia"])
+def test_a_day_is_drawn_on_its_own_date_where_the_model_is(zone: str) -> None:
+    of = model_in(zone)
+    axis = axis_of(of, 38, 1)
+    assert of.partitions.key(38) == "2026-11-12"
+    texts = dict(zip(axis.get_xticks(), (label.get_text() for label in axis.get_xticklabels()), strict=True))
+    (day,) = set(axis.lines[0].get_xdata())
+    assert texts[date2num(day)] == "12"
+    assert axis.xaxis.get_offset_text().get_text() == "2026-Nov"
+
+
+def test_an_hour_is_drawn_at_its_hour_where_the_model_is() -> None:
+    of = model_in("Asia/Tokyo", "hour")
+    axis = axis_of(of, 38 * 24 + 9, 1)
+    texts = dict(zip(axis.get_xticks(), (label.get_text() for label in axis.get_xticklabels()), strict=True))
+    (hour,) = set(axis.lines[0].get_xdata())
+    assert texts[date2num(hour)] == "09:00"
+    assert axis.xaxis.get_offset_text().get_text() == "2026-Nov-12"
