@@ -143,7 +143,7 @@ def test_without_the_package_the_real_data_is_left_out_and_the_rest_runs(
 
 def test_the_report_shows_each_model_that_has_metrics(home: Path, shown: str) -> None:
     page = (home / "report.html").read_text(encoding="utf-8")
-    assert 'alt="Metrics of ads/cvr over its partitions"' in page
+    assert 'alt="ROC AUC of ads/cvr over its partitions"' in page
     assert "data:image/svg+xml;base64," in page
 
 
