@@ -18,6 +18,8 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 PROJECT_ROOT = Path(__file__).parent.parent
+#: The services whose events the demo writes.
+_OF_DEMO = frozenset({"ads", "fashion", "grocery"})
 
 
 def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None) -> dg.Definitions:
@@ -37,6 +39,7 @@ def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None
             [model for model in models if model.service == service],
             tree.project_root,
             automation=environment.automation(),
+            hint=how_to_get_events(tree.project_root, service),
         )
         for service in services
     ]
@@ -45,6 +48,11 @@ def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None
         serve_executed(executed)
     rest = dg.Definitions(resources=resources, sensors=sensors, executor=environment.executor(), component_tree=tree)
     return dg.Definitions.merge(assets, rest, catalog())
+
+
+def how_to_get_events(project_root: Path, service: str) -> str:
+    """What writes the events of a service, in words; empty where nobody knows."""
+    return "`make demo` writes those of the demo" if project_root == PROJECT_ROOT and service in _OF_DEMO else ""
 
 
 def declared(tree: dg.ComponentTree) -> dg.Definitions:

@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from ml_assets.cli.plan import Asked, Planned, make_plan
+from ml_assets.cli.plan import Asked, Planned, make_plan, models_of
 from ml_assets.cli.project import Project
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.orchestration.backfill import Backfill, Outcome, State, fail_dead_runs
 from ml_assets.orchestration.facts import materialization
-from ml_assets.orchestration.launches import DaemonRunsError, LaunchHere, Submit, daemon_is_alive
+from ml_assets.orchestration.launches import LaunchHere, Submit
 from ml_assets.orchestration.runs import BACKFILL_TAG
 from ml_assets.orchestration.sensors import REPORTS_PER_TICK
 
@@ -53,12 +53,7 @@ def run_backfill(project: Project, asked: Asked, *, submit: bool, parallelism: i
     Raises: as `make_plan`; BusyError, DaemonRunsError or NoQueueError when it cannot be executed so.
     """
     with _alone(project.home):
-        if submit:
-            launch: LaunchHere | Submit = Submit(project.instance)
-        else:
-            if daemon_is_alive(project.instance, datetime.now(UTC)):
-                raise DaemonRunsError("a daemon is running on this home: add --submit, and it executes the runs")
-            launch = LaunchHere(project.instance, parallelism)
+        launch = Submit(project.instance) if submit else LaunchHere(project.instance, parallelism)
         try:
             return _execute(project, asked, launch, parallelism, console)
         finally:
@@ -68,7 +63,7 @@ def run_backfill(project: Project, asked: Asked, *, submit: bool, parallelism: i
 def _execute(project: Project, asked: Asked, launch: LaunchHere | Submit, parallelism: int, console: Console) -> Done:
     for run_id in fail_dead_runs(project.instance):
         console.print(f"run {run_id} had ended without a verdict", style="dim")
-    _report_arrivals(project)
+    _report_arrivals(project, asked.selection)
     planned = make_plan(project, asked, parallelism=parallelism, as_of=datetime.now(UTC))
     backfill = Backfill(project.runs, list(planned.models.values()), planned.runs, launch)
     started, interrupted = time.monotonic(), False
@@ -85,10 +80,10 @@ def _execute(project: Project, asked: Asked, launch: LaunchHere | Submit, parall
     return Done(planned, backfill.outcomes, time.monotonic() - started, interrupted)
 
 
-def _report_arrivals(project: Project) -> None:
-    """Record what has arrived, as a sensor does, so that lineage knows it."""
-    services = {model.service for model in project.models.values()}
-    while arrivals := project.look(services).arrivals:
+def _report_arrivals(project: Project, selection: str) -> None:
+    """Record what has arrived of the logs that a selection needs, as a sensor does, so that lineage knows it."""
+    models = models_of(project, project.select(selection))
+    while arrivals := project.now(models, as_of=datetime.now(UTC)).arrivals:
         for arrival in arrivals:
             project.instance.report_runless_asset_event(materialization(*arrival))
         if len(arrivals) < REPORTS_PER_TICK:
@@ -110,6 +105,7 @@ def as_json(done: Done) -> dict[str, Any]:
 
 def render(done: Done) -> Iterator[Text]:
     """The summary: how many were made, and the others by their cause."""
+    yield from (Text(line, style="yellow") for line in done.planned.absent)
     if not done.outcomes:
         yield Text("nothing to make")
         return

@@ -235,8 +235,6 @@ def plan(home: Path, parallel: int | None, **options: Any) -> None:
         planned = make_plan(project, asked, parallelism=parallelism, as_of=datetime.now(UTC))
     except (NoAssetError, SpanError) as error:
         raise click.UsageError(str(error)) from error
-    except FileNotFoundError as error:
-        raise click.ClickException(str(error)) from error
     if prints_json:
         click.echo(json.dumps(as_json(planned), indent=2))
     else:
@@ -269,7 +267,7 @@ def backfill(home: Path, parallel: int | None, submit: bool, **options: Any) -> 
         done = run_backfill(project, asked, submit=submit, parallelism=parallelism, console=console)
     except (NoAssetError, SpanError) as error:
         raise click.UsageError(str(error)) from error
-    except (BusyError, DaemonRunsError, FileNotFoundError, NoLocationError, NoQueueError) as error:
+    except (BusyError, DaemonRunsError, NoLocationError, NoQueueError) as error:
         raise click.ClickException(str(error)) from error
     if prints_json:
         click.echo(json.dumps(as_json(done), indent=2))

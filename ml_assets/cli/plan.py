@@ -14,9 +14,7 @@ from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.plan import Budget, Kind, PlannedRun, estimate, in_order, plan
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
-from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.past_runs import median_seconds
-from ml_assets.orchestration.sensors import find
 
 _STYLES = {Kind.MISSING: "yellow", Kind.STALE: "magenta"}
 _NO_HISTORY = "no history yet"
@@ -45,7 +43,8 @@ class Planned:
     """A plan over models.
 
     `runs`: those within the budget; `over`: those beyond it; `blocked`: by asset and partition, why it cannot be made;
-    `seconds`: that a partition takes, by asset, where there is history.
+    `seconds`: that a partition takes, by asset, where there is history; `absent`: a line for each log of which nothing
+    can have arrived yet.
     """
 
     models: Mapping[str, Model]
@@ -54,6 +53,7 @@ class Planned:
     blocked: Mapping[str, Mapping[str, str]]
     seconds: Mapping[str, float]
     parallelism: int
+    absent: Sequence[str] = ()
 
     @property
     def total(self) -> float:
@@ -64,12 +64,11 @@ class Planned:
 def make_plan(project: Project, asked: Asked, *, parallelism: int, as_of: datetime) -> Planned:
     """Plan what a person asks for, from what has arrived and what is recorded.
 
-    Raises: NoAssetError, SpanError.
+    Raises: NoAssetError, SpanError; SourceError when a log that it needs cannot be asked.
     """
     assets = set(project.select(asked.selection))
-    models = [model for model in project.models.values() if assets & set(model.assets)]
-    code = code_versions(models, project.root)
-    found = find(project.instance, models, code=code, events_root=project.events_root, as_of=as_of)
+    models = models_of(project, assets)
+    found = project.now(models, as_of=as_of)
     runs: list[PlannedRun] = []
     blocked: dict[str, Mapping[str, str]] = {}
     for model in models:
@@ -88,7 +87,13 @@ def make_plan(project: Project, asked: Asked, *, parallelism: int, as_of: dateti
     seconds = median_seconds(project.instance, {asset for run in runs for asset in run.assets})
     allowed = asked.budget.cut(runs, seconds) if asked.budget else runs
     by_name = {model.name: model for model in models}
-    return Planned(by_name, allowed, runs[len(allowed) :], blocked, seconds, parallelism)
+    absent = project.describe_absent(found.absent)
+    return Planned(by_name, allowed, runs[len(allowed) :], blocked, seconds, parallelism, absent)
+
+
+def models_of(project: Project, assets: Collection[str]) -> list[Model]:
+    """The models that have some of these assets."""
+    return [model for model in project.models.values() if not set(model.assets).isdisjoint(assets)]
 
 
 def span_of(calendar: Calendar, first: str | None, last: str | None) -> range | None:
@@ -118,6 +123,7 @@ def as_json(planned: Planned) -> dict[str, Any]:
         "seconds_by_asset": dict(planned.seconds),
         "seconds": round(planned.total, 3),
         "parallelism": planned.parallelism,
+        "absent": list(planned.absent),
     }
 
 
@@ -136,6 +142,7 @@ def _run_json(planned: Planned, run: PlannedRun) -> dict[str, Any]:
 
 def render(planned: Planned) -> Iterator[Text]:
     """The plan as lines: what is to be made and why, the runs in order, and what cannot be made."""
+    yield from (Text(line, style="yellow") for line in planned.absent)
     if planned.runs:
         yield from _assets_table(planned)
         yield Text("")

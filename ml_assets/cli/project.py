@@ -1,7 +1,7 @@
 """The project as the command line sees it: what it declares, and what its home folder holds."""
 
 import sys
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,7 +15,7 @@ from ml_assets.cli.home import open_instance
 from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
 from ml_assets.data.store import ArtifactStore
-from ml_assets.definitions import PROJECT_ROOT, build_definitions, declared
+from ml_assets.definitions import PROJECT_ROOT, build_definitions, declared, how_to_get_events
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.spec import Model
@@ -26,7 +26,7 @@ from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.resources import Spark, Storage
 from ml_assets.orchestration.runs import Runs
-from ml_assets.orchestration.sensors import Tick, look
+from ml_assets.orchestration.sensors import Now, Tick, describe_absent, find, look
 from ml_assets.paths import AnyPath
 
 
@@ -168,6 +168,17 @@ class Project:
     def runs(self) -> Runs:
         """What creates runs of the project's assets."""
         return Runs(self.instance, self.root, self.definitions_module, self.imports)
+
+    def now(self, models: Sequence[Model], *, as_of: datetime) -> Now:
+        """What is there of some models and the logs that they read. Raises: as `find`."""
+        code = code_versions(models, self.root)
+        return find(self.instance, models, code=code, events_root=self.events_root, as_of=as_of)
+
+    def describe_absent(self, absent: Mapping[str, str]) -> list[str]:
+        """A line for each log of which nothing can have arrived yet. Args: `absent`: as of `Now`."""
+        return [
+            describe_absent(why, how_to_get_events(self.root, self.logs[log].service)) for log, why in absent.items()
+        ]
 
     def look(self, services: Iterable[str]) -> Tick:
         """What the sensors of some services would do now."""

@@ -14,7 +14,8 @@ from urllib.parse import unquote
 
 from upath import UPath
 
-from ml_assets.domain.event_log import EventLog
+from ml_assets.data.databases import SourceError
+from ml_assets.domain.event_log import EventLog, Marker
 from ml_assets.paths import AnyPath, name_below
 
 _COLUMN = {"hour": "hour", "day": "date", "week": "week"}
@@ -22,6 +23,10 @@ _COLUMN = {"hour": "hour", "day": "date", "week": "week"}
 
 class EventFilesError(Exception):
     """The folders of an event log contradict one another."""
+
+
+class NoFolderError(SourceError, FileNotFoundError):
+    """An event log has no folder, so that nothing of it can be seen."""
 
 
 class State(NamedTuple):
@@ -36,7 +41,7 @@ class _Files(Protocol):
     """The folders below one folder, and the files in each."""
 
     def folders(self) -> list[str]:
-        """Names. Raises: FileNotFoundError when there is no folder."""
+        """Names. Raises: FileNotFoundError when there is no folder; SourceError when there is no such store."""
         ...
 
     def names(self, folder: str) -> list[str]:
@@ -63,15 +68,17 @@ class EventFolder:
     def __init__(self, root: AnyPath, log: EventLog, *, whole: bool = False) -> None:
         """Look at the folders. Args: `whole`: all partitions will be asked for, and one listing is to tell of all.
 
-        Raises: FileNotFoundError when the log has no folder at all; EventFilesError when two are of one partition.
+        Raises: NoFolderError when the log has no folder at all; SourceError when there is no such bucket;
+        EventFilesError when two are of one partition.
         """
         self.path = root / log.location
         self._files: _Files = _Local(self.path) if isinstance(self.path, Path) else _Remote(self.path, whole)
         try:
             names = self._files.folders()
         except FileNotFoundError:
-            raise FileNotFoundError(
-                f"event log {log.key}: there is no folder {self.path}; write its partitions below it"
+            raise NoFolderError(
+                f"event log {log.key}: there is no folder {self.path}; its partitions are expected below it, such as "
+                f"{_example(root, log)}"
             ) from None
         prefix = f"{_COLUMN[log.partitions.every]}="
         self.folders: dict[str, str] = {}
@@ -129,6 +136,13 @@ class EventFolder:
         return _digest(zip(names, states, strict=True))
 
 
+def _example(root: AnyPath, log: EventLog) -> str:
+    """A partition as it is to be written: `date=2026-01-01/*.parquet, with _SUCCESS beside it`."""
+    folder = partition_folder(root, log, log.partitions.key(0)).name
+    marker = f", with {log.arrival.file} beside it" if isinstance(log.arrival, Marker) else ""
+    return f"{folder}/*.parquet{marker}"
+
+
 def _digest(states: Iterable[tuple[str, State]]) -> str:
     facts = [(name, state.size, state.version) for name, state in states]
     return hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
@@ -169,9 +183,13 @@ class _Remote:
         self._listed: dict[str, dict[str, Mapping[str, Any]]] = {}
 
     def folders(self) -> list[str]:
-        if self._whole:
-            return list(self._all)
-        entries = self._path.fs.ls(self._path.path, detail=True)
+        try:
+            if self._whole:
+                return list(self._all)
+            entries = self._path.fs.ls(self._path.path, detail=True)
+        except FileNotFoundError:
+            self._check_bucket()
+            raise
         return [_last(entry["name"]) for entry in entries if entry["type"] == "directory"]
 
     def names(self, folder: str) -> list[str]:
@@ -184,6 +202,16 @@ class _Remote:
         written = self._path.fs.modified(entry["name"]) if "LastModified" not in entry else entry["LastModified"]
         # Equal bytes that are written again are a new version: its time tells, where stores tell content alone.
         return State(entry["size"], f"{entry.get('ETag', '')} {written.isoformat()}", written.timestamp())
+
+    def _check_bucket(self) -> None:
+        """Raise SourceError when not the folder is missing, but the store: a writer makes folders, and no bucket."""
+        bucket = self._path.drive
+        try:
+            # Of a folder that is missing, it finds nothing.
+            self._path.fs.find(self._path.path)
+        except FileNotFoundError:
+            if bucket:
+                raise SourceError(f"{self._path}: there is no bucket {bucket}") from None
 
     def _entries(self, folder: str) -> Mapping[str, Mapping[str, Any]]:
         if self._whole:

@@ -1,13 +1,13 @@
 """Which event partitions have arrived, asked of the source itself. Not what follows from it: that is the domain's."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ml_assets.data.databases import SourceError, url_in, without_passwords
-from ml_assets.data.event_files import EventFolder
+from ml_assets.data.event_files import EventFolder, NoFolderError
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.event_log import EventLog, Marker, Settled, Watermark
 from ml_assets.paths import AnyPath
@@ -37,7 +37,7 @@ class MarkerArrival:
     as_of: datetime
 
     def arrived(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
-        """The partitions whose marker exists. Raises: FileNotFoundError when the log has no folder."""
+        """The partitions whose marker exists. Raises: NoFolderError when the log has no folder."""
         marker, folder = self.declared.file, EventFolder(root, log, whole=partitions is None)
         return {
             name: found
@@ -54,7 +54,7 @@ class SettledArrival:
     as_of: datetime
 
     def arrived(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
-        """The partitions that have files, all of them old enough. Raises: FileNotFoundError as `MarkerArrival`."""
+        """The partitions that have files, all of them old enough. Raises: NoFolderError as `MarkerArrival`."""
         folder = EventFolder(root, log, whole=partitions is None)
         before = (self.as_of - self.declared.unchanged_for).timestamp()
         return {
@@ -77,8 +77,8 @@ class WatermarkArrival:
     def arrived(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
         """The partitions that end by the watermark; one without a folder, or without rows in a table, has no events.
 
-        Raises: SourceError when the database gives no instant, or has no such table; FileNotFoundError when the log has
-        no folder: where nothing can be seen, each partition would look empty.
+        Raises: SourceError when the database gives no instant, or has no such table; NoFolderError when the log has no
+        folder: where nothing can be seen, each partition would look empty.
         """
         calendar = log.partitions
         # Asked before the files are looked at: what is loaded in between lies beyond it.
@@ -111,6 +111,36 @@ class WatermarkArrival:
             found = "no row" if not rows else "several rows" if len(rows) > 1 else f"{len(rows[0])} columns"
             raise SourceError(f"{where} gave {found}; it must give one row of one column, an instant")
         return _instant(rows[0][0], where)
+
+
+class Asked(NamedTuple):
+    """What a source answered: the partitions that have arrived, with fingerprints; `absent`: why nothing can have."""
+
+    arrived: Mapping[str, str]
+    absent: str = ""
+
+
+def ask(
+    log: EventLog,
+    root: AnyPath,
+    recorded: Collection[str],
+    *,
+    as_of: datetime,
+    partitions: Iterable[str] | None = None,
+) -> Asked:
+    """Ask a log which of its partitions have arrived.
+
+    One that has no folder and of which nothing was ever `recorded` has not begun: nothing has arrived yet. Where
+    something had arrived, the folder is lost, or out of reach.
+    Args: `partitions`: as of `Arrival.arrived`.
+    Raises: as `Arrival.arrived`.
+    """
+    try:
+        return Asked(arrival_of(log, as_of=as_of).arrived(root, log, partitions))
+    except NoFolderError as error:
+        if recorded:
+            raise NoFolderError(f"{error}; {len(recorded)} had arrived, and are out of reach or lost") from None
+        return Asked({}, str(error))
 
 
 def arrival_of(log: EventLog, *, as_of: datetime) -> Arrival:

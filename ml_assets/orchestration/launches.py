@@ -10,11 +10,12 @@ import dagster as dg
 from dagster._core.run_coordinator import QueuedRunCoordinator
 
 from ml_assets.notebooks.warm import WarmHosts
+from ml_assets.orchestration.daemons import life_of_daemon
 from ml_assets.orchestration.launcher import WORKER_TAG, command_of, worker_of
 from ml_assets.warm.process import HostGoneError, Process
 
-#: The daemon says that it lives twice a minute.
-_SECONDS_OF_SILENCE = 90
+#: To find the daemon takes a look at each process of the machine.
+_SECONDS_BETWEEN_CHECKS = 60
 #: What a run prints is in its own log.
 _NOTHING = subprocess.DEVNULL
 
@@ -33,6 +34,12 @@ class LaunchHere:
     holds_pools = True
 
     def __init__(self, instance: dg.DagsterInstance, parallelism: int) -> None:
+        """Raises: DaemonRunsError when a daemon of the instance runs."""
+        daemon = life_of_daemon(instance, datetime.now(UTC))
+        if daemon.alive:
+            raise DaemonRunsError(
+                f"a daemon is running on this home ({daemon.sign}): add --submit, and it executes the runs"
+            )
         self.parallelism = parallelism
         self._instance = instance
         self._hosts = WarmHosts()
@@ -93,10 +100,15 @@ class Submit:
                 f"the instance launches runs by {type(instance.run_coordinator).__name__}, which has no queue: "
                 "name the QueuedRunCoordinator in its dagster.yaml, or leave out --submit"
             )
-        if not daemon_is_alive(instance, datetime.now(UTC)):
-            raise NoQueueError("no daemon of this instance is running, so that the runs would wait for ever; start one")
+        daemon = life_of_daemon(instance, datetime.now(UTC))
+        if not daemon.alive:
+            raise NoQueueError(
+                f"no daemon of this instance is running ({daemon.sign}), so that the runs would wait for ever; start "
+                "one, or leave out --submit"
+            )
         self._instance = instance
         self._looked = 0.0
+        self._checked = time.monotonic()
         self._open: set[str] = set()
 
     def start(self, run: dg.DagsterRun) -> None:
@@ -105,11 +117,12 @@ class Submit:
         self._open.add(run.run_id)
 
     def ended(self, run_id: str) -> bool:
-        """Whether the run has ended."""
+        """Whether the run has ended. Raises: NoQueueError when the daemon has, and the runs wait."""
         if time.monotonic() - self._looked > 1:
             found = self._instance.get_runs(filters=dg.RunsFilter(run_ids=list(self._open)))
             self._open = {run.run_id for run in found if not run.is_finished}
             self._looked = time.monotonic()
+            self._check_daemon()
         return run_id not in self._open
 
     def kill(self, run_id: str) -> None:
@@ -118,8 +131,12 @@ class Submit:
     def stop(self) -> None:
         """Nothing was started here."""
 
-
-def daemon_is_alive(instance: dg.DagsterInstance, as_of: datetime) -> bool:
-    """Whether a daemon of this instance has lately said that it launches runs."""
-    beats = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
-    return any(as_of.timestamp() - beat < _SECONDS_OF_SILENCE for beat in beats)
+    def _check_daemon(self) -> None:
+        if not self._open or time.monotonic() - self._checked < _SECONDS_BETWEEN_CHECKS:
+            return
+        daemon = life_of_daemon(self._instance, datetime.now(UTC))
+        if not daemon.alive:
+            raise NoQueueError(
+                f"the daemon has ended ({daemon.sign}); {len(self._open)} submitted runs wait for the next one"
+            )
+        self._checked = time.monotonic()

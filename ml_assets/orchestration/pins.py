@@ -18,7 +18,7 @@ from ml_assets.domain.maturity import Arrivals, ImmatureWindowError, describe_mi
 from ml_assets.domain.restatement import version_of
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import Windows, last_index, needed, rows_known_by, windows_of
-from ml_assets.orchestration.arrival import arrival_of
+from ml_assets.orchestration.arrival import Asked, ask
 from ml_assets.orchestration.facts import asset_key, read_arrived
 from ml_assets.paths import AnyPath
 
@@ -125,9 +125,11 @@ def check_unchanged(model: Model, events: EventPins, events_root: AnyPath) -> No
 
     Raises: ChangedWhileReadError that names the event partitions; running again reads them anew.
     """
-    now = _arrived(model, needed(model, events.windows), events_root, events.as_of)
+    # Of a folder that has gone meanwhile, nothing is there any more.
+    begun: Mapping[str, Collection[str]] = dict.fromkeys(events.fingerprints, ())
+    now = _ask(model, needed(model, events.windows), events_root, begun, events.as_of)
     for log, before in events.fingerprints.items():
-        changed = sorted(partition for partition in before if now[log].get(partition) != before[partition])
+        changed = sorted(partition for partition in before if now[log].arrived.get(partition) != before[partition])
         if changed:
             raise ChangedWhileReadError(
                 f"{log} {', '.join(changed)} changed while it was read; run the partition again"
@@ -154,12 +156,12 @@ def pin_events(  # noqa: PLR0917
         raise ImmatureWindowError(f"{asset} {partition} is never due: its window ends after the logs do ({ends})")
     windows = windows_of(model, index, horizon)
     parts = needed(model, windows)
-    present = _arrived(model, parts, root, as_of)
     recorded = read_arrived(instance, model.logs)
+    asked = _ask(model, parts, root, recorded, as_of)
     versions = {
         log.key: {
             name: version_of(log, name, recorded[log.key].get(name), found, as_of=as_of).accepted
-            for name, found in present[log.key].items()
+            for name, found in asked[log.key].arrived.items()
         }
         for log in model.logs
     }
@@ -170,19 +172,23 @@ def pin_events(  # noqa: PLR0917
             f"{asset} {partition} is immature: "
             f"{describe_missing(model, arrivals.missing(parts))} has not arrived. "
             f"Without it, {edge} that are still to come would count as negatives or be missing."
+            + "".join(f" Nothing has arrived yet: {one.absent}." for one in asked.values() if one.absent)
         )
     if windows.trains and as_of < (known_by := rows_known_by(model, windows)):
         raise ImmatureWindowError(
             f"{asset} {partition} is immature: rows of its window may become known until "
             f"{known_by.isoformat()} (known_delay), and it is {as_of.isoformat()}"
         )
-    return EventPins(windows, as_of, present, arrivals.inputs(parts))
+    fingerprints = {log: dict(of.arrived) for log, of in asked.items()}
+    return EventPins(windows, as_of, fingerprints, arrivals.inputs(parts))
 
 
-def _arrived(model: Model, parts: Mapping[str, range], root: AnyPath, as_of: datetime) -> dict[str, dict[str, str]]:
+def _ask(
+    model: Model, parts: Mapping[str, range], root: AnyPath, recorded: Mapping[str, Collection[str]], as_of: datetime
+) -> dict[str, Asked]:
     logs = {log.key: log for log in model.logs}
     return {
-        key: dict(arrival_of(log, as_of=as_of).arrived(root, log, _keys(log, indices)))
+        key: ask(log, root, recorded[key], as_of=as_of, partitions=_keys(log, indices))
         for key, indices in parts.items()
         if (log := logs[key])
     }

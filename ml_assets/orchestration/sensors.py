@@ -1,7 +1,7 @@
 """One sensor per service: reports which event partitions arrived, asks `due`, launches. It keeps no state."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.restatement import EventVersion, version_of
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
-from ml_assets.orchestration.arrival import arrival_of
+from ml_assets.orchestration.arrival import Asked, ask
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import asset_key, materialization, read_arrived, read_facts
 from ml_assets.orchestration.facts_memo import Memo
@@ -44,19 +44,29 @@ class Launch:
 class Tick:
     """What a sensor found: arrivals to report (log, partition, version), runs to launch, and words for a person.
 
-    `found`: the status of every partition, by model and asset.
+    `found`: the status of every partition, by model and asset. `absent`: as of `Now`.
     """
 
     arrivals: Sequence[tuple[str, str, str]]
     launches: Sequence[Launch]
     found: Mapping[str, Mapping[str, Mapping[str, Status]]]
     message: str
+    absent: Mapping[str, str] = field(default_factory=dict)
 
 
 def service_sensor(
-    service: str, logs: Sequence[EventLog], models: Sequence[Model], project_root: Path, *, automation: bool = True
+    service: str,
+    logs: Sequence[EventLog],
+    models: Sequence[Model],
+    project_root: Path,
+    *,
+    automation: bool = True,
+    hint: str = "",
 ) -> dg.SensorDefinition:
-    """The sensor that drives the logs and models of one service. Args: `automation`: whether it runs from the start."""
+    """The sensor that drives the logs and models of one service.
+
+    Args: `automation`: whether it runs from the start; `hint`: how to get events, told where a log has none.
+    """
     code = code_versions(models, project_root)
     # Kept between ticks, in a process that lives long.
     memo = Memo()
@@ -72,12 +82,13 @@ def service_sensor(
     def sensor(context: dg.SensorEvaluationContext, events: dg.ResourceParam[Storage]) -> dg.SensorResult:
         root = events.path(context.instance)
         tick = look(context.instance, logs, models, code=code, events_root=root, as_of=datetime.now(UTC), memo=memo)
-        context.log.info(tick.message)
+        message = "\n".join([*(describe_absent(why, hint) for why in tick.absent.values()), tick.message])
+        context.log.info(message)
         if tick.launches:
             set_up_pools(context.instance, models)
         return dg.SensorResult(
             run_requests=[run_request(launch) for launch in tick.launches],
-            skip_reason=None if tick.launches else tick.message,
+            skip_reason=None if tick.launches else message,
             asset_events=[materialization(*arrival) for arrival in tick.arrivals],
         )
 
@@ -89,13 +100,14 @@ class Now:
     """What is there: in the source, which is asked, and in what is recorded.
 
     `arrivals`: what the source has and nothing records (log, partition, version), oldest first. `statuses`: of every
-    partition, by model and asset.
+    partition, by model and asset. `absent`: by log, why nothing of it can have arrived yet, where that is so.
     """
 
     logs: Sequence[EventLog]
     facts: Facts
     statuses: Mapping[str, Mapping[str, Mapping[str, Status]]]
     arrivals: Sequence[tuple[str, str, str]]
+    absent: Mapping[str, str]
 
 
 def find(
@@ -111,13 +123,14 @@ def find(
     """Compare the source with what is recorded.
 
     Args: `logs`: beside those of the models; `memo`: what was found before.
-    Raises: FileNotFoundError or SourceError when a log cannot be asked: a source that is down is not one without news.
+    Raises: SourceError when a log cannot be asked: a source that is down is not one without news.
     """
     # A model may read logs of other services, whose sensors may have stopped.
     logs = list({log.key: log for log in (*logs, *(log for model in models for log in model.logs))}.values())
     memo = memo or Memo()
     recorded = read_arrived(instance, logs, memo=memo)
-    present = {log.key: _present(log, recorded[log.key], events_root, as_of) for log in logs}
+    asked = {log.key: ask(log, events_root, recorded[log.key], as_of=as_of) for log in logs}
+    present = {log.key: _present(log, recorded[log.key], asked[log.key], as_of) for log in logs}
     facts = read_facts(instance, models, code=code, arrived=present, memo=memo)
     found = {
         model.name: memo.same(
@@ -127,7 +140,8 @@ def find(
         )
         for model in models
     }
-    return Now(logs, facts, found, _arrivals(recorded, present))
+    absent = {key: of.absent for key, of in asked.items() if of.absent}
+    return Now(logs, facts, found, _arrivals(recorded, present), absent)
 
 
 def look(
@@ -167,7 +181,7 @@ def look(
     ]
     lines += refused
     message = "\n".join(lines) or "no model is declared for this service"
-    return Tick(arrivals, launches[:RUNS_PER_TICK], found, message)
+    return Tick(arrivals, launches[:RUNS_PER_TICK], found, message, now.absent)
 
 
 def run_request(launch: Launch) -> dg.RunRequest:
@@ -189,6 +203,11 @@ def describe(model: Model, found: Mapping[str, Mapping[str, Status]]) -> str:
     return "\n".join(lines)
 
 
+def describe_absent(why: str, hint: str) -> str:
+    """A log of which nothing can have arrived yet, on one line. Args: `hint`: how to get events, where that is known."""
+    return f"nothing has arrived yet: {why}{f'; {hint}' if hint else ''}"
+
+
 def describe_late(log: EventLog, late: Iterable[str]) -> str:
     """The event partitions that changed too late, in words."""
     spans = describe_spans(log.partitions, [log.partitions.index_of(name) for name in late])
@@ -205,16 +224,15 @@ def _describe_state(model: Model, state: State, names: Sequence[str], partitions
 
 
 def _present(
-    log: EventLog, recorded: Mapping[str, EventVersion], events_root: AnyPath, as_of: datetime
+    log: EventLog, recorded: Mapping[str, EventVersion], asked: Asked, as_of: datetime
 ) -> dict[str, EventVersion]:
     """The versions of what the source has. What it has lost since is not there to be read."""
-    source = arrival_of(log, as_of=as_of).arrived(events_root, log)
     return {
         # Most are as they were; to ask what follows from a change costs more than to see that there is none.
         name: known
         if (known := recorded.get(name)) is not None and known.present == found == known.accepted
         else version_of(log, name, known, found, as_of=as_of)
-        for name, found in source.items()
+        for name, found in asked.arrived.items()
     }
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from upath import UPath
 
-from ml_assets.data.event_files import EventFilesError, EventFolder, partition_folder
+from ml_assets.data.databases import SourceError
+from ml_assets.data.event_files import EventFilesError, EventFolder, NoFolderError, partition_folder
 from ml_assets.data.parquet import read_parquet
 from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore, load_artifact
 from ml_assets.domain.calendar import Calendar
@@ -97,6 +98,13 @@ def test_a_log_that_nobody_has_written_is_refused_by_name(root: UPath, whole: bo
         FileNotFoundError, match=r"event log ads/clicks: there is no folder s3://models/.*raw/ads clicks"
     ):
         EventFolder(root, LOG, whole=whole)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_bucket_that_there_is_not_is_no_log_without_news(server: None, whole: bool) -> None:
+    with pytest.raises(SourceError, match=r"there is no bucket mistyped$") as raised:
+        EventFolder(path_of("s3://mistyped/events"), LOG, whole=whole)
+    assert not isinstance(raised.value, NoFolderError)
 
 
 def test_two_folders_of_one_hour_are_refused(root: UPath) -> None:

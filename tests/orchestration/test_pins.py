@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from ml_assets.data.event_files import NoFolderError
 from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.due import metrics_inputs, model_inputs
 from ml_assets.domain.maturity import ImmatureWindowError
@@ -53,6 +54,31 @@ def test_an_immature_window_is_refused_and_names_what_is_missing(service: Servic
     service.arrive(1, 2, 3)
     with pytest.raises(ImmatureWindowError, match=r"evaluation_data_1d 2026-05-02 is immature: shop/orders 2026-05-04"):
         pinned(service, EVALUATION, "2026-05-02")
+
+
+def test_a_log_that_nobody_has_written_yet_makes_a_window_immature_and_one_that_is_gone_is_an_error(
+    service: Service,
+) -> None:
+    service.arrive(1, 2, 3)
+    elsewhere = (service.root / "shop/orders").rename(service.root / "elsewhere")
+    with pytest.raises(
+        ImmatureWindowError, match=r"immature: shop/orders 2026-05-01\.\.2026-05-02 .* Nothing .* there is no folder"
+    ):
+        pinned(service, TRAINING, "2026-05-02")
+    elsewhere.rename(service.root / "shop/orders")
+    service.look()
+    (service.root / "shop/orders").rename(elsewhere)
+    with pytest.raises(NoFolderError, match="shop/orders: there is no folder .* 3 had arrived"):
+        pinned(service, TRAINING, "2026-05-02")
+
+
+def test_a_folder_that_goes_while_it_is_read_is_a_change_that_is_tried_again(service: Service) -> None:
+    service.arrive(1, 2)
+    pins = pinned(service, TRAINING, "2026-05-02")
+    assert pins.events is not None
+    (service.root / "shop/orders").rename(service.root / "elsewhere")
+    with pytest.raises(ChangedWhileReadError, match="shop/orders 2026-05-01, 2026-05-02 changed while it was read"):
+        check_unchanged(service.model, pins.events, service.root)
 
 
 def test_training_is_refused_while_rows_may_still_become_known(service: Service) -> None:

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from ml_assets.data.databases import SourceError
 from ml_assets.domain.due import model_inputs
 from ml_assets.domain.windows import training_windows
 from ml_assets.orchestration import sensors
 from ml_assets.orchestration.facts import FAILED, STOPPED, asset_key, attempt, materialization, note_begun, read_facts
+from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.sensors import Launch, look, run_request
 from tests.orchestration.conftest import AS_OF, ASSETS, STORAGES, Service, event_inputs
 
@@ -57,10 +59,52 @@ def test_a_partition_without_its_marker_has_not_arrived(service: Service) -> Non
     assert [arrival[0] for arrival in service.look().arrivals] == ["shop/orders"]
 
 
-def test_a_log_whose_folder_is_gone_makes_the_tick_fail(service: Service) -> None:
+def test_a_log_that_nobody_has_written_yet_is_told_and_the_others_go_on(service: Service) -> None:
     (service.root / "shop/orders").rmdir()
-    with pytest.raises(FileNotFoundError, match="event log shop/orders: there is no folder"):
+    service.arrive(1, log="shop/visits")
+    found = service.look()
+    assert found.arrivals[0][:2] == ("shop/visits", "2026-05-01")
+    expected = "its partitions are expected below it, such as date=2026-05-01/*.parquet, with _SUCCESS beside it"
+    folder = service.root / "shop/orders"
+    assert found.absent == {"shop/orders": f"event log shop/orders: there is no folder {folder}; {expected}"}
+    assert "shop/orders 2026-05-01" in found.message
+    assert service.look().absent, "it is told until it is there"
+    service.arrive(1, 2)
+    assert service.look().absent == {}
+
+
+@pytest.mark.parametrize("root_goes", [True, False])
+def test_a_log_whose_folder_is_gone_makes_the_tick_fail(service: Service, root_goes: bool) -> None:
+    service.arrive(1, 2)
+    service.look()
+    gone = service.root if root_goes else service.root / "shop/orders"
+    gone.rename(service.root.with_name("elsewhere"))
+    # Nothing says that there is no news.
+    with pytest.raises(SourceError, match=r"event log shop/\w+: there is no folder .*; 2 had arrived, and are"):
         service.look()
+
+
+def tick_of(service: Service, hint: str) -> dg.SensorResult | dg.SkipReason:
+    """A tick of the sensor itself."""
+    model = service.model
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sensors, "code_versions", lambda *_: dict.fromkeys(ASSETS, "code"))
+        sensor = sensors.service_sensor("shop", model.logs, [model], service.root, hint=hint)
+    context = dg.build_sensor_context(service.instance, resources={"events": Storage(root=str(service.root))})
+    return sensor(context)  # type: ignore[return-value]
+
+
+def test_a_tick_without_any_event_says_on_a_line_each_where_they_are_expected_and_how_to_get_them(
+    service: Service,
+) -> None:
+    for log in ("visits", "orders"):
+        (service.root / "shop" / log).rmdir()
+    result = tick_of(service, "`make demo` writes those of the demo")
+    assert isinstance(result, dg.SensorResult)
+    first, second, *_ = str(result.skip_reason and result.skip_reason.skip_message).splitlines()
+    for line, log in ((first, "visits"), (second, "orders")):
+        assert line.startswith(f"nothing has arrived yet: event log shop/{log}: there is no folder {service.root}/")
+        assert line.endswith("with _SUCCESS beside it; `make demo` writes those of the demo")
 
 
 def test_at_most_so_many_arrivals_are_reported_in_a_tick_and_the_rest_follow(
