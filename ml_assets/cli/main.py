@@ -105,6 +105,13 @@ def dev(home: Path) -> None:
     """Open the Dagster UI on the home, with the daemon that launches what is due, until this is interrupted."""
     from ml_assets.cli.home import prepare_home
 
+    # A home that has been used is opened without a look at its project, which takes seconds.
+    if not (home / "events").exists():
+        from ml_assets.cli.no_events import describe_no_events
+        from ml_assets.cli.project import Project
+
+        if line := describe_no_events(Project(home)):
+            click.echo(line)
     programs = Path(sys.executable).parent
     path = os.pathsep.join([str(programs), variables.get("PATH") or os.defpath])
     environment = variables.inherited(PATH=path, **{variables.HOME: str(prepare_home(home))})
