@@ -20,7 +20,6 @@ from ml_assets.orchestration.backfill import Backfill, Outcome, State, fail_dead
 from ml_assets.orchestration.facts import materialization
 from ml_assets.orchestration.launches import LaunchHere, Submit
 from ml_assets.orchestration.runs import BACKFILL_TAG
-from ml_assets.orchestration.sensors import REPORTS_PER_TICK
 
 _LOCK = "backfill.lock"
 _ENDS = (State.MADE, State.FAILED, State.LEFT_OUT)
@@ -83,11 +82,8 @@ def _execute(project: Project, asked: Asked, launch: LaunchHere | Submit, parall
 def _report_arrivals(project: Project, selection: str) -> None:
     """Record what has arrived of the logs that a selection needs, as a sensor does, so that lineage knows it."""
     models = models_of(project, project.select(selection))
-    while arrivals := project.now(models, as_of=datetime.now(UTC)).arrivals:
-        for arrival in arrivals:
-            project.instance.report_runless_asset_event(materialization(*arrival))
-        if len(arrivals) < REPORTS_PER_TICK:
-            return
+    for arrival in project.now(models, as_of=datetime.now(UTC)).arrivals:
+        project.instance.report_runless_asset_event(materialization(*arrival))
 
 
 def as_json(done: Done) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Shows the evaluation debt, from what is recorded alone: no source is asked, and nothing is launched."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -9,13 +9,16 @@ from typing import Any
 
 from rich.text import Text
 
+from ml_assets.cli.causes import by_the_first, general
 from ml_assets.cli.project import Project
 from ml_assets.domain.debt import OWED, Cause, Debt, Entry, LateChange, debt
-from ml_assets.domain.due import statuses
+from ml_assets.domain.due import Facts, statuses
+from ml_assets.domain.durations import Duration
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import read_error, read_facts
+from ml_assets.orchestration.ticks import looked_at
 
 _STYLES = {
     Cause.DONE: "green",
@@ -23,9 +26,12 @@ _STYLES = {
     Cause.RUNNING: "cyan",
     Cause.DUE: "yellow",
     Cause.MISSING_INPUT: "yellow",
+    Cause.NOT_LOOKED_AT: "yellow",
     Cause.STALE: "yellow",
     Cause.FAILED: "bold red",
 }
+
+_NOTHING = "no metric is expected yet"
 
 
 @dataclass(frozen=True)
@@ -50,12 +56,23 @@ def find_debts(project: Project, models: Sequence[Model], *, as_of: datetime) ->
     """The debts of some models: what is expected as of an instant, against what is recorded now."""
     instance = project.instance
     facts = read_facts(instance, models, code=code_versions(models, project.root))
+    looked = looked_at(instance, {log.service for model in models for log in model.logs} | {m.service for m in models})
     found = []
     for model in models:
-        owed = debt(model, facts, statuses(model, facts, as_of=as_of), as_of=as_of)
+        unseen = _unseen(model, facts, looked)
+        owed = debt(model, facts, statuses(model, facts, as_of=as_of), as_of=as_of, unseen=unseen)
         failed = {(entry.asset, entry.partition) for entry in owed.entries if entry.cause is Cause.FAILED}
         found.append(ModelDebt(model, owed, {one: read_error(instance, *one) for one in failed}))
     return found
+
+
+def _unseen(model: Model, facts: Facts, looked: Container[str]) -> list[str]:
+    """The logs of a model of which nothing is recorded, and whose sensors have not looked either."""
+    return [
+        log.key
+        for log in model.logs
+        if not facts.arrived.get(log.key) and model.service not in looked and log.service not in looked
+    ]
 
 
 def as_json(found: Iterable[ModelDebt], *, as_of: datetime) -> dict[str, Any]:
@@ -78,8 +95,13 @@ def as_json(found: Iterable[ModelDebt], *, as_of: datetime) -> dict[str, Any]:
 
 
 def render(found: Iterable[ModelDebt], *, as_of: datetime) -> list[Text]:
-    """The debts as lines: counts by horizon and cause, then spans of partitions with one cause and one reason."""
-    return [line for one in found for line in _lines(one, as_of)]
+    """The debts as lines: counts by horizon and cause, then spans of partitions with one cause.
+
+    Of several models, one that owes nothing and of which nothing else is to be said has one line.
+    """
+    found = list(found)
+    short = len(found) > 1
+    return [line for one in found for line in ([_line(one)] if short and _is_well(one) else _lines(one, as_of))]
 
 
 def describe_age(age: timedelta) -> str:
@@ -110,17 +132,33 @@ def _late_json(change: LateChange) -> dict[str, Any]:
     return {"log": change.log, "partition": change.partition, "metrics": metrics}
 
 
+def _is_well(one: ModelDebt) -> bool:
+    return not (one.owed or one.debt.outdated or one.debt.late)
+
+
+def _line(one: ModelDebt) -> Text:
+    """All of a model that is well."""
+    counts = [Text(f"{horizon}: ").append_text(_counts(of)) for horizon, of in _by_horizon(one).items()]
+    return Text(f"{one.model.name}  ", style="bold").append_text(Text("; ").join(counts or [Text(_NOTHING)]))
+
+
+def _by_horizon(one: ModelDebt) -> dict[Duration, list[Entry]]:
+    return {horizon: list(of) for horizon, of in groupby(one.debt.entries, key=lambda entry: entry.horizon)}
+
+
+def _counts(entries: Iterable[Entry]) -> Text:
+    counts = Counter(entry.cause for entry in entries)
+    return Text(", ").join(Text(f"{cause} {counts[cause]}", style=_STYLES[cause]) for cause in Cause if counts[cause])
+
+
 def _lines(one: ModelDebt, as_of: datetime) -> Iterator[Text]:
-    model, entries = one.model, one.debt.entries
-    yield Text(f"{model.name} as of {_instant(model, as_of)}", style="bold")
-    by_horizon = {horizon: list(of) for horizon, of in groupby(entries, key=lambda entry: entry.horizon)}
-    if not entries:
-        yield Text("  no metric is expected yet")
+    by_horizon = _by_horizon(one)
+    yield Text(f"{one.model.name} as of {_instant(one.model, as_of)}", style="bold")
+    if not by_horizon:
+        yield Text(f"  {_NOTHING}")
     for horizon, of in by_horizon.items():
-        counts = Counter(entry.cause for entry in of)
-        parts = [Text(f"{cause} {counts[cause]}", style=_STYLES[cause]) for cause in Cause if counts[cause]]
-        yield Text(f"  {horizon!s:>4}: ").append_text(Text(", ").join(parts))
-    spans = [list(span) for of in by_horizon.values() for _, span in groupby(of, key=lambda entry: _reason(one, entry))]
+        yield Text(f"  {horizon!s:>4}: ").append_text(_counts(of))
+    spans = [list(span) for of in by_horizon.values() for _, span in groupby(of, key=lambda entry: _cause(one, entry))]
     rows = [_row(one, span, as_of) for span in spans if span[0].cause is not Cause.DONE]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
     for *cells, reason in rows:
@@ -130,9 +168,9 @@ def _lines(one: ModelDebt, as_of: datetime) -> Iterator[Text]:
     yield from _late_lines(one)
 
 
-def _reason(one: ModelDebt, entry: Entry) -> tuple[str | None, ...]:
+def _cause(one: ModelDebt, entry: Entry) -> tuple[str, ...]:
     """What the entries of a span share."""
-    return (entry.cause, entry.why, entry.run, one.error(entry))
+    return (entry.cause, general(entry.why), general(one.error(entry) or ""))
 
 
 def _row(one: ModelDebt, span: Sequence[Entry], as_of: datetime) -> tuple[str, ...]:
@@ -140,15 +178,17 @@ def _row(one: ModelDebt, span: Sequence[Entry], as_of: datetime) -> tuple[str, .
     first, last = span[0], span[-1]
     partitions = first.partition if first is last else f"{first.partition}..{last.partition}"
     age = first.age(as_of)
-    reason = first.why
+    reason = by_the_first([(entry.partition, _reason(one, entry)) for entry in span])
     if first.cause is Cause.WAITING and not reason:
         ends = dict.fromkeys(_instant(one.model, entry.matures_at) for entry in (first, last))
         reason = f"matures at {' .. '.join(ends)}"
-    if first.run:
-        reason += f" in run {first.run}"
-    if error := one.error(first):
-        reason += f": {error}"
     return str(first.horizon), partitions, str(first.cause), "" if age is None else describe_age(age), reason
+
+
+def _reason(one: ModelDebt, entry: Entry) -> str:
+    run = f" in run {entry.run}" if entry.run else ""
+    error = one.error(entry)
+    return f"{entry.why}{run}{f': {error}' if error else ''}"
 
 
 def _outdated_lines(one: ModelDebt) -> Iterator[Text]:

@@ -24,9 +24,10 @@ from ml_assets.examples import demo_days
 from ml_assets.notebooks.order import FromVariable
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import asset_key
+from ml_assets.orchestration.present import Now, find
 from ml_assets.orchestration.resources import Spark, Storage
 from ml_assets.orchestration.runs import Runs
-from ml_assets.orchestration.sensors import Now, Tick, describe_absent, find, look
+from ml_assets.orchestration.sensors import Tick, describe_absent, look
 from ml_assets.paths import AnyPath
 
 

@@ -1,6 +1,6 @@
 """The evaluation debt: which metrics should exist, which do on today's inputs, and why the others do not."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,12 +23,13 @@ class Cause(StrEnum):
     RUNNING = "running"
     DUE = "due"
     MISSING_INPUT = "missing input"
+    NOT_LOOKED_AT = "not looked at yet"
     STALE = "stale"
     FAILED = "failed"
 
 
 #: The causes that leave a metric owed: neither is it there, nor does it run, nor is it only a matter of time.
-OWED = frozenset({Cause.DUE, Cause.MISSING_INPUT, Cause.STALE, Cause.FAILED})
+OWED = frozenset({Cause.DUE, Cause.MISSING_INPUT, Cause.NOT_LOOKED_AT, Cause.STALE, Cause.FAILED})
 
 
 class Entry(NamedTuple):
@@ -72,17 +73,18 @@ class Debt:
     late: tuple[LateChange, ...]
 
 
-def debt(model: Model, facts: Facts, found: Found, *, as_of: datetime) -> Debt:
+def debt(model: Model, facts: Facts, found: Found, *, as_of: datetime, unseen: Collection[str] = ()) -> Debt:
     """The debt of a model as of an instant.
 
-    Args: `found`: the model's statuses on these facts at that instant.
+    Args: `found`: the model's statuses on these facts at that instant; `unseen`: the logs at which nobody has looked,
+    so that what is missing of them may be there.
     """
     index_of = model.partitions.index_of
     # Metrics are expected of partitions that a model is expected of.
     judged = {partition: judged_until(model, index_of(partition)) for partition in found[model.asset("model")]}
     entries: list[Entry] = []
     for horizon in sorted(model.evaluation.horizons, key=lambda one: one.elapsed):
-        case, elapsed = _Horizon(model, facts, found, horizon), horizon.elapsed
+        case, elapsed = _Horizon(model, facts, found, horizon, unseen), horizon.elapsed
         for partition, metrics in case.metrics.items():
             matures_at = judged[partition] + elapsed
             if metrics.state is State.DONE and case.data[partition].state is State.DONE:
@@ -95,8 +97,8 @@ def debt(model: Model, facts: Facts, found: Found, *, as_of: datetime) -> Debt:
 class _Horizon:
     """What is recorded and found of one model at one horizon."""
 
-    def __init__(self, model: Model, facts: Facts, found: Found, horizon: Duration) -> None:
-        self.model, self.facts, self.found, self.horizon = model, facts, found, horizon
+    def __init__(self, model: Model, facts: Facts, found: Found, horizon: Duration, unseen: Collection[str]) -> None:
+        self.model, self.facts, self.found, self.horizon, self.unseen = model, facts, found, horizon, unseen
         self.training_asset, self.model_asset = model.asset("training_data"), model.asset("model")
         self.data_asset, self.metrics_asset = model.asset("evaluation_data", horizon), model.asset("metrics", horizon)
         self.data, self.metrics = found[self.data_asset], found[self.metrics_asset]
@@ -114,8 +116,11 @@ class _Horizon:
         if State.FAILED in first:
             cause, asset = Cause.FAILED, first[State.FAILED]
             why, run = f"{asset} failed", self.facts.failed[asset][partition].run
+        elif overdue and overdue.keys() <= set(self.unseen):
+            cause, why = Cause.NOT_LOOKED_AT, f"no sensor has looked at {', '.join(overdue)}"
         elif overdue:
-            cause, why = Cause.MISSING_INPUT, describe_missing(self.model, overdue)
+            known = {log: indices for log, indices in overdue.items() if log not in self.unseen}
+            cause, why = Cause.MISSING_INPUT, describe_missing(self.model, known)
         elif missing or first.get(State.WAITING) == self.training_asset:
             # Before it matures, that says enough.
             cause, why = Cause.WAITING, "" if as_of < matures_at else self.found[first[State.WAITING]][partition].why

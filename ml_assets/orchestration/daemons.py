@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,5 +65,5 @@ def _is_daemon(arguments: list[str]) -> bool:
     """Whether a command line is `dagster-daemon run`, or how `dagster dev` calls it."""
     return any(
         second == "run" and (Path(first).name == "dagster-daemon" or first == "dagster._daemon")
-        for first, second in zip(arguments, arguments[1:], strict=False)
+        for first, second in pairwise(arguments)
     )

@@ -9,18 +9,18 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
-from ml_assets.domain.due import Facts, Request, State, Status, basis, due, statuses
+from ml_assets.domain.due import Request, State, Status, basis, due
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.maturity import describe_spans
-from ml_assets.domain.restatement import EventVersion, version_of
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
-from ml_assets.orchestration.arrival import Asked, ask
 from ml_assets.orchestration.assets import code_versions
-from ml_assets.orchestration.facts import asset_key, materialization, read_arrived, read_facts
+from ml_assets.orchestration.facts import asset_key, materialization
 from ml_assets.orchestration.facts_memo import Memo
+from ml_assets.orchestration.present import find
 from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.runs import OLD_REQUEST_TAG, REQUEST_TAG, parallelism_of, run_over, set_up_pools
+from ml_assets.orchestration.ticks import sensor_name
 from ml_assets.paths import AnyPath
 
 #: Reporting an arrival costs tens of milliseconds, and a tick has 60 seconds.
@@ -72,7 +72,7 @@ def service_sensor(
     memo = Memo()
 
     @dg.sensor(
-        name=f"{service}_sensor",
+        name=sensor_name(service),
         description=f"Reports arrivals of {service}'s event logs; launches what is due, and says what waits and why.",
         # A `target` would be one job, whose assets must all have the same partitions.
         asset_selection=dg.AssetSelection.assets(*(asset_key(asset) for asset in code)),
@@ -93,55 +93,6 @@ def service_sensor(
         )
 
     return sensor
-
-
-@dataclass(frozen=True)
-class Now:
-    """What is there: in the source, which is asked, and in what is recorded.
-
-    `arrivals`: what the source has and nothing records (log, partition, version), oldest first. `statuses`: of every
-    partition, by model and asset. `absent`: by log, why nothing of it can have arrived yet, where that is so.
-    """
-
-    logs: Sequence[EventLog]
-    facts: Facts
-    statuses: Mapping[str, Mapping[str, Mapping[str, Status]]]
-    arrivals: Sequence[tuple[str, str, str]]
-    absent: Mapping[str, str]
-
-
-def find(
-    instance: dg.DagsterInstance,
-    models: Sequence[Model],
-    logs: Iterable[EventLog] = (),
-    *,
-    code: Mapping[str, str],
-    events_root: AnyPath,
-    as_of: datetime,
-    memo: Memo | None = None,
-) -> Now:
-    """Compare the source with what is recorded.
-
-    Args: `logs`: beside those of the models; `memo`: what was found before.
-    Raises: SourceError when a log cannot be asked: a source that is down is not one without news.
-    """
-    # A model may read logs of other services, whose sensors may have stopped.
-    logs = list({log.key: log for log in (*logs, *(log for model in models for log in model.logs))}.values())
-    memo = memo or Memo()
-    recorded = read_arrived(instance, logs, memo=memo)
-    asked = {log.key: ask(log, events_root, recorded[log.key], as_of=as_of) for log in logs}
-    present = {log.key: _present(log, recorded[log.key], asked[log.key], as_of) for log in logs}
-    facts = read_facts(instance, models, code=code, arrived=present, memo=memo)
-    found = {
-        model.name: memo.same(
-            ("statuses", model.name),
-            basis(model, facts, as_of=as_of),
-            partial(statuses, model, facts, as_of=as_of),
-        )
-        for model in models
-    }
-    absent = {key: of.absent for key, of in asked.items() if of.absent}
-    return Now(logs, facts, found, _arrivals(recorded, present), absent)
 
 
 def look(
@@ -171,7 +122,7 @@ def look(
     ]
     wanted.sort(key=lambda request: request.partitions[0])
     launches, refused = _not_tried_too_often(instance, wanted, as_of)
-    arrivals = now.arrivals
+    arrivals = now.arrivals[:REPORTS_PER_TICK]
     lines = [f"{len(arrivals)} event partitions arrived or changed"] if arrivals else []
     lines += [describe_late(log, facts.late[log.key]) for log in now.logs if facts.late[log.key]]
     lines += [
@@ -204,7 +155,7 @@ def describe(model: Model, found: Mapping[str, Mapping[str, Status]]) -> str:
 
 
 def describe_absent(why: str, hint: str) -> str:
-    """A log of which nothing can have arrived yet, on one line. Args: `hint`: how to get events, where that is known."""
+    """A log of which nothing can have arrived yet, on one line. Args: `hint`: how to get events, if known."""
     return f"nothing has arrived yet: {why}{f'; {hint}' if hint else ''}"
 
 
@@ -221,32 +172,6 @@ def _describe_state(model: Model, state: State, names: Sequence[str], partitions
     why = partitions[names[0]].why
     first = f"{names[0]} " if len(names) > 1 else ""
     return f"{words} ({first}{why})" if why and state is not State.DONE else words
-
-
-def _present(
-    log: EventLog, recorded: Mapping[str, EventVersion], asked: Asked, as_of: datetime
-) -> dict[str, EventVersion]:
-    """The versions of what the source has. What it has lost since is not there to be read."""
-    return {
-        # Most are as they were; to ask what follows from a change costs more than to see that there is none.
-        name: known
-        if (known := recorded.get(name)) is not None and known.present == found == known.accepted
-        else version_of(log, name, known, found, as_of=as_of)
-        for name, found in asked.arrived.items()
-    }
-
-
-def _arrivals(
-    recorded: Mapping[str, Mapping[str, EventVersion]], present: Mapping[str, Mapping[str, EventVersion]]
-) -> list[tuple[str, str, str]]:
-    """The event partitions that are new or changed, as (log, partition, version), oldest first."""
-    news = [
-        (log, partition, str(version))
-        for log, partitions in present.items()
-        for partition, version in partitions.items()
-        if (known := recorded[log].get(partition)) is not version and known != version
-    ]
-    return sorted(news, key=lambda arrival: arrival[1])[:REPORTS_PER_TICK]
 
 
 def _not_tried_too_often(

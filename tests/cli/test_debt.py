@@ -8,13 +8,28 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
+)
 
 from ml_assets.cli import project as project_module
 from ml_assets.cli.debt import ModelDebt, describe_age, render
+from ml_assets.cli.home import prepare_home
 from ml_assets.cli.main import main
 from ml_assets.cli.project import Project
 from ml_assets.domain.debt import Cause, Debt, Entry, LateChange
@@ -25,6 +40,7 @@ from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import needed, windows_of
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import FAILED, attempt, materialization, note_begun, read_facts
+from ml_assets.orchestration.ticks import sensor_name
 from tests.support import shop
 from tests.support.projects import TeamProject
 
@@ -175,6 +191,82 @@ def test_each_horizon_has_its_counts_and_a_done_partition_ends_a_span(made: Shop
         "  changed after the restatement window, and not acted on:",
         "    shop/orders 2026-03-01: read by no metric that exists",
     ]
+
+
+@pytest.fixture
+def fresh(made: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """The shop before anything is recorded of it."""
+    project = Project(tmp_path / "home", made.project.root)
+    monkeypatch.setattr(project_module, "Project", lambda _: project)
+    prepare_home(project.home)
+    return Shop(project, made.model, made.code)
+
+
+def tick(shop: Shop, status: TickStatus) -> None:
+    """Record a tick of the shop's sensor, as the daemon does."""
+    instance = shop.project.instance
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("debt_shop"), "__repository__")
+    state = InstigatorState(
+        RemoteInstigatorOrigin(repository, sensor_name("shop")),
+        InstigatorType.SENSOR,
+        InstigatorStatus.DECLARED_IN_CODE,
+        SensorInstigatorData(min_interval=15),
+    )
+    if not instance.all_instigator_state():
+        instance.add_instigator_state(state)
+    told = (state.instigator_origin_id, state.name, InstigatorType.SENSOR, status, AT.timestamp())
+    instance.create_tick(TickData(*told, selector_id=state.selector_id))
+
+
+def test_before_a_sensor_or_a_backfill_has_looked_nothing_is_said_to_be_missing(fresh: Shop) -> None:
+    first = fresh.debt()
+    assert first.exit_code == 1, "they are owed, whatever the reason"
+    assert first.stdout.splitlines()[1:] == [
+        "    2d: not looked at yet 7",
+        "  2d  2026-03-03..2026-03-09  not looked at yet  3d 9h  no sensor has looked at shop/visits, shop/orders",
+    ]
+    assert {one["cause"] for one in json.loads(fresh.debt("--json").stdout)["models"]["shop/order"]["entries"]} == {
+        "not looked at yet"
+    }
+    tick(fresh, TickStatus.FAILURE)
+    assert "not looked at yet 7" in fresh.debt().stdout, "the source was down"
+    tick(fresh, TickStatus.SKIPPED)
+    assert fresh.debt().stdout.splitlines()[1:] == [
+        "    2d: missing input 7",
+        "  2d  2026-03-03..2026-03-09  missing input  3d 9h  2026-03-03: shop/visits 2026-03-01..2026-03-04, "
+        "shop/orders 2026-03-01..2026-03-06",
+    ]
+
+
+def test_once_something_of_a_log_is_recorded_it_has_been_looked_at(fresh: Shop) -> None:
+    for log in ("visits", "orders"):
+        fresh.arrive(log, 1)
+    assert "missing input 7" in fresh.debt().stdout
+
+
+def test_equal_failures_are_one_line_whatever_partitions_and_numbers_they_name(made: Shop) -> None:
+    data, days = "shop/order/training_data", ("2026-03-03", "2026-03-04", "2026-03-05")
+    entries = [Entry(day, HORIZON, Cause.FAILED, AT, f"{data} failed", data, f"run-{day[-1]}") for day in days]
+    errors = {(data, day): f"LeakError: {number} of 300 rows of {day}" for number, day in enumerate(days)}
+    lines = [line.plain for line in render([ModelDebt(made.model, Debt(tuple(entries), {}, ()), errors)], as_of=AT)]
+    assert lines[2:] == [
+        "  2d  2026-03-03..2026-03-05  failed  0m  2026-03-03: shop/order/training_data failed in run run-3: "
+        "LeakError: 0 of 300 rows of 2026-03-03"
+    ]
+    errors[data, "2026-03-04"] = "LeakError: another rule"
+    lines = [line.plain for line in render([ModelDebt(made.model, Debt(tuple(entries), {}, ()), errors)], as_of=AT)]
+    assert len(lines) == 5, "another cause is another line"
+
+
+def test_of_many_models_one_that_is_well_has_one_line(made: Shop) -> None:
+    done, waiting = (Entry("2026-03-03", HORIZON, cause, AT) for cause in (Cause.DONE, Cause.WAITING))
+    due = Entry("2026-03-04", Duration(1, "d"), Cause.DUE, AT, "shop/order/model is due", MODEL)
+    well, nothing, owing = (
+        ModelDebt(made.model, Debt(entries, {}, ()), {}) for entries in ((done, waiting), (), (due, done))
+    )
+    lines = [line.plain for line in render([well, nothing, owing], as_of=AT)]
+    assert lines[:2] == ["shop/order  2d: done 1, waiting 1", "shop/order  no metric is expected yet"]
+    assert lines[2:] == [line.plain for line in render([owing], as_of=AT)]
 
 
 def test_json_holds_every_entry_and_what_is_outdated_and_late(made: Shop) -> None:

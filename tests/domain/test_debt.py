@@ -162,6 +162,22 @@ def test_an_event_partition_that_ended_and_has_not_arrived_is_missing_by_name(wo
     assert _cause(world, TWO_DAYS) == missing_before_it_matures, "2026-01-05, which has not ended, is not named"
 
 
+def test_of_a_log_that_nobody_has_looked_at_nothing_is_said_to_be_missing(world: World) -> None:
+    for day in range(4):
+        del world.source[CONVERSIONS][day]
+
+    def cause(*unseen: str) -> tuple[Cause, str]:
+        facts = world.facts()
+        found = statuses(world.model, facts, as_of=world.now)
+        (entry, *_) = debt(world.model, facts, found, as_of=world.now, unseen=unseen).entries
+        return entry.cause, entry.why
+
+    assert cause(CONVERSIONS) == (Cause.NOT_LOOKED_AT, "no sensor has looked at ads/conversions")
+    assert cause() == (Cause.MISSING_INPUT, "ads/conversions 2026-01-01..2026-01-04")
+    del world.source[IMPRESSIONS][2]
+    assert cause(CONVERSIONS) == (Cause.MISSING_INPUT, "ads/impressions 2026-01-03"), "what is known comes first"
+
+
 def test_what_training_and_evaluation_miss_is_named_together(world: World) -> None:
     for log, day in ((CONVERSIONS, 1), (CONVERSIONS, 3), (IMPRESSIONS, 2)):
         del world.source[log][day]

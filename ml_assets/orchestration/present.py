@@ -1,0 +1,92 @@
+"""What is there now: what the sources have, held against what is recorded. They are asked, and nothing is decided."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import dagster as dg
+
+from ml_assets.domain.due import Facts, Status, basis, statuses
+from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.restatement import EventVersion, version_of
+from ml_assets.domain.spec import Model
+from ml_assets.orchestration.arrival import Asked, ask
+from ml_assets.orchestration.facts import read_arrived, read_facts
+from ml_assets.orchestration.facts_memo import Memo
+from ml_assets.paths import AnyPath
+
+
+@dataclass(frozen=True)
+class Now:
+    """What is there: in the source, which is asked, and in what is recorded.
+
+    `arrivals`: what the source has and nothing records (log, partition, version), oldest first. `statuses`: of every
+    partition, by model and asset. `absent`: by log, why nothing of it can have arrived yet, where that is so.
+    """
+
+    logs: Sequence[EventLog]
+    facts: Facts
+    statuses: Mapping[str, Mapping[str, Mapping[str, Status]]]
+    arrivals: Sequence[tuple[str, str, str]]
+    absent: Mapping[str, str]
+
+
+def find(
+    instance: dg.DagsterInstance,
+    models: Sequence[Model],
+    logs: Iterable[EventLog] = (),
+    *,
+    code: Mapping[str, str],
+    events_root: AnyPath,
+    as_of: datetime,
+    memo: Memo | None = None,
+) -> Now:
+    """Compare the source with what is recorded.
+
+    Args: `logs`: beside those of the models; `memo`: what was found before.
+    Raises: SourceError when a log cannot be asked: a source that is down is not one without news.
+    """
+    # A model may read logs of other services, whose sensors may have stopped.
+    logs = list({log.key: log for log in (*logs, *(log for model in models for log in model.logs))}.values())
+    memo = memo or Memo()
+    recorded = read_arrived(instance, logs, memo=memo)
+    asked = {log.key: ask(log, events_root, recorded[log.key], as_of=as_of) for log in logs}
+    present = {log.key: _present(log, recorded[log.key], asked[log.key], as_of) for log in logs}
+    facts = read_facts(instance, models, code=code, arrived=present, memo=memo)
+    found = {
+        model.name: memo.same(
+            ("statuses", model.name),
+            basis(model, facts, as_of=as_of),
+            partial(statuses, model, facts, as_of=as_of),
+        )
+        for model in models
+    }
+    absent = {key: of.absent for key, of in asked.items() if of.absent}
+    return Now(logs, facts, found, _arrivals(recorded, present), absent)
+
+
+def _present(
+    log: EventLog, recorded: Mapping[str, EventVersion], asked: Asked, as_of: datetime
+) -> dict[str, EventVersion]:
+    """The versions of what the source has. What it has lost since is not there to be read."""
+    return {
+        # Most are as they were; to ask what follows from a change costs more than to see that there is none.
+        name: known
+        if (known := recorded.get(name)) is not None and known.present == found == known.accepted
+        else version_of(log, name, known, found, as_of=as_of)
+        for name, found in asked.arrived.items()
+    }
+
+
+def _arrivals(
+    recorded: Mapping[str, Mapping[str, EventVersion]], present: Mapping[str, Mapping[str, EventVersion]]
+) -> list[tuple[str, str, str]]:
+    """The event partitions that are new or changed, as (log, partition, version), oldest first."""
+    news = [
+        (log, partition, str(version))
+        for log, partitions in present.items()
+        for partition, version in partitions.items()
+        if (known := recorded[log].get(partition)) is not version and known != version
+    ]
+    return sorted(news, key=lambda arrival: arrival[1])
