@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from ml_assets.cli.causes import by_the_first, general
 from ml_assets.cli.plan import Asked, Planned, make_plan, models_of
 from ml_assets.cli.project import Project
 from ml_assets.domain.maturity import describe_spans
@@ -117,16 +118,16 @@ def render(done: Done) -> Iterator[Text]:
 
 def _by_cause(done: Done, state: State, style: str) -> Iterator[Text]:
     """A line for each asset and cause."""
-    causes: dict[tuple[str, str], list[str]] = {}
+    causes: dict[tuple[str, str], dict[str, Outcome]] = {}
     for (asset, partition), one in done.outcomes.items():
         if one.state is state:
-            # Equal but for what names the partition.
-            causes.setdefault((asset, one.why.replace(partition, "<partition>")), []).append(partition)
+            causes.setdefault((asset, general(one.why)), {})[partition] = one
     models = {asset: model for model in done.planned.models.values() for asset in model.assets}
-    for (asset, why), partitions in causes.items():
+    for (asset, _), of in causes.items():
         calendar = models[asset].partitions
-        spans = describe_spans(calendar, map(calendar.index_of, partitions))
-        runs = dict.fromkeys(done.outcomes[asset, partition].run for partition in partitions)
+        spans = describe_spans(calendar, map(calendar.index_of, of))
+        why = by_the_first([(partition, one.why) for partition, one in of.items()])
+        runs = dict.fromkeys(one.run for one in of.values())
         where = f" (run {', '.join(filter(None, runs))})" if any(runs) else ""
         yield Text(f"{state}: {asset} {spans}: {why}{where}", style=style)
 

@@ -164,10 +164,12 @@ def debt(home: Path, model: str | None, as_of: datetime, as_json_: bool) -> None
 
     What should exist is reckoned as of T and held against what is recorded now: no source is asked, nothing launched. A
     metric is done, waiting (for outcomes that are still to happen), running, due (to be launched), missing input (event
-    partitions ended and have not arrived), stale (its inputs or its code changed) or failed. Ages count from when it
-    could be computed. Outdated training, and events that changed too late to count, are listed below.
+    partitions ended and have not arrived), not looked at yet (no sensor or backfill has asked whether they have), stale
+    (its inputs or its code changed) or failed. Ages count from when it could be computed. Outdated training, and events
+    that changed too late to count, are listed below. Of several models, one that owes nothing has one line.
 
-    Exits with 1 when a metric failed, is stale, due or misses input, with 0 when all others are a matter of time.
+    Exits with 1 when a metric failed, is stale, due, not looked at or misses input, with 0 when all others are a matter
+    of time.
     """
     from rich.console import Console
 

@@ -21,6 +21,7 @@ from ml_assets.data.labels import Selection, known_rows, label_examples, select_
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.event_log import Table
 from ml_assets.domain.history import Feature
+from ml_assets.domain.near_misses import suggestions
 from ml_assets.domain.spec import FEATURE_TIME
 from ml_assets.paths import AnyPath
 
@@ -328,7 +329,10 @@ def _check_history(examples: Any, histories: Sequence[HistoryFiles], time: str) 
     lacking = [name for name in by if name not in examples.columns]
     taken = [name for name in (*features, FEATURE_TIME) if name.lower() in there]
     if lacking or taken:
-        raise ValueError(f"history needs the columns {lacking} of the examples, and adds {taken}, which they have")
+        hint = suggestions(lacking, examples.columns)
+        raise ValueError(
+            f"history needs the columns {lacking} of the examples{hint}, and adds {taken}, which they have"
+        )
     return by, features
 
 
@@ -341,7 +345,10 @@ def _check_columns(table: ir.Table, log: LogFiles, keys: Sequence[str]) -> None:
     marks = [columns.deleted] if columns.deleted else []
     missing = sorted({*columns.times, *marks, *columns.key, *keys} - set(table.columns))
     if missing:
-        raise EventLogError(f"event log {log.key} lacks the columns {missing}; its files have {list(table.columns)}")
+        hint = suggestions(missing, table.columns)
+        raise EventLogError(
+            f"event log {log.key} lacks the columns {missing}{hint}; its files have {list(table.columns)}"
+        )
     for name in columns.times:
         dtype = table[name].type()
         if not dtype.is_timestamp() or dtype.timezone is None:

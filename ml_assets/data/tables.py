@@ -32,6 +32,13 @@ def read_table(path: AnyPath) -> pd.DataFrame:
     return arrow_to_pandas(ds.dataset(files, schema=schema, filesystem=elsewhere).to_table())
 
 
+def columns_of(path: AnyPath) -> list[str]:
+    """The names of a stored table's columns."""
+    elsewhere = None if isinstance(path, Path) else path.fs
+    names: list[str] = pq.read_schema(name_in(table_files(path)[0]), filesystem=elsewhere).names
+    return names
+
+
 def name_in(path: AnyPath) -> str:
     """The name of a file in its own file system."""
     return str(path) if isinstance(path, Path) else path.path

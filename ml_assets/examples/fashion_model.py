@@ -14,6 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from ml_assets.domain.near_misses import suggestions
+
 POSITION = "position"
 
 
@@ -65,7 +67,8 @@ def fit(examples: pd.DataFrame, config: ClickConfig) -> Pipeline:
     """
     missing = [name for name in config.features if name not in examples.columns]
     if missing:
-        raise ValueError(f"config names the features {missing}, but the columns are {list(examples.columns)}")
+        hint = suggestions(missing, examples.columns)
+        raise ValueError(f"config names the features {missing}{hint}, but the columns are {list(examples.columns)}")
     # A canonical order: sums of floats depend on it.
     rows = examples[[*config.features, "label"]].sort_values([*config.features, "label"])
     encoder = make_column_transformer(

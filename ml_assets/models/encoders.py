@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ml_assets.domain.near_misses import suggestion, suggestions
+
 Category = str | bool | int | float
 
 # 7 and 7.0 are one category, since a column of whole numbers with a gap arrives as floats; "7" and True are others.
@@ -64,7 +66,8 @@ class Encoder:
         """
         strangers = [name for name in categorical if name not in features]
         if strangers:
-            raise ValueError(f"categorical names {strangers}, which are not among the features {list(features)}")
+            hint = suggestions(strangers, features)
+            raise ValueError(f"categorical names {strangers}{hint}, which are not among the features {list(features)}")
         if len(set(features)) < len(features):
             raise ValueError(f"features are {list(features)}: expected each name once")
         return cls(tuple(_fitted(only_column(frame, name), name in categorical) for name in features))
@@ -96,7 +99,8 @@ def only_column(frame: pd.DataFrame, name: str) -> pd.Series:
     """Return the one column of that name; ValueError lists what is there instead."""
     found = list(frame.columns).count(name)
     if found == 0:
-        raise ValueError(f"column {name!r} is missing; the columns present are {list(frame.columns)}")
+        hint = suggestion(name, frame.columns)
+        raise ValueError(f"column {name!r} is missing{hint}; the columns present are {list(frame.columns)}")
     if found > 1:
         raise ValueError(f"column {name!r} is there {found} times: expected once")
     return frame[name]

@@ -13,9 +13,10 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from ml_assets.domain.near_misses import suggestion
 from ml_assets.models import model_files
 from ml_assets.models.encoders import Encoder, as_numbers, only_column
-from ml_assets.models.parameters import DEFAULTS, contract, resolve, suggestion
+from ml_assets.models.parameters import DEFAULTS, contract, resolve
 
 # LightGBM writes feature names into a line of its text format, and itself refuses or rewrites these.
 _UNWRITABLE = set('",:[]{} ')

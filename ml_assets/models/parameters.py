@@ -3,10 +3,11 @@
 Here: the table, its defaults and its check. Not here: lightgbm itself, which stays out of what parses a config.
 """
 
-import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from ml_assets.domain.near_misses import suggestion
 
 # For 10,000 to 60,000 rows of rare positives: small trees, and categories (users, campaigns) shrunk hard towards
 # the rest, since most of them are seen a few times only. LightGBM's own defaults lose there to a constant.
@@ -117,12 +118,6 @@ def contract(seed: int) -> dict[str, Any]:
         "verbosity": -1,
         **dict.fromkeys([*seeds, "objective_seed"], seed),
     }
-
-
-def suggestion(name: object, known: Iterable[str]) -> str:
-    """Return " (did you mean 'x'?)" for a near miss, else nothing."""
-    close = difflib.get_close_matches(str(name), list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def _canonical(given: str, value: Any) -> str:

@@ -15,6 +15,8 @@ import pandas as pd
 import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
+from ml_assets.domain.near_misses import suggestions
+
 SKOPS_FILE = "model.skops"
 
 
@@ -42,7 +44,8 @@ class SklearnClassifier:
         """Return the probability of class 1 for each row, shape (n,); ValueError names the columns that are missing."""
         missing = [name for name in self.columns if name not in frame.columns]
         if missing:
-            raise ValueError(f"columns {missing} are missing; the columns present are {list(frame.columns)}")
+            hint = suggestions(missing, frame.columns)
+            raise ValueError(f"columns {missing} are missing{hint}; the columns present are {list(frame.columns)}")
         if frame.empty:
             return np.empty(0)  # scikit-learn refuses to predict nothing
         return np.asarray(self.estimator.predict_proba(frame[self.columns])[:, 1], dtype="float64")

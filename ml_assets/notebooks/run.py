@@ -7,7 +7,7 @@ held its partition alone; everything else about the notebook contract stays dags
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from dagster._core.storage.tags import (
 )
 
 from ml_assets.notebooks.memory import MemoryGroup
+from ml_assets.notebooks.missing_columns import meant_columns
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, StepOrder, StepResult
 from ml_assets.notebooks.spark_errors import spark_reason
 from ml_assets.paths import AnyPath
@@ -54,7 +55,7 @@ def run_notebook(
         order_file.write_text(order.model_dump_json(indent=1), encoding="utf-8")
         try:
             seen = _OnePartition(step_context, order.partition, order_file)
-            _execute(seen, notebook, Path(work), context.log.info, kernels=kernels, memory=memory)
+            _execute(seen, notebook, Path(work), context.log.info, kernels=kernels, memory=memory, inputs=order.inputs)
         except NotebookError as error:
             raise NotebookError(f"{notebook.name} failed for {order.asset} {order.partition}{error}") from None
         finally:
@@ -77,6 +78,7 @@ def _execute(
     *,
     kernels: Path | None,
     memory: MemoryGroup,
+    inputs: Mapping[str, AnyPath],
 ) -> None:
     """What dagstermill's own `execute_notebook` does, but in the notebook's folder, as Jupyter does, and with progress.
 
@@ -105,7 +107,8 @@ def _execute(
             )
     except PapermillExecutionError as error:
         spark = spark_reason(error.ename, error.evalue)
-        reason = f"Spark: {spark}" if spark else f"{error.ename}: {error.evalue}"
+        hint = meant_columns(error.ename, error.evalue, inputs.values())
+        reason = f"Spark: {spark}" if spark else f"{error.ename}: {error.evalue}{hint}"
         if error.source in [cell.source for cell in replaced.cells if _is_injected(cell)]:
             # Source and traceback of this cell hold the whole instance, with its passwords.
             raise NotebookError(f" before its first cell: {reason}") from None

@@ -28,6 +28,7 @@ from ml_assets.orchestration.checks import NO_LEAK, no_leak_evaluation, verify_n
 from ml_assets.orchestration.facts import FAILED, STOPPED, attempt, materialization, note_begun
 from ml_assets.orchestration.lineage import current_runs, versions
 from ml_assets.orchestration.notebook_view import link_to
+from ml_assets.orchestration.one_line import on_one_line
 from ml_assets.orchestration.orders import step_order
 from ml_assets.orchestration.pins import ChangedWhileReadError, MissingInputError, Pins, check_unchanged, pin
 from ml_assets.orchestration.planned import forget_planned_check, forget_planned_partition
@@ -42,8 +43,6 @@ _RESULT = "result"
 SKIPPED_TAG = "ml_assets/skipped"
 #: How often a step that lost its pod is begun again in its run, and how long after.
 LOST_POD_RETRIES, LOST_POD_SECONDS = 2, 10
-#: Characters of an error's first line that are kept where it has more lines.
-_HALF = 250
 
 
 def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator[Any]:
@@ -80,7 +79,7 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
                 context.log.warning(f"{asset.name} {name} is skipped: {error}")
         except Exception as error:  # noqa: BLE001  (raised at the end, with those of the other partitions)
             failures[partition] = error
-            context.log.error(f"{asset.name} {name} failed: {_on_one_line(error)}")
+            context.log.error(f"{asset.name} {name} failed: {on_one_line(error)}")
     _remove_old_notebooks(context, asset)
     if skipped:
         _tell_skipped(context, asset, skipped)
@@ -203,7 +202,7 @@ class _Partition:
                 raise
             except Exception as error:
                 executed = self.link if self.executed.exists() else None
-                yield attempt(*tried, verdict=FAILED, error=_on_one_line(error), executed=executed)
+                yield attempt(*tried, verdict=FAILED, error=on_one_line(error), executed=executed)
                 raise
         seconds = time.monotonic() - started
         shown = metadata(asset, self.name, pins, artifact, seconds=seconds, executed=self.link)
@@ -271,12 +270,6 @@ def _output_event(context: dg.AssetExecutionContext) -> dg.DagsterEvent:
     # The UI shows no event of a run that has an output without a type check.
     checked = TypeCheckData(success=True, label=_RESULT)  # type: ignore[no-untyped-call]
     return dg.DagsterEvent.step_output_event(step_context, StepOutputData(handle, checked))
-
-
-def _on_one_line(error: Exception) -> str:
-    """Type and message; of a notebook's traceback the first line, and the last one, which names what was raised."""
-    lines = [line.strip() for line in f"{type(error).__name__}: {error}".splitlines() if line.strip()]
-    return (lines[0] if len(lines) == 1 else f"{lines[0][:_HALF]} ... {lines[-1]}")[: 2 * _HALF]
 
 
 def _failure(asset: StepAsset, failures: Mapping[_Partition, Exception], total: int) -> dg.Failure:

@@ -26,6 +26,7 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
+from dagster._utils.error import SerializableErrorInfo
 
 from ml_assets.cli import project as project_module
 from ml_assets.cli.debt import ModelDebt, describe_age, render
@@ -215,7 +216,8 @@ def tick(shop: Shop, status: TickStatus) -> None:
     if not instance.all_instigator_state():
         instance.add_instigator_state(state)
     told = (state.instigator_origin_id, state.name, InstigatorType.SENSOR, status, AT.timestamp())
-    instance.create_tick(TickData(*told, selector_id=state.selector_id))
+    error = SerializableErrorInfo("it is down", [], None) if status is TickStatus.FAILURE else None
+    instance.create_tick(TickData(*told, error=error, selector_id=state.selector_id))
 
 
 def test_before_a_sensor_or_a_backfill_has_looked_nothing_is_said_to_be_missing(fresh: Shop) -> None:

@@ -162,6 +162,15 @@ def test_an_empty_frame_is_encoded_as_an_empty_frame():
     assert set(encoded.dtypes) == {np.dtype("float64")}
 
 
+def test_a_name_that_is_nearly_a_column_is_answered_with_it():
+    with pytest.raises(
+        ValueError, match=r"column 'devise' is missing \(did you mean 'device'\?\); the columns present"
+    ):
+        Encoder.fit(pd.DataFrame({"device": ["phone"]}), ["devise"])
+    with pytest.raises(ValueError, match=r"categorical names \['devise'\] \(did you mean 'device'\?\), which"):
+        Encoder.fit(pd.DataFrame({"device": ["phone"]}), ["device"], ["devise"])
+
+
 def test_a_missing_column_is_refused_with_those_present():
     encoder = Encoder.fit(pd.DataFrame({"a": [1], "b": [2]}), ["a", "b"])
     with pytest.raises(ValueError, match=r"column 'b' is missing; the columns present are \['a', 'c'\]"):

@@ -6,7 +6,7 @@ import pytest
 from lightgbm.basic import _ConfigAliases  # the only list of LightGBM's own aliases; a test may look inside
 
 from ml_assets.models import parameters
-from ml_assets.models.parameters import DEFAULTS, contract, resolve, suggestion
+from ml_assets.models.parameters import DEFAULTS, contract, resolve
 
 
 def test_aliases_resolve_to_one_name_and_the_result_is_sorted():
@@ -94,8 +94,3 @@ def test_a_value_of_the_wrong_type_is_refused_with_what_would_be_right(given, va
     with pytest.raises(ValueError) as refusal:
         resolve({given: value})
     assert str(refusal.value) == f"parameter {given!r} is {value!r}: expected {wanted}"
-
-
-def test_nothing_is_suggested_for_a_name_that_is_near_to_none():
-    assert suggestion("zzz", ["rounds"]) == ""
-    assert suggestion("round", ["rounds"]) == " (did you mean 'rounds'?)"
