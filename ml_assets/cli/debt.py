@@ -104,6 +104,12 @@ def render(found: Iterable[ModelDebt], *, as_of: datetime) -> list[Text]:
     return [line for one in found for line in ([_line(one)] if short and _is_well(one) else _lines(one, as_of))]
 
 
+def describe_counts(one: ModelDebt) -> Text:
+    """How many metrics are there, or why not, by horizon, on one line."""
+    counts = [Text(f"{horizon}: ").append_text(_counts(of)) for horizon, of in _by_horizon(one).items()]
+    return Text("; ").join(counts or [Text(_NOTHING)])
+
+
 def describe_age(age: timedelta) -> str:
     """An age by its two largest units, such as `3d 4h` or `25m`."""
     minutes = age // timedelta(minutes=1)
@@ -138,8 +144,7 @@ def _is_well(one: ModelDebt) -> bool:
 
 def _line(one: ModelDebt) -> Text:
     """All of a model that is well."""
-    counts = [Text(f"{horizon}: ").append_text(_counts(of)) for horizon, of in _by_horizon(one).items()]
-    return Text(f"{one.model.name}  ", style="bold").append_text(Text("; ").join(counts or [Text(_NOTHING)]))
+    return Text(f"{one.model.name}  ", style="bold").append_text(describe_counts(one))
 
 
 def _by_horizon(one: ModelDebt) -> dict[Duration, list[Entry]]:

@@ -8,16 +8,15 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from ml_assets.cli.daemon import daemon, look_whether_settled, wait_until_settled
 from ml_assets.cli.home import prepare_home
 from ml_assets.cli.main import DEFAULT_HOME
+from ml_assets.cli.metrics import table
 from ml_assets.cli.project import Project
-from ml_assets.cli.report import number, write_report
+from ml_assets.cli.report import write_report
 from ml_assets.cli.results import Judgement, examples_of, judgements
 from ml_assets.definitions import PROJECT_ROOT
 from ml_assets.domain.due import State
@@ -59,7 +58,7 @@ def run_demo(
     tick = _settle(console, project, services, seconds)
     models = [project.models[name] for name in sorted(tick.found)]
     results = [result for model in models for result in judgements(project, model)]
-    console.print(_table(results))
+    console.print(table(results, {metric.name: metric.title for metric in _SHOWN}))
     console.print(
         "Grey: the horizon is not the attribution, so the metric judges ranking, not calibration.\n", style="dim"
     )
@@ -163,27 +162,6 @@ def _compare_with_truth(console: Console, project: Project, results: list[Judgem
             f"of the true probability {best:.4f}"
         )
     console.print()
-
-
-def _table(results: list[Judgement]) -> Table:
-    table = Table(title="Offline evaluation, 95 % intervals", box=box.SIMPLE)
-    for heading in ("model", "partition", "horizon", "examples"):
-        table.add_column(heading, no_wrap=True)
-    for metric in _SHOWN:
-        table.add_column(metric.title)
-    table.add_column("model run", no_wrap=True)
-    for result in results:
-        rows = [result.metrics.loc[name] for name in (metric.name for metric in _SHOWN)]
-        cells = [(number(row.value, row.low, row.high), row.comparable) for row in rows]
-        table.add_row(
-            result.model.name,
-            result.partition,
-            str(result.horizon),
-            str(int(result.metrics["examples"].iloc[0])),
-            *(text if comparable else f"[dim]{text}[/dim]" for text, comparable in cells),
-            result.model_run.split("-")[0],
-        )
-    return table
 
 
 def _progress(console: Console) -> Progress:

@@ -174,18 +174,59 @@ def debt(home: Path, model: str | None, as_of: datetime, as_json_: bool) -> None
     from rich.console import Console
 
     from ml_assets.cli.debt import as_json, find_debts, render
-    from ml_assets.cli.project import Project
+    from ml_assets.cli.project import NoAssetError, Project
 
     project = Project(home)
-    models = project.models
-    if model is not None and model not in models:
-        raise click.UsageError(f"{model!r} is no model; there are {', '.join(models) or 'none'}")
-    found = find_debts(project, [models[model]] if model else list(models.values()), as_of=as_of)
+    try:
+        models = list(project.models.values()) if model is None else [project.model(model)]
+    except NoAssetError as error:
+        raise click.UsageError(str(error)) from error
+    found = find_debts(project, models, as_of=as_of)
     if as_json_:
         click.echo(json.dumps(as_json(found, as_of=as_of), indent=2))
     else:
         Console(soft_wrap=True).print(*render(found, as_of=as_of), sep="\n")
     sys.exit(1 if any(one.owed for one in found) else 0)
+
+
+@main.command()
+@_home_option(exists=True)
+@click.argument("model")
+@click.option("--from", "first", metavar="PARTITION", help="First partition.  [default: the model's first]")
+@click.option("--to", "last", metavar="PARTITION", help="Last partition.  [default: the latest]")
+@click.option("--json", "kind", flag_value="json", help="Print JSON, unrounded.")
+@click.option("--csv", "kind", flag_value="csv", help="Print CSV, unrounded.")
+def metrics(home: Path, model: str, first: str | None, last: str | None, kind: str | None) -> None:
+    """Print the metrics of a MODEL, with their intervals, by partition and horizon.
+
+    They are the current ones, as they are stored. JSON and CSV have a row for each metric, with the numbers of examples
+    and positives, whether it is comparable, the reason why a number is absent, and the runs that made it and its model.
+    Where there is none, a line says how many are expected and why they are not there.
+    """
+    from rich.console import Console
+
+    from ml_assets.cli.metrics import Asked, as_frame, as_json, find_metrics, metrics_in, table, why_none
+    from ml_assets.cli.plan import SpanError
+    from ml_assets.cli.project import NoAssetError, Project
+
+    project = Project(home)
+    try:
+        asked = Asked.of(project, model, first, last)
+    except (NoAssetError, SpanError) as error:
+        raise click.UsageError(str(error)) from error
+    found = find_metrics(project, asked)
+    if not found:
+        click.echo(why_none(project, asked, as_of=datetime.now(UTC)), err=kind is not None)
+    if kind == "json":
+        click.echo(json.dumps({"model": asked.model.name, "metrics": as_json(found)}, indent=2))
+    elif kind == "csv":
+        click.echo(as_frame(found).to_csv(index=False), nl=False)
+    elif found:
+        console = Console()
+        if not console.is_terminal:
+            # A file has no width.
+            console.width = 400
+        console.print(table(found, metrics_in(found)))
 
 
 def _plan_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -18,6 +18,7 @@ from ml_assets.data.store import ArtifactStore
 from ml_assets.definitions import PROJECT_ROOT, build_definitions, declared, how_to_get_events
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.near_misses import suggestion
 from ml_assets.domain.spec import Model
 from ml_assets.environments import Resources, current
 from ml_assets.examples import demo_days
@@ -32,7 +33,7 @@ from ml_assets.paths import AnyPath
 
 
 class NoAssetError(ValueError):
-    """No model has such an asset. The message names those that there are."""
+    """There is no such model, or no model has such an asset. The message names those that there are."""
 
 
 def root_at_hand() -> Path:
@@ -83,6 +84,13 @@ class Project:
         specs = [component.to_spec(self.logs) for component in self.tree.get_all_components(EvaluatedModel)]
         return {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name)}
 
+    def model(self, name: str) -> Model:
+        """A model by its name. Raises: NoAssetError."""
+        if name not in self.models:
+            there = ", ".join(self.models) or "none"
+            raise NoAssetError(f"{name!r} is no model{suggestion(name, self.models)}; there are {there}")
+        return self.models[name]
+
     @property
     def assets(self) -> list[str]:
         """The asset keys of all models."""
@@ -97,7 +105,8 @@ class Project:
             for step, horizon in model.steps:
                 if model.asset(step, horizon) == asset:
                     return model, step, horizon
-        raise NoAssetError(f"{asset!r} is no asset of a model; there are {', '.join(self.assets) or 'none'}")
+        hint = suggestion(asset, self.assets)
+        raise NoAssetError(f"{asset!r} is no asset of a model{hint}; there are {', '.join(self.assets) or 'none'}")
 
     def select(self, selection: str) -> list[str]:
         """The assets of models that a selection names: all, a service, a model, an asset, or Dagster's own syntax.

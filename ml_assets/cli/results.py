@@ -29,12 +29,15 @@ class Judgement:
     artifact: Artifact
 
 
-def judgements(project: Project, model: Model) -> list[Judgement]:
-    """The current metrics of a model, by horizon and partition."""
+def judgements(project: Project, model: Model, span: range | None = None) -> list[Judgement]:
+    """The current metrics of a model, by horizon and partition. Args: `span`: indices of partitions; None: all."""
     result = []
+    calendar = model.partitions
     for horizon in sorted(model.evaluation.horizons, key=lambda h: h.elapsed):
         asset = model.asset("metrics", horizon)
         for partition, run_id in sorted(current_runs(project.instance, asset).items()):
+            if span is not None and calendar.index_of(partition) not in span:
+                continue
             artifact = project.store.load(asset, partition, run_id)
             table = read_table(artifact.folder / TABLE).set_index("metric")
             judged = artifact.manifest["inputs"][model.asset("model")]["run_id"]

@@ -322,7 +322,7 @@ def test_an_instant_without_a_time_zone_is_refused_with_what_would_be_right(made
 def test_an_unknown_model_is_answered_with_those_that_there_are(made: Shop) -> None:
     result = made.debt("shop/orders")
     assert result.exit_code == 2
-    assert "'shop/orders' is no model; there are shop/order" in result.stderr
+    assert "'shop/orders' is no model (did you mean 'shop/order'?); there are shop/order" in result.stderr
 
 
 @pytest.mark.parametrize(

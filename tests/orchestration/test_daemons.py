@@ -1,0 +1,141 @@
+"""Whether a daemon is alive: its process is the proof where there is one to see, and a heartbeat is not."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import psutil
+import pytest
+from dagster._daemon.types import DaemonHeartbeat
+
+from ml_assets.cli.home import open_instance
+from ml_assets.orchestration import launches
+from ml_assets.orchestration.daemons import Life, life_of_daemon
+from ml_assets.orchestration.launches import DaemonRunsError, LaunchHere, NoQueueError, Submit
+
+Start = Callable[..., subprocess.Popen[bytes]]
+SLEEPS = "import time; time.sleep(600)"
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> dg.DagsterInstance:
+    return open_instance(tmp_path / "home")
+
+
+def beat(instance: dg.DagsterInstance, seconds_ago: float) -> None:
+    instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - seconds_ago, "SENSOR", None, None))
+
+
+def life(instance: dg.DagsterInstance) -> Life:
+    return life_of_daemon(instance, datetime.now(UTC))
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts what looks like a daemon of a home, as `dagster-daemon` or as `dagster dev` does."""
+    script = tmp_path / "bin" / "dagster-daemon"
+    script.parent.mkdir()
+    script.write_text(SLEEPS)
+    started: list[subprocess.Popen[bytes]] = []
+
+    def starts(home: Path, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, *(arguments or (str(script), "run", "-m", "project.definitions"))]
+        started.append(subprocess.Popen(command, env={**os.environ, "DAGSTER_HOME": str(home)}))
+        deadline = time.monotonic() + 20
+        while psutil.Process(started[-1].pid).cmdline()[1:] != command[1:]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return started[-1]
+
+    yield starts
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_a_heartbeat_that_outlived_its_daemon_is_no_sign_of_life(instance: dg.DagsterInstance) -> None:
+    assert life(instance) == Life(False, "no process of this machine is one; none has had a heartbeat")
+    beat(instance, 12.4)
+    assert life(instance) == Life(False, "no process of this machine is one; the last heartbeat was 12 seconds ago")
+    LaunchHere(instance, 1)
+    with pytest.raises(
+        NoQueueError, match=r"no daemon of this instance is running .*12 seconds ago\), so that .*--submit"
+    ):
+        Submit(instance)
+
+
+@pytest.mark.parametrize("arguments", [(), ("-c", SLEEPS, "-m", "dagster._daemon", "run", "--log-level", "info")])
+def test_a_process_is_one_before_its_first_heartbeat(
+    instance: dg.DagsterInstance, start: Start, arguments: tuple[str, ...]
+) -> None:
+    process = start(Path(instance.root_directory), *arguments)
+    assert life(instance) == Life(True, f"process {process.pid}")
+    with pytest.raises(
+        DaemonRunsError, match=rf"a daemon is running on this home \(process {process.pid}\): add --submit"
+    ):
+        LaunchHere(instance, 1)
+    Submit(instance)
+
+
+def test_one_that_was_killed_is_none_though_nobody_has_waited_for_it(
+    instance: dg.DagsterInstance, start: Start
+) -> None:
+    process = start(Path(instance.root_directory))
+    beat(instance, 1)
+    process.kill()
+    deadline = time.monotonic() + 20
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not life(instance).alive
+
+
+def test_a_home_is_known_by_whatever_path_leads_to_it_and_that_of_others_is_not_ours(
+    instance: dg.DagsterInstance, start: Start, tmp_path: Path
+) -> None:
+    home = Path(instance.root_directory)
+    other = start(tmp_path / "other")
+    start(home, "-c", SLEEPS, "-m", "dagster", "dev")
+    start(home, "-c", SLEEPS, "api", "grpc", "--socket", "/tmp/socket")
+    beat(instance, 1)
+    assert not life(instance).alive, "a code server, or a daemon of another home"
+    (tmp_path / "link").symlink_to(home)
+    linked = start(tmp_path / "link")
+    assert life(instance).sign == f"process {linked.pid}"
+    assert life(open_instance(tmp_path / "other")).sign == f"process {other.pid}"
+
+
+def test_where_the_database_may_be_shared_the_heartbeat_is_all_there_is() -> None:
+    with dg.instance_for_test() as home:
+        beat(home, 1)
+        assert not life(home).alive
+    with dg.DagsterInstance.ephemeral() as shared:
+        assert not life(shared).alive
+        beat(shared, 30)
+        assert life(shared) == Life(True, "the last heartbeat was 30 seconds ago")
+        in_two_minutes = datetime.now(UTC) + timedelta(minutes=2)
+        assert not life_of_daemon(shared, in_two_minutes).alive
+
+
+def test_what_was_submitted_does_not_wait_for_ever_for_a_daemon_that_has_ended(
+    instance: dg.DagsterInstance, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launches, "_SECONDS_BETWEEN_CHECKS", 0)
+    process = start(Path(instance.root_directory))
+    submit = Submit(instance)
+    run = instance.add_run(dg.DagsterRun(job_name="job", status=dg.DagsterRunStatus.QUEUED))
+    monkeypatch.setattr(type(instance), "submit_run", lambda *_, **__: None)
+    submit.start(run)
+    assert not submit.ended(run.run_id)
+    process.kill()
+    process.wait()
+    time.sleep(1.1)
+    with pytest.raises(
+        NoQueueError, match=r"the daemon has ended \(no process .*\); 1 submitted runs wait for the next"
+    ):
+        submit.ended(run.run_id)
