@@ -128,7 +128,7 @@ def test_what_was_submitted_does_not_wait_for_ever_for_a_daemon_that_has_ended(
     monkeypatch.setattr(launches, "_SECONDS_BETWEEN_CHECKS", 0)
     process = start(Path(instance.root_directory))
     submit = Submit(instance)
-    run = instance.add_run(dg.DagsterRun(job_name="job", status=dg.DagsterRunStatus.QUEUED))
+    run = instance.add_run(dg.DagsterRun(job_name="job"))
     monkeypatch.setattr(type(instance), "submit_run", lambda *_, **__: None)
     submit.start(run)
     assert not submit.ended(run.run_id)
