@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ml_assets.cli.dev import describe_no_events
 from ml_assets.cli.home import prepare_home
+from ml_assets.cli.no_events import describe_no_events
 from ml_assets.cli.project import Project
 from ml_assets.definitions import PROJECT_ROOT
 from tests.support import shop
