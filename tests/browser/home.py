@@ -30,8 +30,8 @@ attributes:
   exposures: shop/visits
   outcomes: shop/orders
   join: {{id: [visit_id]}}
-  training: {{window: 3d, attribution: 2d}}
-  evaluation: {{window: 1d, horizons: [2d]}}
+  training: {{window: 2d, attribution: 1d}}
+  evaluation: {{window: 1d, horizons: [1d]}}
   config: {{features: [device], rounds: 5}}
 """
 # What is hostile asks the UI's GraphQL, whatever would let it.
@@ -42,19 +42,19 @@ display(HTML('''
 <h3 id="verdict">nothing ran</h3>
 <script>
 document.getElementById("verdict").textContent = "a script ran";
-fetch("/graphql", {method: "POST", headers: {"Content-Type": "application/json"}, body: '{"query": "{version}"}'});
+fetch("/graphql?from=notebook", {method: "POST", headers: {"Content-Type": "application/json"}, body: '{"query": "{version}"}'});
 </script>
-<img src="/graphql?query={version}" onerror="fetch('/graphql?query={version}')">
-<iframe src="/graphql?query={version}"></iframe>
-<form id="ask" action="/graphql?query={version}" method="post"><input type="submit" value="press me"></form>
-<meta http-equiv="refresh" content="0; url=/graphql?query={version}">
+<img src="/graphql?query={version}&from=notebook" onerror="fetch('/graphql?query={version}&from=notebook')">
+<iframe src="/graphql?query={version}&from=notebook"></iframe>
+<form id="ask" action="/graphql?query={version}&from=notebook" method="post"><input type="submit" value="press me"></form>
+<meta http-equiv="refresh" content="0; url=/graphql?query={version}&from=notebook">
 '''))
-display(Javascript('fetch("/graphql?query={version}")'))
+display(Javascript('fetch("/graphql?query={version}&from=notebook")'))
 """
 _NOTEBOOK = f"""\
 # %% [markdown]
 # # Gifts
-# <script>fetch("/graphql?query={{version}}")</script> <img src="/graphql?query={{version}}">
+# <script>fetch("/graphql?query={{version}}&from=notebook")</script> <img src="/graphql?query={{version}}&from=notebook">
 # Which visit ends with a gift.
 
 # %%
@@ -86,7 +86,7 @@ class Home:
     """The project as a person finds it, with its webserver.
 
     Args: `evaluated`: the partitions that have metrics of `shop/order`; `failed`: the partition at which the notebook of
-    `shop/gift/model` raises; `late`: that of `shop/order/metrics_2d` which lacks a day of orders that has ended;
+    `shop/gift/model` raises; `late`: that of `shop/order/metrics_1d` which lacks a day of orders that has ended;
     `canceled`: a run that a person stopped.
     """
 
@@ -115,12 +115,12 @@ class Home:
 def made_home(folder: Path) -> Iterator[Home]:
     """Make the home and serve it, meanwhile."""
     today = datetime.now(ZoneInfo(shop.ZONE)).date()
-    days = [today - timedelta(days=back) for back in range(8, 0, -1)]
+    days = [today - timedelta(days=back) for back in range(6, 0, -1)]
     logs = [_LOG.format(name=name, start=days[0]) for name in ("visits", "orders")]
     gift = _MODEL.format(name="gift") + "  notebooks: {model: notebooks/gift/model.ipynb}\n"
     defs = {"shop/logs": "---".join(logs), "shop/order": _MODEL.format(name="order"), "shop/gift": gift}
     team = TeamProject.make(folder, "browser_shop", defs)
-    failed = days[3].isoformat()
+    failed = days[2].isoformat()
     team.write_notebook("notebooks/gift/model.ipynb", _NOTEBOOK.replace("PARTITION", failed))
     for one in days:
         team.write_partition("shop/visits", one.isoformat(), shop.visits(one))
@@ -128,8 +128,8 @@ def made_home(folder: Path) -> Iterator[Home]:
         team.write_partition("shop/orders", one.isoformat(), shop.orders(one))
     team.make_due("shop")
     with webserver(team) as server:
-        canceled = server.launch(["shop/order/model"], {"dagster/partition": days[2].isoformat()})
+        canceled = server.launch(["shop/order/model"], {"dagster/partition": days[1].isoformat()})
         # Without a daemon it waits in its queue.
         server.cancel(canceled)
-        evaluated = (days[2].isoformat(), days[3].isoformat())
-        yield Home(team, server, evaluated, failed, days[4].isoformat(), canceled)
+        evaluated = (days[1].isoformat(), failed)
+        yield Home(team, server, evaluated, failed, days[3].isoformat(), canceled)
