@@ -173,7 +173,7 @@ query Metadata($key: AssetKeyInput!, $partitions: [String!]) {
         __typename label
         ... on FloatMetadataEntry { floatValue }
         ... on TextMetadataEntry { text }
-        ... on NotebookMetadataEntry { path }
+        ... on UrlMetadataEntry { url }
         ... on PipelineRunMetadataEntry { runId }
         ... on JsonMetadataEntry { jsonString }
       }
@@ -202,7 +202,7 @@ def test_a_partition_is_materialized_through_the_web_api_and_the_metric_names_it
         while (metric := _metadata(server, "metrics_2d", "2026-03-04"))["model_run"]["runId"] != run_id:
             assert time.monotonic() < deadline, "the metric was not made again for the remade model"
             time.sleep(2)
-        page = server.notebook(metric["executed_notebook"]["path"])
+        page = server.page(metric["executed_notebook"]["url"])
     assert metric["model_partition"]["text"] == "2026-03-04"
     assert isinstance(metric["log_loss"]["floatValue"], float)
     assert "shop/order/training_data" in metric["lineage"]["jsonString"]

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from urllib.parse import quote
 
+import dagster as dg
 import pandas as pd
 import pytest
 from upath import UPath
@@ -10,6 +12,7 @@ from upath import UPath
 from ml_assets import variables
 from ml_assets.data.tables import read_table
 from ml_assets.notebooks.order import TABLE
+from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.lineage import current_runs, trace
 from ml_assets.paths import path_of
 from tests.support import shop
@@ -66,7 +69,11 @@ def ui(team: TeamProject) -> Iterator[Webserver]:
 def test_an_executed_notebook_is_shown_by_a_process_that_did_not_write_it(team: TeamProject, ui: Webserver) -> None:
     run = current_runs(team.project.instance, METRICS)["2026-03-03"]
     path = f"{ROOT}/notebooks/{METRICS}/2026-03-03/{run}.ipynb"
-    page = ui.notebook(path)
+    filters = dg.AssetRecordsFilter(asset_key=asset_key(METRICS), asset_partitions=["2026-03-03"])
+    (record,) = team.project.instance.fetch_materializations(filters, limit=1).records
+    link = record.asset_materialization.metadata["executed_notebook"].url
+    assert link == f"/notebook?path={quote(path, safe='/:')}&repoLocName={ui.location}"
+    page = ui.page(link)
     assert "normalized_entropy" in page
     assert "s3-secret-of-the-test" not in page
 

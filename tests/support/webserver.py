@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 
+from ml_assets.notebooks.page import POLICY
 from tests.support import forks
 from tests.support.projects import TeamProject
 
@@ -85,9 +87,13 @@ class Webserver:
 
     def notebook(self, path: str) -> str:
         """The page that shows an executed notebook."""
-        asked = {"path": path, "repoLocName": self.location}
-        page = requests.get(f"{self.url}/notebook", params=asked, timeout=60)
+        return self.page(f"/notebook?{urlencode({'path': path, 'repoLocName': self.location})}")
+
+    def page(self, link: str) -> str:
+        """What a link to an executed notebook leads to."""
+        page = requests.get(self.url + link, timeout=60)
         assert page.status_code == 200, page.text
+        assert page.headers["Content-Security-Policy"] == POLICY
         return page.text
 
 
