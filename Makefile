@@ -15,10 +15,10 @@ PYTHONS ?= $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[123].*/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev lab test fast pythons check types lint bench lock format
+.PHONY: help setup demo dev lab screenshots test fast pythons check types lint bench lock format
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
 setup: $(VENV)/.ready ## Install everything, by hash, into .venv
 
@@ -38,6 +38,9 @@ dev: setup ## Open the Dagster UI on the same state
 
 lab: setup ## Open the notebooks in JupyterLab on the same state
 	DAGSTER_HOME="$$($(BIN)/ml-assets home --home $(HOME_FOLDER))" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab --notebook-dir="$(CURDIR)"
+
+screenshots: setup ## Take the pictures of docs/images of the demo's home, by Chromium
+	$(BIN)/python -m tests.browser.screenshots $(HOME_FOLDER)
 
 test: fast ## Run all tests: fast ones first, then the slow real ones
 	$(BIN)/python -m pytest -m slow -n $(SLOW_JOBS) tests

@@ -175,10 +175,10 @@ def test_its_executed_notebook_is_kept_and_linked_from_the_failure_and_from_the_
 ) -> None:
     kept = team.home / "notebooks" / MODEL_ASSET / "2026-03-04" / f"{failed.run_id}.ipynb"
     metadata = step_error(team, failed).step_failure_data.user_failure_data.metadata
-    assert metadata["executed_notebook 2026-03-04"] == link_to(team, kept)
+    assert metadata["executed notebook 2026-03-04"] == link_to(team, kept)
     filters = dg.AssetRecordsFilter(asset_key=asset_key(MODEL_ASSET), asset_partitions=["2026-03-04"])
     observed = team.project.instance.fetch_observations(filters, limit=1).records[0].asset_observation
-    assert observed.metadata["executed_notebook"] == link_to(team, kept)
+    assert observed.metadata["executed notebook"] == link_to(team, kept)
     assert "no gradient in 2026-03-04" in text_of(kept)
     assert "ValueError: no gradient" in read_error(team.project.instance, MODEL_ASSET, "2026-03-04")
 
@@ -189,7 +189,7 @@ def test_the_executed_notebook_of_a_success_is_linked_from_its_materialization(
     kept = team.home / "notebooks" / MODEL_ASSET / "2026-03-05" / f"{failed.run_id}.ipynb"
     filters = dg.AssetRecordsFilter(asset_key=asset_key(MODEL_ASSET), asset_partitions=["2026-03-05"])
     made = team.project.instance.fetch_materializations(filters, limit=1).records[0].asset_materialization
-    assert made.metadata["executed_notebook"] == link_to(team, kept)
+    assert made.metadata["executed notebook"] == link_to(team, kept)
     assert made.metadata["curve"].md_str.startswith("![curve](data:image/png;base64,iVBOR")
     assert "rows are read" in text_of(kept)
 
@@ -281,7 +281,7 @@ def test_a_kernel_that_is_killed_fails_its_partition_by_the_cell_and_leaves_its_
     assert died.run_id not in versions(team.project.instance, MODEL_ASSET, "2026-03-04")
     kept = team.home / "notebooks" / MODEL_ASSET / "2026-03-04" / f"{died.run_id}.ipynb"
     assert "rows are read" in text_of(kept)
-    assert failure.metadata["executed_notebook 2026-03-04"] == link_to(team, kept)
+    assert failure.metadata["executed notebook 2026-03-04"] == link_to(team, kept)
 
 
 def test_what_a_long_cell_prints_and_logs_is_in_the_log_of_its_run_while_it_runs(team: TeamProject) -> None:

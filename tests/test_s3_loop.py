@@ -71,7 +71,7 @@ def test_an_executed_notebook_is_shown_by_a_process_that_did_not_write_it(team: 
     path = f"{ROOT}/notebooks/{METRICS}/2026-03-03/{run}.ipynb"
     filters = dg.AssetRecordsFilter(asset_key=asset_key(METRICS), asset_partitions=["2026-03-03"])
     (record,) = team.project.instance.fetch_materializations(filters, limit=1).records
-    link = record.asset_materialization.metadata["executed_notebook"].url
+    link = record.asset_materialization.metadata["executed notebook"].url
     assert link == f"/notebook?path={quote(path, safe='/:')}&repoLocName={ui.location}"
     page = ui.page(link)
     assert "normalized_entropy" in page

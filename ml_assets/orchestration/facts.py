@@ -101,7 +101,7 @@ def attempt(  # noqa: PLR0917
     """
     words: dict[str, Any] = {} if error is None else {_ERROR: dg.MetadataValue.text(error)}
     if executed is not None:
-        words["executed_notebook"] = executed
+        words["executed notebook"] = executed
     return dg.AssetObservation(
         asset_key(asset),
         partition=partition,

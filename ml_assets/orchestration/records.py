@@ -60,7 +60,7 @@ def metadata(
     """What the Dagster UI shows of a materialization, what a person asks for first; numbers are plotted."""
     known, model = artifact.manifest, asset.model
     found = shown(known["numbers"], metrics=asset.step == "metrics")
-    found["executed_notebook"] = executed
+    found["executed notebook"] = executed
     # The model that a metric judged comes before the rows that it was judged on.
     for step, upstream in sorted(pins.upstream.items(), key=lambda one: one[0] != "model"):
         words, judged = step.replace("_", " "), upstream.artifact.manifest

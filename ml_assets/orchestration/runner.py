@@ -280,5 +280,5 @@ def _failure(asset: StepAsset, failures: Mapping[_Partition, Exception], total: 
         trace = "".join(traceback.format_exception(error))
         metadata[f"traceback {partition.name}"] = dg.MetadataValue.text(trace)
         if partition.executed.exists():
-            metadata[f"executed_notebook {partition.name}"] = partition.link
+            metadata[f"executed notebook {partition.name}"] = partition.link
     return dg.Failure("\n".join(lines), metadata=metadata, allow_retries=False)

@@ -99,6 +99,6 @@ def address_of(home: Home) -> str:
     filters = dg.AssetRecordsFilter(asset_key=asset_key(MODEL), asset_partitions=[home.evaluated[0]])
     made = home.instance.fetch_materializations(filters, limit=1).records[0].asset_materialization
     assert made is not None
-    link = made.metadata["executed_notebook"]
+    link = made.metadata["executed notebook"]
     assert isinstance(link, dg.UrlMetadataValue)
     return str(link.url)

@@ -27,4 +27,4 @@ def test_the_page_of_a_partition_shows_what_it_was_made_of(screen: Screen, home:
     page = screen.open(f"/assets/shop/order/metrics_1d?view=partitions&partition={partition}")
     expect(page.get_by_text("Latest materialization")).to_be_visible()
     expect(page.get_by_text(home.run_of("shop/order/metrics_1d", partition)[:8]).first).to_be_visible()
-    expect(page.get_by_text("executed_notebook")).to_be_visible()
+    expect(page.get_by_text("executed notebook")).to_be_visible()

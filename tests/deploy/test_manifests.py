@@ -67,6 +67,11 @@ def test_there_are_a_code_server_a_webserver_and_one_daemon() -> None:
     assert (daemon["replicas"], daemon["strategy"]) == (1, {"type": "Recreate"})
 
 
+def test_the_webserver_is_that_which_sandboxes_notebooks() -> None:
+    (container,) = containers(WORKLOADS[2])
+    assert container["args"][:2] == ["ml-assets", "webserver"]
+
+
 def test_each_file_is_listed_but_the_example_of_secrets() -> None:
     files = {path.name for path in MANIFESTS.glob("*.yaml")} - {"kustomization.yaml"}
     assert files - set(KUSTOMIZATION["resources"]) == {"secrets.example.yaml"}

@@ -42,7 +42,9 @@ def test_what_is_a_script_alone_is_shown_as_its_text() -> None:
 
 
 def test_what_others_show_of_it_is_one_sandboxed_frame() -> None:
-    hostile = sandboxed(notebook({"text/html": f'"></iframe>{SCRIPT}'}, words=f'"></iframe>{SCRIPT}'), title='">' + SCRIPT)
+    hostile = sandboxed(
+        notebook({"text/html": f'"></iframe>{SCRIPT}'}, words=f'"></iframe>{SCRIPT}'), title='">' + SCRIPT
+    )
     shown, _ = HTMLExporter().from_notebook_node(nbformat.reads(hostile.decode(), as_version=4))
     assert shown.count("<iframe sandbox") == 1
     assert SCRIPT not in shown
