@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 
+from ml_assets.notebooks.page import POLICY
 from tests.support.projects import REPOSITORY
 from tests.support.webserver import answers
 
@@ -57,10 +59,13 @@ class Reader:
         if command == "make lab":
             self.run([".venv/bin/jupyter", "execute", "drafts/order.ipynb"])
         elif command == "make dev":
-            with self.dagster_dev():
+            with self.dagster_dev() as address:
                 # Asking costs a process and much of a core, so it waits for the first files of a metric.
                 self.wait_until(lambda: any(self.root.glob(f".home/artifacts/{METRICS}/*/*/manifest.json")))
                 self.wait_until(lambda: set(self.causes()) == {"done"})
+                executed = next(self.root.glob(f".home/notebooks/{METRICS}/*/*.ipynb"))
+                asked = {"path": str(executed), "repoLocName": "ml_assets"}
+                self.notebook = requests.get(f"{address}/notebook", params=asked, timeout=60)
         else:
             assert command.startswith((".venv/bin/", "rm ")), command
             self.run(command)
@@ -91,7 +96,7 @@ class Reader:
         return found
 
     @contextmanager
-    def dagster_dev(self) -> Iterator[None]:
+    def dagster_dev(self) -> Iterator[str]:
         log = self.root / "dev.log"
         with log.open("w") as output:
             process = subprocess.Popen(
@@ -106,7 +111,7 @@ class Reader:
             self.wait_until(lambda: "Serving dagster-webserver on http" in log.read_text())
             (address,) = re.findall(r"Serving dagster-webserver on (\S+)", log.read_text())
             self.wait_until(lambda: answers(address))
-            yield
+            yield address
         finally:
             os.killpg(process.pid, signal.SIGINT)
             try:
@@ -159,6 +164,12 @@ def test_the_metric_names_the_model_of_its_partition_which_the_notebook_of_the_p
     assert model["partition"] == metric["partition"] == "2026-03-03"
     made = reader.root / ".home/artifacts/shop/order/model/2026-03-03" / model["run_id"]
     assert (made / "model.skops").exists()
+
+
+def test_the_executed_notebook_opens_sandboxed_in_the_ui_of_make_dev(reader: Reader) -> None:
+    assert reader.notebook.status_code == 200
+    assert reader.notebook.headers["Content-Security-Policy"] == POLICY
+    assert "normalized_entropy" in reader.notebook.text
 
 
 def test_the_code_of_the_page_passes_the_linters_of_make_check(reader: Reader) -> None:

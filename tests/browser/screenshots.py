@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import dagster as dg
 from playwright.sync_api import Browser, expect, sync_playwright
 
@@ -17,7 +18,7 @@ from ml_assets.cli.project import Project
 from ml_assets.domain.due import State
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.lineage import current_runs
-from tests.browser.conftest import DESKTOP, NO_BROWSER, PHONE, browser_here
+from tests.browser.screen import DESKTOP, NO_BROWSER, PHONE, browser_here
 from tests.support.projects import REPOSITORY
 from tests.support.webserver import answers, free_port
 
@@ -117,7 +118,7 @@ def main(home: Path) -> None:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         paths = [take(browser, url, picture, names) for picture in PICTURES]
     for path in paths:
-        print(f"{path.relative_to(REPOSITORY)}: {path.stat().st_size // 1000} kB")
+        click.echo(f"{path.relative_to(REPOSITORY)}: {path.stat().st_size // 1000} kB")
     if large := [path.name for path in paths if path.stat().st_size > LARGEST]:
         sys.exit(f"larger than {LARGEST // 1000} kB: {', '.join(large)}")
 

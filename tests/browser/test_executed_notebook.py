@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 from ml_assets.notebooks.executed import executed_path
 from ml_assets.notebooks.page import sandboxed
 from ml_assets.orchestration.facts import asset_key
-from tests.browser.conftest import DESKTOP, PHONE, Screen
 from tests.browser.home import Home
+from tests.browser.screen import DESKTOP, PHONE, Screen
 
 pytestmark = pytest.mark.slow
 

@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Screen
 from tests.browser.home import Home
+from tests.browser.screen import Screen
 
 pytestmark = pytest.mark.slow
 
