@@ -11,6 +11,8 @@ from types import FrameType
 import psutil
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 import tests.support.storages
 from ml_assets.interrupts import heed_interrupts
@@ -34,10 +36,13 @@ os.environ |= {"SPARK_SUBMIT_OPTS": JVM, "SPARK_DAEMON_JAVA_OPTS": JVM}
 #: They are run in pods.
 collect_ignore = ["support/in_pods"]
 
+_BROWSER = "tests/browser/"
 #: What takes longest begins first, so that no worker is left with it in the end.
 _LONGEST = (
     "test_demo",
     "test_your_first_model",
+    # And with it all of the browser.
+    "test_executed_notebook",
     "test_spark_loop",
     "test_image",
     "test_backfill",
@@ -99,6 +104,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     all_slow = re.search(r"^pytestmark = (\[\s*)?pytest\.mark\.slow", text, re.MULTILINE)
     holds = "mark.slow" in text or "STORAGES" in text if asked == "slow" else not all_slow
     return None if holds else True
+
+
+class _ByFile(LoadFileScheduling):
+    """Gives all tests of a file to one worker, and all of the browser to one, as they share a home."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return _BROWSER if file.startswith(_BROWSER) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile | None:
+    """Which worker is given which tests."""
+    return _ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(tryfirst=True)
