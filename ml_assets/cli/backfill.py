@@ -17,8 +17,8 @@ from ml_assets.cli.causes import by_the_first, general
 from ml_assets.cli.plan import Asked, Planned, make_plan, models_of
 from ml_assets.cli.project import Project
 from ml_assets.domain.maturity import describe_spans
+from ml_assets.orchestration.arrival_records import arrival_records
 from ml_assets.orchestration.backfill import Backfill, Outcome, State, fail_dead_runs
-from ml_assets.orchestration.facts import materialization
 from ml_assets.orchestration.launches import LaunchHere, Submit
 from ml_assets.orchestration.runs import BACKFILL_TAG
 
@@ -83,8 +83,9 @@ def _execute(project: Project, asked: Asked, launch: LaunchHere | Submit, parall
 def _report_arrivals(project: Project, selection: str) -> None:
     """Record what has arrived of the logs that a selection needs, as a sensor does, so that lineage knows it."""
     models = models_of(project, project.select(selection))
-    for arrival in project.now(models, as_of=datetime.now(UTC)).arrivals:
-        project.instance.report_runless_asset_event(materialization(*arrival))
+    arrivals = project.now(models, as_of=datetime.now(UTC)).arrivals
+    for record in arrival_records(arrivals, project.logs.values(), project.events_root):
+        project.instance.report_runless_asset_event(record)
 
 
 def as_json(done: Done) -> dict[str, Any]:

@@ -97,6 +97,14 @@ class EventFolder:
         folder = self.folders.get(partition)
         return [self.path / folder / name for name in _data_names(self._files.names(folder))] if folder else []
 
+    def states(self, partition: str) -> list[State]:
+        """What tells of each Parquet file of a partition that it was written, in the order of `data_files`.
+
+        Raises: FileNotFoundError for one that is gone.
+        """
+        folder = self.folders.get(partition)
+        return [self._files.state(folder, name) for name in _data_names(self._files.names(folder))] if folder else []
+
     def fingerprint(self, partition: str) -> str:
         """Sixteen hexadecimal digits that change whenever a file of the partition is written.
 

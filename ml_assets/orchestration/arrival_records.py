@@ -4,7 +4,7 @@ What cannot be told is left out: an arrival counts all the same.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from ml_assets.domain.event_log import EventLog
 from ml_assets.orchestration.facts import materialization
 from ml_assets.paths import AnyPath
 
-#: A tick has 60 seconds, and a file in an object store takes a request or two: what is not looked at by then goes without.
+#: A tick has 60 seconds, and a file in an object store takes a request or two.
 _SECONDS = 15
 
 
@@ -38,28 +38,22 @@ def arrival_records(
         yield materialization(key, partition, version, shown)
 
 
-def _of_files(folder: EventFolder, partition: str) -> Mapping[str, Any]:
-    # It is loaded by a tick that has something to report, not with the definitions.
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _of_files(folder: EventFolder, partition: str) -> dict[str, Any]:
+    # It loads pyarrow: a tick that has something to report pays for that, not the definitions.
+    from ml_assets.data.footers import FooterError, read_footers
 
-    files, states = folder.data_files(partition), folder.states(partition)
-    shown: dict[str, Any] = {"rows": 0, "bytes": sum(state.size for state in states), "files": f"{len(files)}"}
-    if states:
-        shown["written at"] = dg.MetadataValue.timestamp(
-            datetime.fromtimestamp(max(state.written for state in states), UTC)
-        )
+    files = folder.data_files(partition)
+    shown: dict[str, Any] = {"files": f"{len(files)}"}
     try:
-        for path in files:
-            with path.open("rb") as opened, pq.ParquetFile(opened) as file:
-                shown["rows"] += file.metadata.num_rows
-                shown.setdefault("dagster/column_schema", _columns(file.schema_arrow))
-    except (OSError, pa.ArrowInvalid) as error:
+        states = folder.states(partition)
+        shown["bytes"] = sum(state.size for state in states)
+        if states:
+            written = datetime.fromtimestamp(max(state.written for state in states), UTC)
+            shown["written at"] = dg.MetadataValue.timestamp(written)
+        footers = read_footers(files)
+    except (OSError, FooterError) as error:
         # Whoever reads the rows will refuse them; that they have arrived is true.
-        del shown["rows"]
-        shown["unreadable"] = f"{path}: {error}"
-    return shown
-
-
-def _columns(schema: Any) -> dg.TableSchema:
-    return dg.TableSchema(columns=[dg.TableColumn(field.name, str(field.type)) for field in schema])
+        return {**shown, "unreadable": str(error)}
+    columns = [dg.TableColumn(name, of) for name, of in footers.columns]
+    schema = {"dagster/column_schema": dg.TableSchema(columns=columns)} if columns else {}
+    return {"rows": footers.rows, **shown, **schema}

@@ -14,8 +14,9 @@ from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
+from ml_assets.orchestration.arrival_records import arrival_records
 from ml_assets.orchestration.assets import code_versions
-from ml_assets.orchestration.facts import asset_key, materialization
+from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.orchestration.present import find
 from ml_assets.orchestration.resources import Storage
@@ -68,6 +69,8 @@ def service_sensor(
     Args: `automation`: whether it runs from the start; `hint`: how to get events, told where a log has none.
     """
     code = code_versions(models, project_root)
+    # A model may read logs of other services.
+    known_logs = [*logs, *(log for model in models for log in model.logs)]
     # Kept between ticks, in a process that lives long.
     memo = Memo()
 
@@ -89,7 +92,7 @@ def service_sensor(
         return dg.SensorResult(
             run_requests=[run_request(launch) for launch in tick.launches],
             skip_reason=None if tick.launches else message,
-            asset_events=[materialization(*arrival) for arrival in tick.arrivals],
+            asset_events=list(arrival_records(tick.arrivals, known_logs, root)),
         )
 
     return sensor

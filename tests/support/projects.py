@@ -21,7 +21,7 @@ from dagster._grpc.client import DagsterGrpcClient
 from ml_assets.cli.daemon import wait_until_settled
 from ml_assets.cli.home import prepare_home
 from ml_assets.cli.project import Project
-from ml_assets.orchestration.facts import materialization
+from ml_assets.orchestration.arrival_records import arrival_records
 from ml_assets.orchestration.launcher import command_of
 from ml_assets.orchestration.sensors import Tick, run_request
 from tests.support import forks
@@ -174,8 +174,8 @@ class TeamProject:
             tick = project.look([service])
             if not tick.arrivals and not tick.launches:
                 return tick
-            for arrival in tick.arrivals:
-                project.instance.report_runless_asset_event(materialization(*arrival))
+            for record in arrival_records(tick.arrivals, project.logs.values(), project.events_root):
+                project.instance.report_runless_asset_event(record)
             for launch in tick.launches:
                 assets, partitions = launch.request.assets, launch.request.partitions
                 request = run_request(launch)

@@ -1,0 +1,60 @@
+"""What the UI shows of an event partition that has arrived."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pandas as pd
+
+from ml_assets.orchestration.arrival_records import arrival_records
+from tests.orchestration.conftest import Service
+
+LOG, DAY = "shop/visits", "2026-05-01"
+
+
+def write(service: Service, *sizes: int) -> None:
+    """Write the day, one file for each number of rows."""
+    service.arrive(1)
+    folder = service.root / LOG / f"date={DAY}"
+    (folder / "part-0.parquet").unlink()
+    for number, size in enumerate(sizes):
+        at = [datetime(2026, 5, 1, tzinfo=UTC)] * size
+        pd.DataFrame({"id": range(size), "event_time": at}).to_parquet(folder / f"part-{number}.parquet", index=False)
+
+
+def shown(service: Service, *, seconds: float = 15) -> dict[str, object]:
+    (record,) = arrival_records([(LOG, DAY, "v1")], service.model.logs, service.root, seconds=seconds)
+    assert (record.partition, record.tags) == (DAY, {"dagster/data_version": "v1"})
+    return {name: value.value for name, value in record.metadata.items()}
+
+
+def test_its_rows_bytes_and_columns_and_when_it_was_written(service: Service) -> None:
+    write(service, 3, 4)
+    found = shown(service)
+    files = list((service.root / LOG / f"date={DAY}").glob("*.parquet"))
+    assert (found["rows"], found["files"]) == (7, "2")
+    assert found["bytes"] == sum(file.stat().st_size for file in files)
+    assert datetime.now(UTC) - timedelta(minutes=5) < datetime.fromtimestamp(found["written at"], UTC)  # type: ignore[arg-type]
+    columns = found["dagster/column_schema"]
+    assert isinstance(columns, dg.TableSchema)
+    assert [(column.name, column.type) for column in columns.columns] == [
+        ("id", "int64"),
+        ("event_time", "timestamp[ns, tz=UTC]"),
+    ]
+
+
+def test_a_day_without_a_file_has_no_rows(service: Service) -> None:
+    write(service)
+    assert shown(service) == {"rows": 0, "bytes": 0, "files": "0"}
+
+
+def test_a_file_that_cannot_be_read_has_arrived_all_the_same_and_says_so(service: Service) -> None:
+    service.arrive(1, content=b"no parquet")
+    found = shown(service)
+    assert "rows" not in found
+    assert "Parquet" in str(found["unreadable"])
+    assert found["bytes"] == len(b"no parquet")
+
+
+def test_an_arrival_for_which_there_is_no_time_left_is_reported_without(service: Service) -> None:
+    write(service, 3)
+    assert shown(service, seconds=0) == {}
