@@ -289,7 +289,7 @@ def test_the_daemon_of_a_running_instance_executes_a_submitted_backfill(team: Te
             assert time.monotonic() < deadline
             time.sleep(0.5)
         refused = run(team, home, "backfill", "shop", "--to", DAYS[-1])
-        assert "a daemon is running on this home: add --submit" in refused.stderr
+        assert "a daemon is running on this home (process " in refused.stderr
         done = run(team, home, "backfill", "shop", "--to", DAYS[-1], "--submit")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "made 16 of 16 partitions" in done.stdout
