@@ -13,16 +13,17 @@ from tests.browser.screen import NO_BROWSER, Screen, browser_here
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """One for all tests of a worker, which leave in it what they launch."""
-    if browser_here() is None:
-        pytest.skip(NO_BROWSER)
     with made_home(Path(tmp_path_factory.mktemp("browser"), "shop")) as home:
         yield home
 
 
 # While Playwright's synchronous API is open, no other test of the worker can run an event loop.
 @pytest.fixture(scope="module")
-def browser(home: Home) -> Iterator[Browser]:
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """The browser, after the home is made."""
+    if browser_here() is None:
+        pytest.skip(NO_BROWSER)
+    request.getfixturevalue("home")
     with sync_playwright() as playwright:
         # Root may not sandbox processes.
         browser = playwright.chromium.launch(executable_path=browser_here(), args=["--no-sandbox"])

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from ml_assets.orchestration.launcher import command_of
 from ml_assets.orchestration.lineage import current_runs
-from tests.support import shop
+from tests.support import forks, shop
 from tests.support.projects import TeamProject
 from tests.support.webserver import Webserver, webserver
 
@@ -109,6 +110,17 @@ class Home:
     def failed_run(self) -> str:
         """The run in which a notebook raised."""
         return self.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))[0].run_id
+
+    def latest_run(self, *, parent: str | None = None, tag: str | None = None) -> str:
+        """The latest run that resumes another, or that has a tag."""
+        runs = self.instance.get_runs(limit=20)
+        return next(run.run_id for run in runs if (tag in run.tags if tag else run.parent_run_id == parent))
+
+    def run_over(self, asset: str, *partitions: str) -> str:
+        """A run of an asset over partitions, as the UI launches those of a backfill, to its end."""
+        run = self.team.project.runs.create([asset], partitions, {"dagster/backfill": "by_hand"})
+        forks.run(command_of(self.instance, run), cwd=self.team.root, env=self.team.environment)
+        return run.run_id
 
 
 @contextmanager
