@@ -4,6 +4,7 @@ All intervals are half-open, all instants are aware and in UTC: datetimes that s
 wall clock, which is wrong in the hour that clocks repeat.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,6 +19,12 @@ Every = Literal["hour", "day", "week"]
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _DAYS = {"day": 1, "week": 7}
+#: A date, or an instant, as people write them.
+_INSTANT = re.compile(r"(\d{4})-?(\d\d?)-?(\d\d?)(?:[-T ](\d\d?)(?::?(\d\d)(?::?\d\d)?)? ?(Z|[+-]\d\d:?\d\d)?)?")
+#: Dates of partitions: with the longest window before or after them, all instants can be reckoned with.
+_FIRST_DATE, _LAST_DATE = date(1900, 1, 1), date(2200, 1, 1)
+#: Partitions of which the later are unions of the earlier, where their edges meet.
+COARSENESS: dict[Every, int] = {"hour": 0, "day": 1, "week": 2}
 KEY_FORMATS: dict[str, str] = {"hour": "%Y-%m-%d-%H:%M%z", "day": "%Y-%m-%d", "week": "%Y-%m-%d"}
 
 
@@ -51,9 +58,12 @@ class Calendar:
     def __post_init__(self) -> None:
         if self.every not in KEY_FORMATS:
             raise SpecError("partitions.every", self.every, "one of hour, day, week")
+        for key, day in (("start", self.start), ("end", self.end)):
+            if day is not None and not _FIRST_DATE <= day <= _LAST_DATE:
+                raise SpecError(f"partitions.{key}", str(day), f"a date from {_FIRST_DATE} to {_LAST_DATE}")
         try:
             ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             raise SpecError("partitions.timezone", self.timezone, "an IANA name such as Asia/Tokyo or UTC") from None
         first_end = self.start + timedelta(days=_DAYS.get(self.every, 1))
         if self.end is not None and self.end < first_end:
@@ -119,24 +129,40 @@ class Calendar:
     def index_of(self, key: str) -> int:
         """The index of a partition key.
 
-        Raises: ValueError when the key is not one of this calendar's, or lies outside of it.
+        Raises: ValueError when the key is not one of this calendar's, or lies outside of it; with what is meant.
         """
-        # Asked for again and again; reading an hour takes twenty microseconds, and a log has thousands.
-        index = self._indices.get(key, -1)
-        if index < 0:
-            index = self._read(key)
-        if index < 0 or (self.length is not None and index >= self.length):
+        index = self._position(key)
+        if index is None:
             span = f"from {self.key(0)} on" + (f" and before {self.end}" if self.end else "")
-            raise ValueError(f"{key!r} is no partition of a calendar with one each {self.every} {span}")
+            words = f"{key!r} is no partition of a calendar with one each {self.every} {span}"
+            meant = [one for one in self._meant(key) if self.holds(one)]
+            raise ValueError(f"{words}; did you mean {' or '.join(meant)}?" if meant else words)
         return index
 
     def holds(self, key: str) -> bool:
         """Whether a key is one of this calendar's partitions."""
+        return self._position(key) is not None
+
+    def _position(self, key: str) -> int | None:
+        # Asked for again and again; reading an hour takes twenty microseconds, and a log has thousands.
+        index = self._indices.get(key, -1)
+        if index < 0:
+            index = self._read(key)
+        return None if index < 0 or (self.length is not None and index >= self.length) else index
+
+    def _meant(self, text: str) -> list[str]:
+        """The keys of the partitions that hold the instant that a text names: two where clocks repeat the hour."""
+        match = _INSTANT.fullmatch(text.strip())
+        if match is None:
+            return []
+        year, month, day, hour, minute, offset = match.groups()
         try:
-            self.index_of(key)
-        except ValueError:
-            return False
-        return True
+            local = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), tzinfo=self.zone)
+            if offset:
+                local = local.replace(tzinfo=datetime.strptime(offset, "%z").tzinfo)
+            return list(dict.fromkeys(self.key(self.index(local.replace(fold=fold))) for fold in (0, 1)))
+        except (ValueError, OverflowError):
+            return []
 
     def indices(self, interval: Interval) -> range:
         """The partitions that share at least one instant with `interval`, also before the start or after the end."""
@@ -149,6 +175,19 @@ class Calendar:
         """The partitions that have ended at `instant`."""
         ended = max(0, self.index(instant))
         return range(ended if self.length is None else min(ended, self.length))
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What decides which instants a key stands for; a calendar may begin earlier without changing any."""
+        return self.every, self.timezone, self.start.weekday() if self.every == "week" else None
+
+    def divides(self, window: Duration) -> bool:
+        """Whether a window is a whole number of partitions."""
+        if window.count == 0:
+            return True
+        if self.every == "hour":
+            return window.elapsed % _HOUR == timedelta(0)
+        return window.unit in ("d", "w") and window.elapsed % self._period == timedelta(0)
 
     def shift(self, instant: datetime, window: Duration, sign: int) -> datetime:
         """Move an instant by a calendar period: days and weeks by the wall clock, hours by elapsed time.
@@ -172,7 +211,7 @@ class Calendar:
                 index = self.index(datetime.strptime(key, KEY_FORMATS["hour"]).astimezone(UTC))
             else:
                 index = (date.fromisoformat(key) - self.start) // self._period
-        except ValueError:
+        except (ValueError, OverflowError):
             return -1
         return index if self.key(index) == key else -1
 

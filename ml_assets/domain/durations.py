@@ -12,7 +12,9 @@ from functools import cached_property
 from ml_assets.domain.errors import SpecError
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-_PATTERN = re.compile(r"(\d+)([mhdw])")
+_PATTERN = re.compile(r"([0-9]{1,18})([mhdw])")
+#: Longer than any log, and so short that no instant leaves the calendar.
+_LONGEST = timedelta(days=36_525)
 
 
 @dataclass(frozen=True)
@@ -40,4 +42,7 @@ def parse_duration(text: object, *, key: str, zero: bool = False) -> Duration:
     match = _PATTERN.fullmatch(text) if isinstance(text, str) else None
     if match is None or (not zero and int(match[1]) == 0):
         raise SpecError(key, text, "write a whole number and a unit (m, h, d, w), such as 7d or 12h")
-    return Duration(int(match[1]), match[2])
+    found = Duration(int(match[1]), match[2])
+    if found.count > _LONGEST // _UNITS[found.unit]:
+        raise SpecError(key, text, f"write at most {_LONGEST.days}d, a hundred years")
+    return found

@@ -3,6 +3,7 @@
 Belongs here: its fields and the rules between them. Does not belong here: how its files or its database are asked.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,6 +17,12 @@ def check_key(key: str, value: str) -> None:
     parts = value.split("/")
     if len(parts) != 2 or not all(part.isidentifier() and part.isascii() for part in parts):
         raise SpecError(key, value, "write <service>/<name> in letters, digits and underscores, such as ads/cvr")
+
+
+def check_columns(key: str, names: Sequence[str]) -> None:
+    """Refuse no column, a column without a name, and the same one twice."""
+    if not names or not all(names) or len(set(names)) < len(names):
+        raise SpecError(key, list(names), "at least one column, each with a name, and each once")
 
 
 @dataclass(frozen=True)
@@ -32,8 +39,7 @@ class Columns:
     deleted: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.key:
-            raise SpecError("columns.key", list(self.key), "at least one column that identifies a row")
+        check_columns("columns.key", self.key)
         if self.deleted is not None and self.known is None:
             raise SpecError(
                 "columns.deleted",
@@ -147,7 +153,7 @@ class EventLog:
             raise SpecError("location", self.location, "a folder below the root of event logs, such as ads/impressions")
 
     def _check_place(self) -> None:
-        if self.table is None and not self.location:
+        if self.table is None and not self.location.strip():
             raise SpecError("location", None, "a folder below the root of event logs, or `table` instead")
         if self.table is None:
             return

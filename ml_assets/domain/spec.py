@@ -6,14 +6,14 @@ Belongs here: fields and the rules between them. Does not belong here: YAML, fil
 import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 
-from ml_assets.domain.calendar import Calendar, Every
+from ml_assets.domain.calendar import COARSENESS, Calendar
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.event_log import EventLog, check_key
+from ml_assets.domain.event_log import EventLog, check_columns, check_key
 from ml_assets.domain.history import History
 from ml_assets.domain.pods import Pod, bytes_of
 
@@ -26,8 +26,6 @@ ENGINES = ("duckdb", "spark")
 _OWNER = re.compile(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 #: The steps that read event logs, which an engine does.
 READING_STEPS = ("training_data", "evaluation_data")
-#: Partitions of which the later are unions of the earlier, where their edges meet.
-_COARSENESS: dict[Every, int] = {"hour": 0, "day": 1, "week": 2}
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,7 @@ class Join:
     by_id: bool
 
     def __post_init__(self) -> None:
-        if not self.columns:
-            raise SpecError("join", {"id" if self.by_id else "entity": []}, "at least one column")
+        check_columns("join.id" if self.by_id else "join.entity", self.columns)
 
 
 @dataclass(frozen=True)
@@ -90,6 +87,8 @@ class Model:
     memory: str | None = None
     #: None: that of the exposure log.
     calendar: Calendar | None = None
+    #: Partitions that begin before this local date are left out. It is no part of what results depend on.
+    start: date | None = None
     #: On Kubernetes, by step; others run as the deployment has it.
     pods: Mapping[str, Pod] = field(default_factory=dict)
     #: What reads the event logs: of all steps, or by step. Results are equal, so it is no part of what they depend on.
@@ -109,6 +108,7 @@ class Model:
         self._check_join()
         self._check_history()
         self._check_calendars()
+        self._check_start()
         self._check_windows()
 
     @property
@@ -129,8 +129,21 @@ class Model:
 
     @cached_property
     def first_index(self) -> int:
+        """The first partition of all: the first trainable one, or a later one where the model's `start` says so."""
+        if self.start is None:
+            return self.first_trainable
+        begin = datetime.combine(self.start, time(), self.partitions.zone).astimezone(UTC)
+        at = self.partitions.index(begin)
+        return max(self.first_trainable, at if self.partitions.interval(at).start == begin else at + 1)
+
+    @cached_property
+    def first_trainable(self) -> int:
         """The first partition whose training window, with the history of its exposures, lies wholly inside the logs."""
-        index = 0
+        windows = self.training.window.elapsed + self.training.gap.elapsed
+        begins = [log.partitions.origin for log in (self.exposures, self.outcomes)]
+        begins += [history.log.partitions.origin + history.window.elapsed for history in self.history]
+        # Not long before it: clock changes shift a window by less than two days.
+        index = max(0, self.partitions.index(max(begins) + windows - timedelta(days=2)) - 2)
         while not self._reaches_back(self.training_start(self.partitions.interval(index).end)):
             index += 1
         return index
@@ -175,10 +188,10 @@ class Model:
             return {"attribution": attribution, "horizon": str(horizon)}
         if step == "model":
             return {}
-        logs = [(log.key, log.place, *astuple(log.columns), *_shape(log.partitions)) for log in self.logs]
+        logs = [(log.key, log.place, *astuple(log.columns), *log.partitions.shape) for log in self.logs]
         history = [(one.log.key, str(one.window), one.by, dict(one.features)) for one in self.history]
         join = (self.join.by_id, self.join.columns)
-        which = {"exposures": self.exposures.key, "partitions": _shape(self.partitions)}
+        which = {"exposures": self.exposures.key, "partitions": self.partitions.shape}
         common = {**which, "join": join, "logs": logs, "history": history}
         if horizon is not None:
             return {**common, "window": str(self.evaluation.window), "horizon": str(horizon)}
@@ -237,16 +250,22 @@ class Model:
             theirs = log.partitions
             if theirs.timezone != ours.timezone:
                 raise SpecError(key, log.key, f"a log in the time zone of the model, {ours.timezone}")
-            if _COARSENESS[theirs.every] > _COARSENESS[ours.every]:
+            if COARSENESS[theirs.every] > COARSENESS[ours.every]:
                 raise SpecError(key, log.key, f"a log with one partition each {ours.every}, as the model has, or finer")
             if theirs.every == "week" and (theirs.start - ours.start).days % 7:
                 raise SpecError(key, log.key, f"a log whose weeks begin on the weekday of {ours.start}")
+
+    def _check_start(self) -> None:
+        ours = self.partitions
+        if self.start is not None and not ours.start <= self.start < (ours.end or date.max):
+            span = f"from {ours.start} {f'to before {ours.end}' if ours.end else 'on'}"
+            raise SpecError("start", str(self.start), f"a local date within the model's partitions, {span}")
 
     def _check_windows(self) -> None:
         every = self.partitions.every
         windows = {"training.window": self.training.window, "evaluation.window": self.evaluation.window}
         for key, window in {**windows, "training.gap": self.training.gap}.items():
-            if not _is_multiple(window, every):
+            if not self.partitions.divides(window):
                 raise SpecError(
                     key,
                     str(window),
@@ -279,18 +298,3 @@ class Model:
                 f"it reaches further ahead than {log.key} lists partitions (lookahead {log.lookahead}): "
                 f"raise that log's lookahead to at least {words}",
             )
-
-
-def _shape(calendar: Calendar) -> tuple[object, ...]:
-    """What decides which instants a partition key stands for; a log may begin earlier without changing any."""
-    weekday = calendar.start.weekday() if calendar.every == "week" else None
-    return calendar.every, calendar.timezone, weekday
-
-
-def _is_multiple(window: Duration, every: Every) -> bool:
-    if window.count == 0:
-        return True
-    if every == "hour":
-        return window.elapsed % timedelta(hours=1) == timedelta(0)
-    days = {"d": window.count, "w": 7 * window.count}.get(window.unit)
-    return days is not None and days % (7 if every == "week" else 1) == 0

@@ -1,5 +1,6 @@
 """Partitions of time, and that Dagster sees the same ones."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -259,3 +260,39 @@ def test_runs_without_a_hole_hold_each_index_once_and_do_not_touch(indices: set[
     runs = contiguous(sorted(indices))
     assert [index for run in runs for index in run] == sorted(indices)
     assert all(one.stop < other.start for one, other in pairwise(runs))
+
+
+@pytest.mark.parametrize(
+    ("every", "text", "meant"),
+    [
+        ("hour", "2017-11-08-05:00", "2017-11-08-05:00-0500"),
+        ("hour", "2017-11-08T05:30", "2017-11-08-05:00-0500"),
+        ("hour", "2017-11-08", "2017-11-08-00:00-0500"),
+        ("hour", "2017-11-08-10:00Z", "2017-11-08-05:00-0500"),
+        ("hour", "2017-11-05-01:00", "2017-11-05-01:00-0400 or 2017-11-05-01:00-0500"),
+        ("day", "2017-11-8", "2017-11-08"),
+        ("day", "2017-11-08-05:00-0500", "2017-11-08"),
+        ("week", "2017-11-09", "2017-11-08"),
+    ],
+)
+def test_a_key_that_is_none_is_answered_with_the_one_that_is_meant(
+    make_calendar: MakeCalendar, every: str, text: str, meant: str
+) -> None:
+    calendar = make_calendar(every, "2017-11-01", "America/New_York")
+    with pytest.raises(ValueError, match=re.escape(f"; did you mean {meant}?") + "$"):
+        calendar.index_of(text)
+    assert not calendar.holds(text)
+
+
+@pytest.mark.parametrize("text", ["soon", "", "2017-13-01", "2017-10-31", "2017-11-08-25:00", "9999-12-31-23:00-2359"])
+def test_nothing_is_meant_by_what_no_partition_holds(make_calendar: MakeCalendar, text: str) -> None:
+    with pytest.raises(ValueError, match="from 2017-11-01-00:00-0400 on$"):
+        make_calendar("hour", "2017-11-01", "America/New_York").index_of(text)
+
+
+@pytest.mark.parametrize("start", ["0001-01-01", "1899-12-31", "2200-01-02", "9999-12-31"])
+def test_a_date_that_instants_cannot_be_reckoned_with_is_refused(make_calendar: MakeCalendar, start: str) -> None:
+    with pytest.raises(
+        SpecError, match=rf"^partitions.start: '{start}' is not accepted; a date from 1900-01-01 to 2200"
+    ):
+        make_calendar(start=start)

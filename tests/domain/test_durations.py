@@ -45,3 +45,14 @@ def test_equal_lengths_in_other_units_are_not_the_same_duration() -> None:
     week, days = Duration(1, "w"), Duration(7, "d")
     assert week.elapsed == days.elapsed
     assert week != days
+
+
+@pytest.mark.parametrize("text", ["36526d", "5218w", "876601h", "99999999999d", "999999999999999999m"])
+def test_a_duration_that_no_calendar_holds_is_refused(text: str) -> None:
+    with pytest.raises(SpecError, match=rf"^window: '{text}' is not accepted; write at most 36525d"):
+        parse_duration(text, key="window")
+
+
+def test_digits_are_those_of_ascii() -> None:
+    with pytest.raises(SpecError, match="write a whole number and a unit"):
+        parse_duration("\u0667d", key="window")

@@ -62,7 +62,7 @@ def test_any_folder_below_the_root_is_a_location(make_log: MakeLog, location: st
 
 @pytest.mark.parametrize("by_id", [True, False])
 def test_a_join_needs_a_column(by_id: bool) -> None:
-    with pytest.raises(SpecError, match=r"^join: \{'(id|entity)': \[\]\} is not accepted; at least one column"):
+    with pytest.raises(SpecError, match=r"^join.(id|entity): \[\] is not accepted; at least one column"):
         Join((), by_id=by_id)
 
 
@@ -231,3 +231,74 @@ def test_an_engine_that_there_is_not_is_refused(
         replace(make_model(), engine=engine)
     assert (refusal.value.key, refusal.value.value) == (key, value)
     assert expected in refusal.value.expected
+
+
+@pytest.mark.parametrize(
+    ("start", "first"),
+    [(None, "2026-01-28"), ("2026-01-05", "2026-01-28"), ("2026-01-28", "2026-01-28"), ("2026-03-01", "2026-03-01")],
+)
+def test_a_model_begins_at_its_start_and_not_before_it_can_be_trained(
+    make_model: MakeModel, start: str | None, first: str
+) -> None:
+    model = replace(make_model(), start=date.fromisoformat(start) if start else None)
+    assert model.partitions.key(model.first_index) == first
+
+
+def test_a_start_within_a_week_leaves_that_week_out(make_model: MakeModel) -> None:
+    model = make_model(every="week", training=("4w", "0d", "7d"), evaluation=("1w", "7d"), start="2026-01-01")
+    begun = {day: replace(model, start=date(2026, 3, day)) for day in (5, 6)}
+    assert {day: one.partitions.key(one.first_index) for day, one in begun.items()} == {
+        5: "2026-03-05",
+        6: "2026-03-12",
+    }
+
+
+def test_the_hours_of_a_model_begin_at_the_midnight_of_its_start(make_model: MakeModel) -> None:
+    model = make_model(
+        every="hour", training=("6h", "0d", "1h"), evaluation=("1h", "1h"), timezone="Asia/Tokyo", start="2026-01-01"
+    )
+    begun = replace(model, start=date(2026, 2, 3))
+    assert begun.partitions.key(begun.first_index) == "2026-02-03-00:00+0900"
+
+
+@pytest.mark.parametrize(
+    ("start", "right"),
+    [(date(2025, 12, 31), "from 2026-01-01 to before 2026-06-01"), (date(2026, 6, 1), "to before 2026")],
+)
+def test_a_start_outside_of_the_partitions_is_refused(make_model: MakeModel, start: date, right: str) -> None:
+    with pytest.raises(
+        SpecError, match=rf"^start: '{start}' is not accepted; a local date within the model's.*{right}"
+    ):
+        replace(make_model(end="2026-06-01"), start=start)
+
+
+def test_results_do_not_depend_on_a_start(make_model: MakeModel) -> None:
+    model = make_model()
+    begun = replace(model, start=date(2026, 3, 1))
+    assert [begun.declaration_of(*step) for step in begun.steps] == [
+        model.declaration_of(*step) for step in model.steps
+    ]
+
+
+@given(
+    every=st.sampled_from(["hour", "day", "week"]),
+    zone=st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Apia", "America/New_York"]),
+    start=st.dates(date(2011, 1, 1), date(2012, 6, 1)),
+    window=st.integers(1, 40),
+    gap=st.integers(0, 3),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_first_trainable_partition_is_the_first_whose_windows_lie_inside(
+    make_model: MakeModel, every: str, zone: str, start: date, window: int, gap: int
+) -> None:
+    unit = {"hour": "h", "day": "d", "week": "w"}[every]
+    model = make_model(
+        every=every,
+        timezone=zone,
+        start=start.isoformat(),
+        training=(f"{window}{unit}", f"{gap}{unit}", "5m"),
+        evaluation=(f"1{unit}", "1h"),
+    )
+    calendar = model.partitions
+    fits = [model.training_start(calendar.interval(index).end) >= calendar.origin for index in range(window + gap + 60)]
+    assert model.first_trainable == fits.index(True)
