@@ -8,6 +8,7 @@ import dagster as dg
 from ml_assets.catalog import catalog
 from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
+from ml_assets.components.reading import DefsFileError, find_cause
 from ml_assets.environments import Resources, current
 from ml_assets.orchestration.notebook_view import serve_executed
 from ml_assets.orchestration.resources import Storage
@@ -56,9 +57,19 @@ def how_to_get_events(project_root: Path, service: str) -> str:
 
 
 def declared(tree: dg.ComponentTree) -> dg.Definitions:
-    """What the components of a project define. `tree.build_defs()` would make the catalog of all components anew."""
+    """What the components of a project define. `tree.build_defs()` would make the catalog of all components anew.
+
+    Raises: DefsFileError for a file that is wrong.
+    """
+    event_logs(tree)
     children = tree.find_root_decl().iterate_child_component_decls()
-    return dg.Definitions.merge(*(tree.build_defs(child.loc) for child in children))
+    try:
+        return dg.Definitions.merge(*(tree.build_defs(child.loc) for child in children))
+    except Exception as error:
+        if refused := find_cause(error, DefsFileError):
+            # Dagster shows the whole chain, in which the one line that says what is wrong is hard to find.
+            raise DefsFileError(str(refused)) from None
+        raise
 
 
 @dg.definitions

@@ -1,15 +1,25 @@
 """The `EvaluatedModel` component: reads the declaration of a model and finds its event logs."""
 
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
 
 import dagster as dg
 from pydantic import Field
 
 from ml_assets.components.event_log import EventLog
+from ml_assets.components.files import refuse_wrong_files
 from ml_assets.components.pods import read_pods
-from ml_assets.components.reading import DurationText, Group, Text, Values, date_of, read_group, refusing
+from ml_assets.components.reading import (
+    Declaration,
+    DurationText,
+    Group,
+    Text,
+    Values,
+    date_of,
+    read_group,
+    refusing_attributes,
+)
 from ml_assets.components.scaffold import ModelScaffolder
 from ml_assets.domain import event_log, spec
 from ml_assets.domain import history as domain_history
@@ -82,8 +92,10 @@ class Repair(Group):
 
 
 @dg.scaffold_with(ModelScaffolder)
-class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
+class EvaluatedModel(Declaration):
     """A model that is trained on each partition and judged at each horizon, when its outcomes are in."""
+
+    identity: ClassVar[str] = "name"
 
     name: Text
     exposures: Text
@@ -93,14 +105,15 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
     evaluation: Values
     notebooks: Values = Field(default_factory=dict)
     config: Values = Field(default_factory=dict)
-    history: list[dict[str, Any]] = Field(default_factory=list)
-    partitions: dict[str, Any] | None = None
+    history: list[Any] = Field(default_factory=list)
+    partitions: Any = None
+    start: str | None = None
     requirements: list[str] = Field(default_factory=list)
     partitions_per_run: int = spec.Model.partitions_per_run
     memory: str | None = None
     # Read by the domain, which says what would be right.
     engine: Any = spec.Model.engine
-    repair: dict[str, Any] | None = None
+    repair: Any = None
     kubernetes: Values = Field(default_factory=dict)
     owners: list[str] = Field(default_factory=list)
 
@@ -110,6 +123,8 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
         Args: `logs`: every event log of the project, by key.
         Raises: SpecError that names the key, the value and what would be right.
         """
+        if not isinstance(self.config, dict):
+            raise SpecError("config", self.config, "keys with values, which the notebooks read")
         training = read_group(Training, self.training, key="training")
         evaluation = read_group(Evaluation, self.evaluation, key="evaluation")
         exposures = _find(logs, self.exposures, key="exposures")
@@ -131,6 +146,7 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
             config=self.config,
             history=tuple(_history(read_group(History, one, key="history"), logs) for one in self.history),
             calendar=_calendar(self.partitions, exposures.partitions),
+            start=None if self.start is None else date_of(self.start, key="start"),
             requirements=tuple(self.requirements),
             partitions_per_run=self.partitions_per_run,
             memory=self.memory,
@@ -141,7 +157,7 @@ class EvaluatedModel(dg.Component, dg.Model, dg.Resolvable):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets of this model."""
-        with refusing(context):
+        with refusing_attributes(context):
             model = self.to_spec(event_logs(context.component_tree))
             assets = model_definitions(model, context.project_root)
             repair = self._repair()
@@ -161,9 +177,13 @@ _LOGS: WeakKeyDictionary[object, dict[str, event_log.EventLog]] = WeakKeyDiction
 
 
 def event_logs(tree: dg.ComponentTree) -> dict[str, event_log.EventLog]:
-    """Every event log that the project declares, by key."""
+    """Every event log that the project declares, by key.
+
+    Raises: DefsFileError for a file that is wrong.
+    """
     # Each model asks for all; finding them again costs as much as loading a model. The tracker lives as its tree does.
     if tree.state_tracker not in _LOGS:
+        refuse_wrong_files(tree)
         specs = [component.to_spec() for component in tree.get_all_components(EventLog)]
         _LOGS[tree.state_tracker] = {log.key: log for log in specs}
     return dict(_LOGS[tree.state_tracker])
@@ -198,7 +218,7 @@ def _history(history: History, logs: dict[str, event_log.EventLog]) -> domain_hi
     )
 
 
-def _calendar(declared: dict[str, Any] | None, of_log: Calendar) -> Calendar | None:
+def _calendar(declared: Any, of_log: Calendar) -> Calendar | None:
     if declared is None:
         return None
     partitions = read_group(Partitions, declared, key="partitions")

@@ -2,12 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import dagster as dg
 from pydantic import Field
 
-from ml_assets.components.reading import DurationText, Group, Text, Values, date_of, read_group, refusing
+from ml_assets.components.reading import (
+    Declaration,
+    DurationText,
+    Group,
+    Text,
+    Values,
+    date_of,
+    read_group,
+    refusing_attributes,
+)
 from ml_assets.components.scaffold import LogScaffolder
 from ml_assets.domain import event_log
 from ml_assets.domain.calendar import Calendar
@@ -60,8 +69,10 @@ class Arrival(Group):
 
 
 @dg.scaffold_with(LogScaffolder)
-class EventLog(dg.Component, dg.Model, dg.Resolvable):
+class EventLog(Declaration):
     """A time-partitioned table of exposures or of outcomes, in hive-partitioned Parquet or in a SQL database."""
+
+    identity: ClassVar[str] = "key"
 
     key: Text
     location: Text = ""
@@ -77,7 +88,7 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
     def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> Self:
         """Read and check the declaration where its file is known: models use it from other files."""
         component = super().load(attributes, context)
-        with refusing(context):
+        with refusing_attributes(context):
             component.to_spec()
         return component
 
@@ -104,7 +115,7 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
             restatement=(
                 None if self.restatement is None else parse_duration(self.restatement, key="restatement", zero=True)
             ),
-            table=_table(self.table) if self.table else None,
+            table=None if self.table == {} else _table(self.table),
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  (the interface has it)
@@ -112,13 +123,13 @@ class EventLog(dg.Component, dg.Model, dg.Resolvable):
         return event_log_definitions(self.to_spec())
 
 
-def _table(declared: dict[str, Any]) -> event_log.Table:
+def _table(declared: Any) -> event_log.Table:
     with _hiding_passwords():
         table = read_group(Table, declared, key="table")
         return event_log.Table(table.name, table.url_variable)
 
 
-def _arrival(declared: dict[str, Any]) -> event_log.Marker | event_log.Settled | event_log.Watermark:
+def _arrival(declared: Any) -> event_log.Marker | event_log.Settled | event_log.Watermark:
     with _hiding_passwords():
         arrival = read_group(Arrival, declared, key="arrival")
         if len(arrival.model_fields_set) > 1:

@@ -4,19 +4,32 @@ A group, such as `training: {window: 28d}`, reaches a component as it is and is 
 wrong key inside a group names neither the key nor those that would be right.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from difflib import get_close_matches
-from typing import Annotated, Any, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import dagster as dg
+from dagster.components.core.defs_module import find_defs_or_component_yaml
+from dagster.components.resolved.errors import ResolutionException
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ml_assets.domain.errors import SpecError
 
-#: A duration as YAML gives it: a number without a unit arrives as a number, and is refused as a duration.
-DurationText = str | int
+#: A duration as YAML gives it. Read by the domain, which says what would be right.
+DurationText = Any
+_TRIED = ("str", "int", "float", "bool")
+#: What would be right, by the kind of pydantic's error.
+_RIGHT = {
+    "string_type": "a text, in quotes where YAML reads something else",
+    "list_type": "a list, such as [a, b]",
+    "dict_type": "keys with values, such as {window: 28d}",
+    "model_type": "keys with values, such as {window: 28d}",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+}
 
 
 def _rendered(context: dg.ResolutionContext, value: Any) -> Any:
@@ -37,11 +50,12 @@ def _rendered(context: dg.ResolutionContext, value: Any) -> Any:
     return context.resolve_value(value)
 
 
-#: A group of keys, and a text, that may hold templates.
-Values = Annotated[dict[str, Any], dg.Resolver(_rendered, model_field_type=dict[str, Any], inject_before_resolve=False)]
+#: A group of keys, and a text, that may hold templates. A group is read by `read_group`, which names its keys.
+Values = Annotated[Any, dg.Resolver(_rendered, model_field_type=Any, inject_before_resolve=False)]
 Text = Annotated[str, dg.Resolver(_rendered, model_field_type=str, inject_before_resolve=False)]
 
-GroupT = TypeVar("GroupT", bound="Group")
+GroupT = TypeVar("GroupT", bound=BaseModel)
+ErrorT = TypeVar("ErrorT", bound=Exception)
 
 
 class Group(BaseModel):
@@ -54,13 +68,57 @@ class DefsFileError(Exception):
     """A defs.yaml holds a value that cannot be accepted. The message names file, key, value and what would be right."""
 
 
+def find_cause(error: BaseException | None, *kinds: type[ErrorT]) -> ErrorT | None:
+    """The error of one of these kinds that an error is, or that led to it."""
+    while error is not None and not isinstance(error, kinds):
+        error = error.__cause__
+    return error
+
+
 @contextmanager
-def refusing(context: dg.ComponentLoadContext) -> Iterator[None]:
-    """Say in which file a value was refused."""
+def refusing(file: Path, *, within: str = "") -> Iterator[None]:
+    """Say in which file a value was refused.
+
+    Args: `within`: what the keys are below, such as `attributes.`.
+    """
     try:
         yield
     except SpecError as error:
-        raise DefsFileError(f"{context.path / 'defs.yaml'}: attributes.{error}") from None
+        raise DefsFileError(re.sub(r"\s*\n\s*", " ", f"{file}: {within}{error}")) from None
+
+
+class Declaration(dg.Component, dg.Model, dg.Resolvable):
+    """A component that a defs.yaml declares. `identity`: the attribute that no two of its kind share."""
+
+    identity: ClassVar[str]
+
+    @classmethod
+    def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> Self:
+        """Read the attributes where their file is known."""
+        with refusing_attributes(context):
+            try:
+                return super().load(attributes, context)
+            except ResolutionException as error:
+                raise _not_rendered(attributes, str(error)) from None
+            except ValidationError as error:
+                # A template may give something else than its text promised.
+                raise _refusal(error, list(cls.model_fields), key="") from None
+
+
+def refusing_attributes(context: dg.ComponentLoadContext) -> Any:
+    """Say in which file an attribute was refused."""
+    return refusing(find_defs_or_component_yaml(context.path) or context.path, within="attributes.")
+
+
+def _not_rendered(attributes: Any, words: str) -> SpecError:
+    """The refusal of a template that Dagster cannot render, from its words: a place first, the reason last."""
+    place = re.search(r" - attributes\.(\S+)", words)
+    path = place[1] if place else ""
+    value: Any = attributes.model_dump() if isinstance(attributes, BaseModel) else attributes
+    for name in path.split("."):
+        value = value.get(name, value) if isinstance(value, dict) else value
+    reason = words.splitlines()[-1]
+    return SpecError(path, value, f"a text without braces, or a template that can be rendered: {reason}")
 
 
 def date_of(text: str, *, key: str) -> date:
@@ -68,29 +126,43 @@ def date_of(text: str, *, key: str) -> date:
 
     Raises: SpecError when the text is no date.
     """
+    right = 'write a local date such as "2026-01-01"'
     try:
-        return date.fromisoformat(text)
+        # Python also reads 20260101 and 2026-W01-1, which no partition key looks like.
+        if date.fromisoformat(text).isoformat() == text:
+            return date.fromisoformat(text)
     except ValueError:
-        raise SpecError(key, text, 'write a local date such as "2026-01-01"') from None
+        if re.match(r"\d{4}-\d\d-\d\d\D", text):
+            right = f'write the local date alone, "{text[:10]}": partitions begin at its midnight, those of hours, too'
+    raise SpecError(key, text, right)
 
 
-def read_group(group: type[GroupT], values: Mapping[str, Any], *, key: str) -> GroupT:
+def read_group(group: type[GroupT], values: Any, *, key: str) -> GroupT:
     """Read a group of keys.
 
-    Args: `key` names the group for the error.
+    Args: `key` names the group for the error, "" for a whole document.
     Raises: SpecError for a key that is unknown or missing, or a value of the wrong type.
     """
+    names = list(group.model_fields)
+    if not isinstance(values, Mapping):
+        raise SpecError(key or "the document", values, f"keys with values; there are {', '.join(names)}")
     try:
         return group.model_validate(values)
     except ValidationError as error:
-        # A misspelt key is also a missing one; what was written says more.
-        first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-        names = list(group.model_fields)
-        path = ".".join([key, *map(str, first["loc"])])
-        if first["type"] == "extra_forbidden":
-            close = get_close_matches(str(first["loc"][0]), names, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            raise SpecError(path, first["input"], f"there is no such key; {hint}There are {', '.join(names)}") from None
-        if first["type"] == "missing":
-            raise SpecError(path, None, f"the key is required; there are {', '.join(names)}") from None
-        raise SpecError(path, first["input"], first["msg"]) from None
+        raise _refusal(error, names, key=key) from None
+
+
+def _refusal(error: ValidationError, names: list[str], *, key: str) -> SpecError:
+    """The first thing that pydantic refused, in our words."""
+    # A misspelt key is also a missing one; what was written says more.
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    # Where a value may be a text or a group, pydantic adds which of them it tried.
+    place = [part for part in first["loc"] if not (isinstance(part, str) and ("[" in part or part in _TRIED))]
+    path = ".".join([*filter(None, [key]), *map(str, place)])
+    if first["type"] == "extra_forbidden":
+        close = get_close_matches(str(place[0]), names, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return SpecError(path, first["input"], f"there is no such key; {hint}There are {', '.join(names)}")
+    if first["type"] == "missing":
+        return SpecError(path, None, f"the key is required; there are {', '.join(names)}")
+    return SpecError(path, first["input"], _RIGHT.get(first["type"], first["msg"]))

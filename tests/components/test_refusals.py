@@ -85,7 +85,7 @@ LOG_REFUSALS = [
     ("columns.deleted", "is_deleted", "a log with columns.known: a retraction is an appended row"),
     ("known_delay", "2", "a whole number and a unit"),
     ("restatement", "90 days", "a whole number and a unit"),
-    ("retention", "90d", "Extra inputs are not permitted"),
+    ("retention", "90d", "there is no such key; "),
 ]
 QUERY = "select complete_until from load_status where log = 'impressions'"
 WATERMARK = {"query": QUERY, "url_variable": "LOAD_STATUS_URL"}
@@ -114,7 +114,7 @@ SECRET_ARRIVALS = [
         "arrival.watermark.url_variable: ",
         "the name of the environment",
     ),
-    ({"watermark": {**WATERMARK, "url_variable": [URL]}}, "arrival.watermark.url_variable: ", "a valid string"),
+    ({"watermark": {**WATERMARK, "url_variable": [URL]}}, "arrival.watermark.url_variable: ", "a text, in quotes"),
     (
         {"watermark": {**WATERMARK, "url_variable": "host=warehouse password=hunter2"}},
         "arrival.watermark.url_variable: ",
@@ -126,7 +126,7 @@ SECRET_ARRIVALS = [
         "there is no such key; There are query, url_variable",
     ),
     ({"watermark": {**WATERMARK, "query": URL + ";" + QUERY}}, "arrival.watermark.query: ", "one statement"),
-    ({"watermark": URL}, "arrival.watermark: ", "a valid dictionary"),
+    ({"watermark": URL}, "arrival.watermark: ", "keys with values"),
 ]
 TABLE = {"name": "analytics.impressions", "url_variable": "WAREHOUSE_URL"}
 TABLE_REFUSALS = [
@@ -170,7 +170,7 @@ MODEL_REFUSALS = [
     ("notebooks.model", "/notebooks/model.ipynb", "a path below the project's root"),
     ("requirements", ["no-such-package>=2"], "here is no no-such-package. Run: "),
     ("requirements", ["pandas=2"], "a requirement as pip takes it"),
-    ("variants", {"challenger": {}}, "Extra inputs are not permitted"),
+    ("variants", {"challenger": {}}, "there is no such key; There are name, exposures"),
     ("partitions_per_run", 0, "attributes.partitions_per_run: 0 is not accepted; a whole number from 1 on"),
     ("partitions_per_run", -3, "attributes.partitions_per_run: -3 is not accepted; a whole number from 1 on"),
 ]
