@@ -18,6 +18,7 @@ from ml_assets.cli.generated import render_test
 from ml_assets.components.new_defs import NewModel, default_start, new_logs
 from ml_assets.components.scaffold import LOGS_FOLDER, Declared, join_of, split_columns
 from ml_assets.definitions import PROJECT_ROOT
+from ml_assets.domain.calendar import Every
 from ml_assets.domain.event_log import EventLog, check_key
 from ml_assets.domain.spec import Notebooks
 from ml_assets.notebooks.pairs import bring_into_step, find_pairs, to_ipynb, to_text
@@ -44,6 +45,7 @@ class Asked:
     outcomes: str | None = None
     id: str | None = None
     entity: str | None = None
+    every: Every | None = None
     start: str | None = None
     timezone: str = "UTC"
 
@@ -126,8 +128,9 @@ def _choose_logs(plan: Plan, asked: Asked, project: DagsterProject) -> _Logs:
     join = join_of(asked.id, asked.entity)
     given = [key for key in (asked.exposures, asked.outcomes) if key]
     if declared.of_service(service) or any(key in declared.logs for key in given):
-        if asked.start:
-            raise NewError(f"--start {asked.start}: is for new logs; those of {asked.name} are declared already")
+        for option, value in (("--every", asked.every), ("--start", asked.start)):
+            if value:
+                raise NewError(f"{option} {value}: is for new logs; those of {asked.name} are declared already")
         return declared.logs, *declared.choose(service, asked.exposures, asked.outcomes, join)
 
     exposures, outcomes = asked.exposures or f"{service}/exposures", asked.outcomes or f"{service}/outcomes"
@@ -142,6 +145,7 @@ def _choose_logs(plan: Plan, asked: Asked, project: DagsterProject) -> _Logs:
         ["outcome_id"] if asked.entity else ids,
         asked.start or default_start(),
         asked.timezone,
+        asked.every or "day",
     )
     plan.files[project.defs / service / LOGS_FOLDER / "defs.yaml"] = text
     logs = {**declared.logs, **new}
@@ -210,7 +214,7 @@ def _read_notebook(path: Path) -> tuple[str, NotebookNode]:
         notebook = (
             jupytext.reads(text, fmt="py:percent") if path.suffix == ".py" else nbformat.reads(text, as_version=4)
         )
-    except (ValueError, nbformat.ValidationError) as error:
+    except (ValueError, AttributeError, nbformat.ValidationError) as error:
         raise NewError(f"--from-notebook {path}: is no notebook (version 4): {error}") from None
     language = notebook.metadata.get("kernelspec", _KERNEL).get("language", "python")
     if language != "python":

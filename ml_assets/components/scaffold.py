@@ -9,7 +9,8 @@ import dagster as dg
 from pydantic import BaseModel, Field
 
 from ml_assets.components.new_defs import NewLog, NewModel, default_start, new_logs, read_log
-from ml_assets.components.reading import DefsFileError
+from ml_assets.components.reading import DefsFileError, find_cause
+from ml_assets.domain.calendar import Every
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.event_log import EventLog, check_key
 
@@ -34,8 +35,9 @@ class Declared:
         """What the defs.yaml files of a project declare."""
         from ml_assets.components.evaluated_model import EvaluatedModel, event_logs
 
+        logs = event_logs(tree)
         models = tree.get_all_components(EvaluatedModel)
-        return cls(event_logs(tree), {one.name: (one.exposures, one.outcomes, one.join) for one in models})
+        return cls(logs, {one.name: (one.exposures, one.outcomes, one.join) for one in models})
 
     def of_service(self, service: str) -> list[str]:
         """The keys of the logs of a service."""
@@ -108,6 +110,7 @@ def join_of(id_: str | None, entity: str | None) -> dict[str, list[str]] | None:
 class LogParams(BaseModel):
     """Parameters of `dg scaffold defs ml_assets.EventLog`."""
 
+    every: Every = Field(default="day", description="How long a partition is: hour, day or week.")
     start: str = Field(default="", description='First local date, such as "2026-01-01"; 1 January by default.')
     timezone: str = Field(default="UTC", description="Of the partitions, such as Asia/Tokyo.")
     id: str = Field(default="", description="Columns that identify a row, separated by commas.")
@@ -155,8 +158,9 @@ def _log_yaml(request: dg.ScaffoldRequest[LogParams]) -> str:
         columns = split_columns(given.id)
         exposures, outcomes = (f"{service}/{one}" for one in (_EXPOSURES, _OUTCOMES))
         key = columns or ["exposure_id"]
-        return new_logs(exposures, outcomes, key, key, start, given.timezone)[0]
-    text = NewLog(f"{service}/{name}", tuple(split_columns(given.id) or ["event_id"]), start, given.timezone).to_yaml()
+        return new_logs(exposures, outcomes, key, key, start, given.timezone, given.every)[0]
+    of_key = tuple(split_columns(given.id) or ["event_id"])
+    text = NewLog(f"{service}/{name}", of_key, start, given.timezone, given.every).to_yaml()
     read_log(text)
     return text
 
@@ -192,9 +196,12 @@ def _write(request: dg.ScaffoldRequest[Any], render: Any) -> None:
         if request.scaffold_format != "yaml":
             raise ScaffoldError(f"--format {request.scaffold_format}: it is declared in YAML alone; leave --format out")
         text = render(request)
-    except (ScaffoldError, SpecError, DefsFileError) as error:
+    except Exception as error:
         _remove_empty(request.target_path)
-        raise click.ClickException(str(error)) from error
+        cause = find_cause(error, ScaffoldError, SpecError, DefsFileError)
+        if cause is None:
+            raise
+        raise click.ClickException(str(cause)) from error
     (request.target_path / "defs.yaml").write_text(text, encoding="utf-8")
 
 
