@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
+import yaml
 
 from ml_assets.environments import ENVIRONMENTS
 from ml_assets.variables import HOME
@@ -37,19 +38,27 @@ telemetry:
 """
 
 
+class HomeError(Exception):
+    """A home folder cannot be made, or not be opened. The message says which file is wrong."""
+
+
 def prepare_home(home: Path) -> Path:
     """Make the folder and its `dagster.yaml` where they are missing.
 
     Returns: the absolute path, as DAGSTER_HOME wants it.
+    Raises: HomeError.
     """
     home = home.absolute()
-    home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
-    if not config.exists():
-        module, _, launcher = ENVIRONMENTS["local"].launcher.rpartition(".")
-        cores = max(2, os.cpu_count() or 2)
-        text = _DAGSTER_YAML.format(cores=cores, launcher_module=module, launcher=launcher)
-        config.write_text(text, encoding="utf-8")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not config.exists():
+            module, _, launcher = ENVIRONMENTS["local"].launcher.rpartition(".")
+            cores = max(2, os.cpu_count() or 2)
+            text = _DAGSTER_YAML.format(cores=cores, launcher_module=module, launcher=launcher)
+            config.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HomeError(f"{home}: cannot be a home folder: {error.strerror} ({error.filename})") from error
     return home
 
 
@@ -66,5 +75,15 @@ def at_home(home: Path) -> Iterator[None]:
 
 
 def open_instance(home: Path) -> dg.DagsterInstance:
-    """The Dagster instance of a home folder."""
-    return dg.DagsterInstance.from_config(str(prepare_home(home)))
+    """The Dagster instance of a home folder.
+
+    Raises: HomeError.
+    """
+    home = prepare_home(home)
+    try:
+        return dg.DagsterInstance.from_config(str(home))
+    except (yaml.YAMLError, UnicodeDecodeError, dg.DagsterInvalidConfigError) as error:
+        words = " ".join(str(error).split())
+        raise HomeError(f"{home / 'dagster.yaml'}: is no configuration of Dagster: {words}") from error
+    except OSError as error:
+        raise HomeError(f"{home}: cannot be opened: {error.strerror} ({error.filename})") from error

@@ -4,7 +4,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -21,10 +22,31 @@ if TYPE_CHECKING:
 DEFAULT_HOME = ".home"
 
 
+class _Path(click.Path):
+    """A path; an empty text, which would be the working folder, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, as pathlib has it."""
+        if not str(value):
+            self.fail("an empty text is no path", param, ctx)
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Answer a place where nothing can be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or Path(error.filename) not in (path, *path.parents):
+            raise
+        raise click.ClickException(f"{path}: cannot be written: {error.strerror} ({error.filename})") from error
+
+
 def _home_option(*, exists: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
     option = click.option(
         "--home",
-        type=click.Path(path_type=Path, file_okay=False, exists=exists),
+        type=_Path(file_okay=False, exists=exists),
         default=DEFAULT_HOME,
         envvar="DAGSTER_HOME",
         show_default=True,
@@ -48,30 +70,32 @@ def _read_instant(_context: click.Context, _parameter: click.Parameter, text: st
     """An instant as people write it; now where there is none."""
     if text is None:
         return datetime.now(UTC)
+    found: datetime | None
     try:
         found = datetime.fromisoformat(text)
-        if found.tzinfo is not None:
-            return found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise click.BadParameter(f"{text!r} is no instant; write a date, a time and a zone, such as 2026-01-05T09:00+01:00")
+    except ValueError:
+        found = None
+    # Of the hours up to the end of all years, nobody waits for the list.
+    if found is None or found.tzinfo is None or not 1900 < found.year < 2100:
+        right = "write a date before 2100, a time and a zone, such as 2026-01-05T09:00+01:00"
+        raise click.BadParameter(f"{text!r} is no instant; {right}")
+    return found.astimezone(UTC)
 
 
 class Commands(click.Group):
-    """Commands that answer a wrong defs.yaml, or a source that is down, with its error alone."""
+    """Commands that answer a wrong defs.yaml or home, or a source that is down, with its error alone."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
         try:
             return super().invoke(ctx)
         except Exception as error:
-            from ml_assets.components.reading import DefsFileError
+            from ml_assets.cli.home import HomeError
+            from ml_assets.components.reading import DefsFileError, find_cause
             from ml_assets.data.databases import SourceError
             from ml_assets.domain.errors import SpecError
 
-            cause: BaseException | None = error
-            while cause is not None and not isinstance(cause, (DefsFileError, SourceError, SpecError)):
-                cause = cause.__cause__
+            cause = find_cause(error, DefsFileError, HomeError, SourceError, SpecError)
             if cause is None:
                 raise
             raise click.ClickException(str(cause)) from error
@@ -140,14 +164,21 @@ def lineage(home: Path, asset: str, partition: str, run_id: str | None, as_json_
     Exits with 1 and says why when a link is missing, or the model has been remade since.
     """
     from ml_assets.cli.lineage import render
-    from ml_assets.cli.project import Project
+    from ml_assets.cli.project import NoAssetError, Project
     from ml_assets.orchestration.lineage import as_json, trace
 
     project = Project(home)
-    known = project.assets
-    if asset not in known:
-        raise click.UsageError(f"{asset!r} is no asset of a model; there are {', '.join(known)}")
+    try:
+        model, _, _ = project.find(asset)
+    except NoAssetError as error:
+        raise click.UsageError(str(error)) from error
     found = trace(project.instance, project.store, asset, partition, run_id=run_id)
+    # What was made before the calendar changed is shown, too.
+    if not found.versions:
+        try:
+            model.partitions.index_of(partition)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
     click.echo(json.dumps(as_json(found), indent=2) if as_json_ else render(found))
     for problem in found.problems:
         click.echo(f"broken: {problem}", err=True)
@@ -254,7 +285,7 @@ def _asked(options: dict[str, Any]) -> "tuple[Asked, bool]":
 
     kinds = [kind for kind, wanted in ((Kind.MISSING, options["missing"]), (Kind.STALE, options["stale"])) if wanted]
     try:
-        budget = Budget.parse(options["budget"], key="--budget") if options["budget"] else None
+        budget = Budget.parse(options["budget"], key="--budget") if options["budget"] is not None else None
     except SpecError as error:
         raise click.BadParameter(str(error)) from error
     per_run = options["partitions_per_run"]
@@ -304,7 +335,7 @@ def backfill(home: Path, parallel: int | None, submit: bool, **options: Any) -> 
     from rich.console import Console
 
     from ml_assets.cli.backfill import BusyError, as_json, render, run_backfill
-    from ml_assets.cli.plan import SpanError
+    from ml_assets.cli.plan import SpanError, resolve
     from ml_assets.cli.project import NoAssetError, Project
     from ml_assets.orchestration.launches import DaemonRunsError, NoQueueError
     from ml_assets.orchestration.runs import NoLocationError, parallelism_of
@@ -314,6 +345,8 @@ def backfill(home: Path, parallel: int | None, submit: bool, **options: Any) -> 
     project, console = Project(home), Console(soft_wrap=True, stderr=prints_json)
     parallelism = parallel or parallelism_of(project.instance)
     try:
+        # Before anything is started.
+        resolve(project, asked)
         done = run_backfill(project, asked, submit=submit, parallelism=parallelism, console=console)
     except (NoAssetError, SpanError) as error:
         raise click.UsageError(str(error)) from error
@@ -337,13 +370,14 @@ def harmless(home: Path, asset: str, reason: str) -> None:
     present one. Declare it before the new code makes partitions. Exits with 1 when nothing is outdated by its code.
     """
     from ml_assets.cli.harmless import NotDeclaredError, declare_harmless
-    from ml_assets.cli.project import Project
+    from ml_assets.cli.project import NoAssetError, Project
     from ml_assets.domain.errors import SpecError
 
     project = Project(home)
-    known = project.assets
-    if asset not in known:
-        raise click.UsageError(f"{asset!r} is no asset of a model; there are {', '.join(known)}")
+    try:
+        project.find(asset)
+    except NoAssetError as error:
+        raise click.UsageError(str(error)) from error
     try:
         click.echo(declare_harmless(project, asset, reason))
     except (NotDeclaredError, SpecError) as error:
@@ -355,7 +389,7 @@ def harmless(home: Path, asset: str, reason: str) -> None:
 @click.argument("asset")
 @click.argument("partition")
 @click.option("--run", "run_id", help="The notebook of this run, instead of the latest one.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Export it into an HTML file.")
+@click.option("--html", type=_Path(dir_okay=False), help="Export it into an HTML file.")
 def notebook(home: Path, asset: str, partition: str, run_id: str | None, html: Path | None) -> None:
     """Print where the executed notebook of a PARTITION of an ASSET is kept, whether it succeeded or failed."""
     from ml_assets.cli.notebook import NoNotebookError, find_executed, write_html
@@ -366,7 +400,8 @@ def notebook(home: Path, asset: str, partition: str, run_id: str | None, html: P
     except (NoAssetError, NoNotebookError) as error:
         raise click.ClickException(str(error)) from error
     if html is not None:
-        write_html(path, html)
+        with _writing(html):
+            write_html(path, html)
     click.echo(html or path)
 
 
@@ -393,13 +428,15 @@ def retry(home: Path, run_id: str) -> None:
 
 @main.command()
 @_home_option(exists=True)
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="[default: report.html in the home]")
+@click.option("--output", type=_Path(dir_okay=False), help="[default: report.html in the home]")
 def report(home: Path, output: Path | None) -> None:
     """Write an HTML page with every metric over time."""
     from ml_assets.cli.project import Project
     from ml_assets.cli.report import write_report
 
-    path = write_report(Project(home), output or home / "report.html")
+    path = output or home / "report.html"
+    with _writing(path):
+        write_report(Project(home), path)
     click.echo(f"wrote {path}")
 
 
@@ -413,7 +450,7 @@ def home(home: Path) -> None:
 
 
 @main.command()
-@click.argument("paths", type=click.Path(path_type=Path), nargs=-1)
+@click.argument("paths", type=_Path(), nargs=-1)
 @click.option("--check", is_flag=True, help="Write nothing; name each problem, and exit with 1 when there is one.")
 @click.option("--from", "prefer", type=click.Choice(["py", "ipynb"]), help="The half that wins where both were edited.")
 @click.option(
@@ -450,12 +487,13 @@ def pair(paths: tuple[Path, ...], check: bool, prefer: Literal["py", "ipynb"] | 
 
 @main.command()
 @click.argument("name", metavar="SERVICE/MODEL")
-@click.option("--from-notebook", metavar="PATH", type=click.Path(path_type=Path), help="Your notebook, .ipynb or .py.")
+@click.option("--from-notebook", metavar="PATH", type=_Path(), help="Your notebook, .ipynb or .py.")
 @click.option("--model-variable", metavar="NAME", help="What holds its fitted model.  [default: what it fits last]")
 @click.option("--exposures", metavar="LOG", help="Event log of exposures.  [default: the service's]")
 @click.option("--outcomes", metavar="LOG", help="Event log of outcomes.  [default: the service's]")
 @click.option("--id", metavar="COLUMNS", help="Exposure id in both logs.  [default: the key of the exposures]")
 @click.option("--entity", metavar="COLUMNS", help="Such as user_id,item_id in both logs, instead of an id.")
+@click.option("--every", type=click.Choice(["hour", "day", "week"]), help="Partitions of new logs.  [default: day]")
 @click.option("--start", metavar="DATE", help="First day of new logs.  [default: 1 January]")
 @click.option("--timezone", default="UTC", show_default=True, help="Of the partitions of new logs.")
 def new(**options: Any) -> None:

@@ -34,7 +34,7 @@ class Asked:
     def of(cls, project: Project, name: str, first: str | None, last: str | None) -> "Asked":
         """From one partition to another, both inclusive. Raises: NoAssetError, SpanError."""
         model = project.model(name)
-        return cls(model, span_of(model.partitions, first, last))
+        return cls(model, span_of(model, first, last))
 
     def holds(self, partition: str) -> bool:
         """Whether a partition is asked for."""

@@ -16,11 +16,15 @@ def find_executed(project: Project, asset: str, partition: str, run_id: str | No
 
     Raises: NoAssetError; NoNotebookError.
     """
-    project.find(asset)
+    model, _, _ = project.find(asset)
     root = project.executed_root
     left: list[AnyPath] = list(executed_path(root, asset, partition, "*").parent.glob("*.ipynb"))
     newest_first = sorted(left, key=lambda path: -path.stat().st_mtime)
     if not newest_first:
+        try:
+            model.partitions.index_of(partition)
+        except ValueError as error:
+            raise NoNotebookError(str(error)) from None
         raise NoNotebookError(f"no run of {asset} {partition} has left a notebook in {root}")
     if run_id is None:
         return newest_first[0]

@@ -1,6 +1,6 @@
 """Plans a backfill: what would run and why, in which order and runs, and how long that would take."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -9,7 +9,6 @@ from typing import Any
 from rich.text import Text
 
 from ml_assets.cli.project import Project
-from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.plan import Budget, Kind, PlannedRun, estimate, in_order, plan
 from ml_assets.domain.runs import RunSize
@@ -54,6 +53,8 @@ class Planned:
     seconds: Mapping[str, float]
     parallelism: int
     absent: Sequence[str] = ()
+    #: What was asked for and lies before the first partition of a model, in words.
+    before: Sequence[str] = ()
 
     @property
     def total(self) -> float:
@@ -66,8 +67,7 @@ def make_plan(project: Project, asked: Asked, *, parallelism: int, as_of: dateti
 
     Raises: NoAssetError, SpanError; SourceError when a log that it needs cannot be asked.
     """
-    assets = set(project.select(asked.selection))
-    models = models_of(project, assets)
+    assets, models, spans = resolve(project, asked)
     found = project.now(models, as_of=as_of)
     runs: list[PlannedRun] = []
     blocked: dict[str, Mapping[str, str]] = {}
@@ -78,7 +78,7 @@ def make_plan(project: Project, asked: Asked, *, parallelism: int, as_of: dateti
             found.statuses[model.name],
             assets=assets,
             kinds=asked.kinds,
-            span=span_of(model.partitions, asked.first, asked.last),
+            span=spans[model.name],
             size=RunSize(asked.partitions_per_run or model.partitions_per_run, parallelism),
         )
         runs += made.runs
@@ -88,7 +88,9 @@ def make_plan(project: Project, asked: Asked, *, parallelism: int, as_of: dateti
     allowed = asked.budget.cut(runs, seconds) if asked.budget else runs
     by_name = {model.name: model for model in models}
     absent = project.describe_absent(found.absent)
-    return Planned(by_name, allowed, runs[len(allowed) :], blocked, seconds, parallelism, absent)
+    return Planned(
+        by_name, allowed, runs[len(allowed) :], blocked, seconds, parallelism, absent, _before(models, spans, asked)
+    )
 
 
 def models_of(project: Project, assets: Collection[str]) -> list[Model]:
@@ -96,8 +98,18 @@ def models_of(project: Project, assets: Collection[str]) -> list[Model]:
     return [model for model in project.models.values() if not set(model.assets).isdisjoint(assets)]
 
 
-def span_of(calendar: Calendar, first: str | None, last: str | None) -> range | None:
-    """The indices of the partitions from `first` to `last`, both inclusive.
+def resolve(project: Project, asked: Asked) -> tuple[set[str], list[Model], dict[str, range | None]]:
+    """The assets that are asked for, their models, and of each model the partitions.
+
+    Raises: NoAssetError, SpanError.
+    """
+    assets = set(project.select(asked.selection))
+    models = models_of(project, assets)
+    return assets, models, {model.name: span_of(model, asked.first, asked.last) for model in models}
+
+
+def span_of(model: Model, first: str | None, last: str | None) -> range | None:
+    """The indices of a model's partitions from `first` to `last`, both inclusive.
 
     Raises: SpanError.
     """
@@ -106,12 +118,26 @@ def span_of(calendar: Calendar, first: str | None, last: str | None) -> range | 
     ends = []
     for option, key, default in (("--from", first, 0), ("--to", last, 2**31)):
         try:
-            ends.append(default if key is None else calendar.index_of(key))
+            ends.append(default if key is None else model.partitions.index_of(key))
         except ValueError as error:
-            raise SpanError(f"{option} {key!r} is no partition: {error}") from None
+            raise SpanError(f"{option} of {model.name}: {error}") from None
     if ends[0] > ends[1]:
         raise SpanError(f"--from {first} is after --to {last}")
     return range(ends[0], ends[1] + 1)
+
+
+def _before(models: Iterable[Model], spans: Mapping[str, range | None], asked: Asked) -> list[str]:
+    """What is asked for and lies before the first partition of a model."""
+    found = []
+    for model in models:
+        span, first = spans[model.name], model.first_index
+        if asked.first is not None and span is not None and span.start < first:
+            why = "as its `start` says"
+            if first == model.first_trainable:
+                gap = f" and gap ({model.training.gap})" if model.training.gap.count else ""
+                why = f"the first whose training window ({model.training.window}){gap} lies inside its logs"
+            found.append(f"{model.name} begins at {model.partitions.key(first)}, {why}: nothing is planned before it")
+    return found
 
 
 def as_json(planned: Planned) -> dict[str, Any]:
@@ -120,6 +146,7 @@ def as_json(planned: Planned) -> dict[str, Any]:
         "runs": [_run_json(planned, run) for run in planned.runs],
         "beyond_budget": [_run_json(planned, run) for run in planned.over],
         "blocked": {asset: dict(partitions) for asset, partitions in planned.blocked.items()},
+        "before": list(planned.before),
         "seconds_by_asset": dict(planned.seconds),
         "seconds": round(planned.total, 3),
         "parallelism": planned.parallelism,
@@ -152,6 +179,7 @@ def render(planned: Planned) -> Iterator[Text]:
     if planned.over:
         items = sum(len(run.items) for run in planned.over)
         yield Text(f"beyond the budget: {len(planned.over)} runs, {items} partitions", style="dim")
+    yield from (Text(words, style="yellow") for words in planned.before)
     yield from _blocked_lines(planned)
 
 

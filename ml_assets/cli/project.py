@@ -1,5 +1,6 @@
 """The project as the command line sees it: what it declares, and what its home folder holds."""
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -34,6 +35,10 @@ from ml_assets.paths import AnyPath
 
 class NoAssetError(ValueError):
     """There is no such model, or no model has such an asset. The message names those that there are."""
+
+
+#: What is no selection of Dagster's: the name of a service, a model or an asset, right or wrong.
+_NAME = re.compile(r"[\w/ .-]*")
 
 
 def root_at_hand() -> Path:
@@ -113,15 +118,16 @@ class Project:
 
         Raises: NoAssetError when it names none.
         """
-        text = selection.rstrip("/")
+        text = selection.strip().rstrip("/")
         found = [asset for asset in self.assets if text == "all" or f"{asset}/".startswith(f"{text}/")]
-        if not found:
-            keys = self._resolve(selection)
+        if not found and not _NAME.fullmatch(text):
+            keys = self._resolve(text)
             found = [asset for asset in self.assets if asset_key(asset) in keys]
         if not found:
+            names = ["all", *sorted({model.service for model in self.models.values()}), *self.models, *self.assets]
             raise NoAssetError(
-                f"{selection!r} selects no asset of a model; write `all`, a service, a model, an asset or a selection "
-                f"of Dagster such as 'tag:service=ads'; there are {', '.join(self.assets) or 'no models'}"
+                f"{selection!r} is no service, model, asset or selection of Dagster such as 'tag:service=ads'"
+                f"{suggestion(text, names)}; there are {', '.join(names)}"
             )
         return found
 
@@ -130,7 +136,8 @@ class Project:
         try:
             return dg.AssetSelection.from_string(selection).resolve(graph)
         except (dg.DagsterError, ValueError) as error:
-            raise NoAssetError(f"{selection!r} is no selection: {error}") from error
+            first = str(error).partition("\n")[0]
+            raise NoAssetError(f"{selection!r} is no selection of Dagster: {first}") from error
 
     @cached_property
     def instance(self) -> dg.DagsterInstance:

@@ -59,7 +59,7 @@ def find_pairs(paths: Iterable[Path]) -> list[Pair]:
     found: set[Path] = set()
     for path in paths:
         if path.is_dir():
-            files = chain(path.rglob("*.py"), path.rglob("*.ipynb"))
+            files = filter(Path.is_file, chain(path.rglob("*.py"), path.rglob("*.ipynb")))
             found.update(file.with_suffix("") for file in files if not _is_hidden(file.relative_to(path)))
         elif not path.exists():
             raise PairError(f"{path}: there is no such file or folder")

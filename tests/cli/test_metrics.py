@@ -110,7 +110,7 @@ def test_where_there_is_none_a_line_says_why_and_programs_read_on(project: Proje
     ("arguments", "words"),
     [
         (("shop/ordr",), "'shop/ordr' is no model (did you mean 'shop/order'?); there are shop/order"),
-        (("shop/order", "--from", "yesterday"), "--from 'yesterday' is no partition"),
+        (("shop/order", "--from", "yesterday"), "--from of shop/order: 'yesterday' is no partition"),
     ],
 )
 def test_what_there_is_not_is_refused_in_words(project: Project, arguments: tuple[str, ...], words: str) -> None:

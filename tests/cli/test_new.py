@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,7 @@ from ml_assets.cli.main import main
 from ml_assets.examples import first_model
 from ml_assets.notebooks.pairs import Pair, find_problems
 from tests.support import shop
-from tests.support.projects import TeamProject
+from tests.support.projects import REPOSITORY, TeamProject
 
 NEW_SERVICE = ["--exposures", "store/visits", "--outcomes", "store/orders", "--id", "visit_id"]
 
@@ -260,3 +262,100 @@ def test_a_new_model_is_accepted_and_passes_its_own_test_at_once(team: TeamProje
     checked = team.command("dagster", "definitions", "validate", *team.location)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     passes(team, "tests/shop_repeat/test_notebooks.py")
+
+
+HOURLY = [("lookahead: 3d", "lookahead: 3h"), ("every: day", "every: hour"), ("window: 3d", "window: 6h")]
+HOURLY += [("attribution: 2d", "attribution: 2h"), ("window: 1d, horizons: [2d]", "window: 1h, horizons: [2h]")]
+WEEKLY = [("lookahead: 3d", "lookahead: 2w"), ("every: day", "every: week"), ('end: "2026-03-15"', 'end: "2026-12-27"')]
+WEEKLY += [("window: 3d", "window: 2w"), ("attribution: 2d", "attribution: 1w")]
+WEEKLY += [("window: 1d, horizons: [2d]", "window: 1w, horizons: [1w]")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "windows"), [(HOURLY, ("1d", "1h", ["1h"])), (WEEKLY, ("4w", "1w", ["1w"]))], ids=["hourly", "weekly"]
+)
+def test_a_second_model_has_windows_of_its_logs_partitions(
+    changes: list[tuple[str, str]], windows: tuple[str, str, list[str]], team: TeamProject, new: New
+) -> None:
+    for name in ("logs", "order"):
+        path = team.root / team.package / "defs/shop" / name / "defs.yaml"
+        text = path.read_text()
+        for old, right in changes:
+            text = text.replace(old, right)
+        path.write_text(text)
+    result = new("shop/repeat")
+    assert result.exit_code == 0, result.output
+    model = team.project.models["shop/repeat"]
+    horizons = [str(horizon) for horizon in model.evaluation.horizons]
+    assert (str(model.training.window), str(model.evaluation.window), horizons) == windows
+
+
+@pytest.mark.parametrize(
+    ("every", "folder", "horizons"),
+    [("hour", "hour=2026-01-01-00:00+0000/", ["1h", "1d"]), ("week", "date=2026-01-01/", ["1w", "2w"])],
+)
+def test_new_logs_may_be_hourly_or_weekly(
+    every: str, folder: str, horizons: list[str], team: TeamProject, new: New
+) -> None:
+    assert new("store/order", *NEW_SERVICE, "--every", every, "--start", "2026-01-01").exit_code == 0
+    path = team.root / team.package / "defs/store/logs/defs.yaml"
+    assert [log["partitions"]["every"] for log in declared(path)] == [every, every]
+    assert folder in path.read_text()
+    model = team.project.models["store/order"]
+    assert [str(horizon) for horizon in model.evaluation.horizons] == horizons
+
+
+def test_a_model_is_as_coarse_as_its_outcomes(team: TeamProject, new: New) -> None:
+    logs = team.root / team.package / "defs/shop/logs/defs.yaml"
+    visits, orders = logs.read_text().split("---\n")
+    logs.write_text("---\n".join([visits.replace("every: day", "every: hour"), orders]))
+    (logs.parents[1] / "order/defs.yaml").unlink()
+    assert new("shop/repeat", "--exposures", "shop/visits", "--outcomes", "shop/orders").exit_code == 0
+    (written,) = declared(team.root / team.package / "defs/shop/repeat/defs.yaml")
+    assert written["partitions"] == {"every": "day", "start": "2026-03-01"}
+    assert team.project.models["shop/repeat"].partitions.every == "day"
+
+
+MESSY = """\
+# %%
+import pandas as pd, sys
+visits=pd.read_csv( "visits.csv" )
+print(visits.shape); visits.head()
+display(visits)
+
+# %%
+from sklearn.linear_model import LogisticRegression
+l = LogisticRegression().fit(visits[['price']], visits['ordered'] == True)
+try:
+    print(f"trained")
+except:
+    pass
+"""
+
+
+def test_what_is_written_passes_the_linter_with_a_notebook_as_people_write_it(
+    team: TeamProject, new: New, drafts: Path
+) -> None:
+    (drafts / "messy.py").write_text(MESSY)
+    result = new("store/order", "--from-notebook", drafts / "messy.py", *NEW_SERVICE)
+    assert result.exit_code == 0, result.output
+    shutil.copy(REPOSITORY / "pyproject.toml", team.root / "pyproject.toml")
+    # By its files ruff knows whose imports go last.
+    (team.root / "ml_assets").symlink_to(REPOSITORY / "ml_assets")
+    code, words = lint(team.root, "check")
+    assert code == 0, words
+    assert lint(team.root, "format", "--check")[0] == 0
+    notebook = team.root / "notebooks/store_order/model.py"
+    notebook.write_text(notebook.read_text() + "\nprint(nowhere_set)\n")
+    code, words = lint(team.root, "check")
+    assert code == 1
+    assert "F821 Undefined name `nowhere_set`" in words
+
+
+def lint(root: Path, *arguments: str) -> tuple[int, str]:
+    """What ruff says of the notebooks and the tests of a project."""
+    program = Path(sys.executable).with_name("ruff")
+    done = subprocess.run(
+        [program, *arguments, "--no-cache", "notebooks", "tests"], cwd=root, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout
