@@ -63,12 +63,11 @@ def dg_command(team: TeamProject, *arguments: str) -> subprocess.CompletedProces
 @pytest.mark.slow
 def test_both_components_are_scaffolded_by_dg_and_accepted(tmp_path_factory: pytest.TempPathFactory) -> None:
     team = TeamProject.make(tmp_path_factory.mktemp("scaffold"), "scaffolded_shop", shop.DEFS)
-    config = team.root / "pyproject.toml"
-    config.write_text(config.read_text() + 'registry_modules = ["ml_assets"]\n')
     defs = team.root / team.package / "defs"
 
     refused = dg_command(team, "scaffold", "defs", "ml_assets.EvaluatedModel", "store/order")
     assert refused.returncode == 1
+    assert "Warning" not in refused.stderr, "it lists what all packages have, for the first time in this project"
     assert "store declares no event log yet; first: dg scaffold defs ml_assets.EventLog store/logs" in refused.stderr
     assert not (defs / "store").exists()
     refused = dg_command(team, "scaffold", "defs", "ml_assets.EvaluatedModel", "order")
@@ -79,6 +78,8 @@ def test_both_components_are_scaffolded_by_dg_and_accepted(tmp_path_factory: pyt
         ("ml_assets.EvaluatedModel", "store/order"),
         ("ml_assets.EvaluatedModel", "shop/repeat", "--json-params", '{"entity": "device"}'),
         ("ml_assets.EventLog", "till/receipts", "--id", "receipt_id"),
+        ("ml_assets.EventLog", "rides/logs", "--every", "hour"),
+        ("ml_assets.EvaluatedModel", "rides/tip"),
     ):
         done = dg_command(team, "scaffold", "defs", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -91,4 +92,6 @@ def test_both_components_are_scaffolded_by_dg_and_accepted(tmp_path_factory: pyt
     model = yaml.safe_load((defs / "shop/repeat/defs.yaml").read_text())["attributes"]
     assert (model["exposures"], model["join"]) == ("shop/visits", {"entity": ["device"]})
     receipts = yaml.safe_load((defs / "till/receipts/defs.yaml").read_text())["attributes"]
+    tip = yaml.safe_load((defs / "rides/tip/defs.yaml").read_text())["attributes"]
+    assert tip["evaluation"] == {"window": "1h", "horizons": ["1h", "1d"]}
     assert receipts["columns"] == {"time": "event_time", "key": ["receipt_id"]}
