@@ -16,7 +16,6 @@ from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.arrival_records import arrival_records
 from ml_assets.orchestration.assets import code_versions
-from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.orchestration.present import find
 from ml_assets.orchestration.resources import Storage
@@ -77,8 +76,8 @@ def service_sensor(
     @dg.sensor(
         name=sensor_name(service),
         description=f"Reports arrivals of {service}'s event logs; launches what is due, and says what waits and why.",
-        # A `target` would be one job, whose assets must all have the same partitions.
-        asset_selection=dg.AssetSelection.assets(*(asset_key(asset) for asset in code)),
+        # A `target` would be one job, whose assets must all have the same partitions. Each model is a group.
+        asset_selection=dg.AssetSelection.groups(*(model.name for model in models)),
         minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING if automation else dg.DefaultSensorStatus.STOPPED,
     )
