@@ -1,5 +1,6 @@
 """What `context_of` opens in a project, in the process of the test; whole notebooks are run beside the loops."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -83,9 +84,8 @@ def test_a_partition_that_there_is_not_is_refused(partition: str) -> None:
 
 
 def test_an_asset_that_there_is_not_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(
-        NoAssetError, match="'shop/order/metrics_7d' is no asset of a model; there are shop/order/train"
-    ):
+    message = "'shop/order/metrics_7d' is no asset of a model (did you mean 'shop/order/metrics_2d'?); there are shop/"
+    with pytest.raises(NoAssetError, match=re.escape(message)):
         opened("metrics_7d")
 
 

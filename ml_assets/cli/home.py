@@ -9,7 +9,7 @@ import dagster as dg
 import yaml
 
 from ml_assets.environments import ENVIRONMENTS
-from ml_assets.variables import HOME
+from ml_assets.variables import HOME, being
 
 #: Written once; what a person changes in it stays.
 _DAGSTER_YAML = """\
@@ -65,13 +65,8 @@ def prepare_home(home: Path) -> Path:
 @contextmanager
 def at_home(home: Path) -> Iterator[None]:
     """Meanwhile definitions that this process loads as Dagster does, and runs that it starts, find this home."""
-    before = os.environ.get(HOME)
-    os.environ[HOME] = str(home.absolute())
-    try:
+    with being(HOME, str(home.absolute())):
         yield
-    finally:
-        os.environ.pop(HOME)
-        os.environ |= {HOME: before} if before is not None else {}
 
 
 def open_instance(home: Path) -> dg.DagsterInstance:

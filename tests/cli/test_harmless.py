@@ -153,7 +153,11 @@ def test_what_was_made_by_a_version_that_counts_as_another_one_is_for_a_person_t
 @pytest.mark.parametrize(
     ("asset", "reason", "words"),
     [
-        ("shop/order/modle", "why", "'shop/order/modle' is no asset of a model; there are shop/order/training_data"),
+        (
+            "shop/order/modle",
+            "why",
+            "'shop/order/modle' is no asset of a model (did you mean 'shop/order/model'?); there are",
+        ),
         (MODEL, " ", "notebooks/harmless.yaml: entry 1.reason: ' ' is not accepted; a text that is not empty"),
         (TRAINING_DATA, "why", "no partition of shop/order/training_data is outdated by its code"),
     ],

@@ -295,10 +295,20 @@ def test_a_metric_by_another_notebook_is_stale_and_says_whose_it_is(judged: Worl
     assert _cause(judged) == (Cause.STALE, data)
 
 
-def test_a_metric_whose_making_again_was_killed_is_stale_on_unknown_inputs(judged: World) -> None:
+def test_a_metric_whose_making_again_was_killed_stays_what_it_was(judged: World) -> None:
     run = judged.launch([Step(METRICS, 1)])
     judged.advance(run)
     judged.kill(run)
+    assert _cause(judged) == (Cause.DONE, "")
+
+
+def test_a_metric_of_which_it_is_not_known_what_it_was_made_from_is_stale(
+    judged: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where an older run noted a beginning that came to nothing."""
+    facts, day = judged.facts(), judged.key(1)
+    unknown = {day: replace(facts.made[METRICS][day], inputs=None, code=None)}
+    monkeypatch.setattr(judged, "facts", lambda: replace(facts, made={**facts.made, METRICS: unknown}))
     assert _cause(judged) == (Cause.STALE, "what it was made from is not known")
 
 

@@ -50,7 +50,11 @@ def test_the_project_is_the_one_that_pytest_runs_in(ml_assets_project: Project, 
 
 
 def test_an_unknown_asset_is_refused_with_those_that_there_are(run_notebook: RunNotebook) -> None:
-    refused(run_notebook, "'ads/cvr/metrics' is no asset of a model; there are ", "ads/cvr/metrics")
+    refused(
+        run_notebook,
+        "'ads/cvr/metrics' is no asset of a model (did you mean 'ads/cvr/metrics_7d'?); there are ",
+        "ads/cvr/metrics",
+    )
     refused(run_notebook, "ads/cvr/metrics_1d, ", "ads/cvr/metrics")
 
 
