@@ -45,8 +45,9 @@ class Picture:
 
 
 PICTURES = (
-    Picture("asset-graph", "/asset-groups", "cvr"),
-    Picture("metric-plots", f"/assets/{METRICS}?view=overview", "Materialization"),
+    Picture("asset-graph", f"/assets/{METRICS}?view=lineage&lineageScope=upstream&lineageDepth=5", "training_data"),
+    Picture("groups", "/asset-groups", "Materialize all"),
+    Picture("metric-plots", f"/assets/{METRICS}?view=overview", "Log loss", clicks=("Plots",)),
     Picture("metric-partition", f"/assets/{METRICS}?view=partitions&partition={{metric}}", "executed notebook"),
     Picture("late-partition", f"/assets/{METRICS}?view=partitions&partition={{late}}", "{late}"),
     Picture("run", "/runs/{run}", "RUN_SUCCESS"),
