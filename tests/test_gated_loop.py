@@ -199,12 +199,12 @@ def test_a_partition_is_materialized_through_the_web_api_and_the_metric_names_it
         assert model["run"] == run_id
         # The sensor judges the remade model anew; the metric then names this very run.
         deadline = time.monotonic() + 240
-        while (metric := _metadata(server, "metrics_2d", "2026-03-04"))["model_run"]["runId"] != run_id:
+        while (metric := _metadata(server, "metrics_2d", "2026-03-04"))["model run"]["runId"] != run_id:
             assert time.monotonic() < deadline, "the metric was not made again for the remade model"
             time.sleep(2)
         page = server.page(metric["executed notebook"]["url"])
-    assert metric["model_partition"]["text"] == "2026-03-04"
-    assert isinstance(metric["log_loss"]["floatValue"], float)
+    assert metric["model partition"]["url"] == "/assets/shop/order/model?view=partitions&partition=2026-03-04"
+    assert isinstance(metric["Log loss"]["floatValue"], float)
     assert "shop/order/training_data" in metric["lineage"]["jsonString"]
     assert "judged on exposures that it could not know" in page
 

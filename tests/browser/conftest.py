@@ -19,20 +19,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 # While Playwright's synchronous API is open, no other test of the worker can run an event loop.
 @pytest.fixture(scope="module")
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    """The browser, after the home is made."""
-    if browser_here() is None:
+def browser() -> Iterator[Browser]:
+    """The browser of this machine."""
+    program = browser_here()
+    if program is None:
         pytest.skip(NO_BROWSER)
-    request.getfixturevalue("home")
     with sync_playwright() as playwright:
         # Root may not sandbox processes.
-        browser = playwright.chromium.launch(executable_path=browser_here(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
 @pytest.fixture
-def screen(browser: Browser, home: Home) -> Iterator[Screen]:
+def screen(home: Home, browser: Browser) -> Iterator[Screen]:
     """The screen of a test, which fails when a page has an error in its console."""
     screen = Screen(browser, home.server.url)
     yield screen

@@ -95,7 +95,7 @@ def take(browser: Browser, url: str, picture: Picture, names: Mapping[str, str])
     page = context.new_page()
     page.goto(url + picture.path.format_map(names))
     for text in picture.clicks:
-        page.get_by_text(text, exact=True).first.click()
+        page.get_by_role("button", name=text).or_(page.get_by_text(text, exact=True)).first.click()
     expect(page.get_by_text(picture.shows.format_map(names)).first).to_be_visible(timeout=60_000)
     # What is drawn, or moves, has come to rest.
     page.wait_for_load_state("networkidle")
