@@ -33,7 +33,7 @@ class Picture:
     """A page to be taken.
 
     Args: `path`: where it is, with the names of what `found` finds in braces; `shows`: text by which it is ready;
-    `clicks`: the texts that are clicked first, one after another.
+    `clicks`: the buttons that are pressed first, one after another.
     """
 
     name: str
@@ -95,7 +95,7 @@ def take(browser: Browser, url: str, picture: Picture, names: Mapping[str, str])
     page = context.new_page()
     page.goto(url + picture.path.format_map(names))
     for text in picture.clicks:
-        page.get_by_role("button", name=text).or_(page.get_by_text(text, exact=True)).first.click()
+        page.get_by_role("button", name=text).click()
     expect(page.get_by_text(picture.shows.format_map(names)).first).to_be_visible(timeout=60_000)
     # What is drawn, or moves, has come to rest.
     page.wait_for_load_state("networkidle")

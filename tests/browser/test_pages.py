@@ -28,3 +28,10 @@ def test_the_page_of_a_partition_shows_what_it_was_made_of(screen: Screen, home:
     expect(page.get_by_text("Latest materialization")).to_be_visible()
     expect(page.get_by_text(home.run_of("shop/order/metrics_1d", partition)[:8]).first).to_be_visible()
     expect(page.get_by_text("executed notebook")).to_be_visible()
+
+
+def test_metrics_are_plotted_by_partition(screen: Screen, home: Home) -> None:
+    page = screen.open("/assets/shop/order/metrics_1d?view=overview")
+    page.get_by_role("button", name="Plots").click()
+    expect(page.get_by_text("Log loss").first).to_be_visible()
+    expect(page.locator("canvas").first).to_be_visible()
