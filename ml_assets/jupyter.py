@@ -102,7 +102,7 @@ class _Opened:
             return found.artifact.folder
         if self._saved(asset, partition):
             return self._scratch(asset, partition)
-        raise MissingInputError(f"{asset} {partition} does not exist; materialize it, or run its notebook here first")
+        raise MissingInputError(asset, partition, "materialize it, or run its notebook here first")
 
     def _saved(self, asset: str, partition: str) -> bool:
         try:

@@ -10,7 +10,7 @@ from ml_assets.paths import AnyPath
 
 
 class FooterError(ValueError):
-    """A file is no Parquet file. The message names it."""
+    """A file is no Parquet file, or none that can be read here. The message names it."""
 
 
 class Footers(NamedTuple):
@@ -28,6 +28,6 @@ def read_footers(files: Iterable[AnyPath]) -> Footers:
             with path.open("rb") as opened, pq.ParquetFile(opened) as file:
                 rows += file.metadata.num_rows
                 columns = columns or [(field.name, str(field.type)) for field in file.schema_arrow]
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowException, UnicodeDecodeError) as error:
             raise FooterError(f"{path}: {error}") from error
     return Footers(rows, columns)

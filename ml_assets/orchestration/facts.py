@@ -3,7 +3,8 @@
 A run notes from which inputs and by which code it begins a partition. It leaves a materialization when the partition
 ends well; its data version is the hash of the content. It leaves an observation when the partition fails or a person
 stops it, whose data version says from which inputs, by which code, in which run. Dagster indexes data versions, so that
-they are read without the events themselves. Older runs left an observation of each beginning instead of a note.
+they are read without the events themselves. Older runs, and those of instances that keep no notes, such as Dagster+,
+leave an observation of each beginning instead.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,7 +32,7 @@ from ml_assets.domain.due import Attempt, Facts, Made
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.restatement import EventVersion
 from ml_assets.domain.spec import Model
-from ml_assets.orchestration.facts_memo import Event, Memo, Recorded
+from ml_assets.orchestration.facts_memo import Event, Memo, Recorded, keeps_notes
 from ml_assets.orchestration.retries import being_retried
 
 FAILED, STOPPED = "failed", "stopped"
@@ -72,12 +73,16 @@ def materialization(
 
 def note_begun(  # noqa: PLR0917
     instance: dg.DagsterInstance, asset: str, partition: str, inputs: str, code: str, run_id: str
-) -> None:
+) -> dg.AssetObservation | None:
     """Keep from which inputs and by which code a run makes a partition, beside the events: nobody else asks for it.
 
     Args: `inputs`: their digest, as `due` computes it.
+    Returns: the event to yield where the instance keeps no notes.
     """
+    if not keeps_notes(instance):
+        return attempt(asset, partition, inputs, code, run_id, _BEGUN)
     instance.daemon_cursor_storage.set_cursor_values({_note(asset, partition, run_id): f"{inputs}.{code}"})
+    return None
 
 
 def _note(asset: str, partition: str, run_id: str) -> str:
@@ -173,7 +178,7 @@ def read_facts(
 
 
 def read_error(instance: dg.DagsterInstance, asset: str, partition: str) -> str | None:
-    """The exception of the latest attempt at a partition; None where it has not failed, or a person stopped it."""
+    """Why the latest attempt at a partition came to nothing: its exception, or that it was stopped; else None."""
     wanted = dg.AssetRecordsFilter(asset_key=asset_key(asset), asset_partitions=[partition])
     for record in instance.fetch_observations(wanted, limit=1).records:
         observed = record.asset_observation

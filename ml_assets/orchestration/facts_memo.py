@@ -87,7 +87,7 @@ class Memo:
         wanted, known = list(keys), self._notes.get(of, {})
         if len(wanted) == len(known) and all(key in known for key in wanted):
             return known
-        new = [key for key in wanted if key not in known]
+        new = [key for key in wanted if key not in known] if keeps_notes(instance) else []
         found: dict[str, str] = {}
         for start in range(0, len(new), _AT_ONCE):
             found.update(instance.daemon_cursor_storage.get_cursor_values(set(new[start : start + _AT_ONCE])))
@@ -113,6 +113,14 @@ class Memo:
                 if known is not self._known.get(asset) and _is_complete(known.recorded):
                     self._known[asset] = known
         return [found[asset].recorded for asset in assets]
+
+
+def keeps_notes(instance: dg.DagsterInstance) -> bool:
+    """Whether an instance has the table of keys and values that notes are in. Dagster+ has none for runs."""
+    # It loads SQLAlchemy, which the definitions do without.
+    from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
+
+    return isinstance(instance.run_storage, SqlRunStorage)
 
 
 def read_by_names(instance: dg.DagsterInstance, key: dg.AssetKey) -> Recorded:

@@ -31,7 +31,11 @@ _UPSTREAM = {
 
 
 class MissingInputError(Exception):
-    """A partition was asked for whose upstream partition does not exist."""
+    """A partition was asked for whose upstream partition, of `asset`, does not exist."""
+
+    def __init__(self, asset: str, partition: str, remedy: str = "materialize it first") -> None:
+        super().__init__(f"{asset} {partition} does not exist; {remedy}")
+        self.asset = asset
 
 
 class ChangedWhileReadError(Exception):
@@ -205,5 +209,5 @@ def _pin_upstream(
 ) -> UpstreamPin:
     found = current(instance, store, asset, partition, runs)
     if found is None:
-        raise MissingInputError(f"{asset} {partition} does not exist; materialize it first")
+        raise MissingInputError(asset, partition)
     return found

@@ -59,8 +59,8 @@ def metadata(
 ) -> dict[str, Any]:
     """What the Dagster UI shows of a materialization, what a person asks for first; numbers are plotted."""
     known, model = artifact.manifest, asset.model
-    found = shown(known["numbers"], metrics=asset.step == "metrics")
-    found["executed notebook"] = executed
+    reported = shown(known["numbers"], metrics=asset.step == "metrics")
+    found: dict[str, Any] = {"executed notebook": executed}
     # The model that a metric judged comes before the rows that it was judged on.
     for step, upstream in sorted(pins.upstream.items(), key=lambda one: one[0] != "model"):
         words, judged = step.replace("_", " "), upstream.artifact.manifest
@@ -85,11 +85,12 @@ def metadata(
     if pins.events:
         found["reads"] = dg.MetadataValue.json(known["reads"])
     found["lineage"] = dg.MetadataValue.json({key: known[key] for key in _LINEAGE})
-    return found
+    # What a notebook calls by one of these names is what it reported.
+    return {**reported, **{name: value for name, value in found.items() if name not in reported}}
 
 
 def partition_link(asset: str, partition: str) -> dg.UrlMetadataValue:
-    """What opens the page of a partition, in whatever UI it is shown."""
+    """What opens the page of a partition, at whatever host the UI is opened; not below a path prefix of it."""
     return dg.MetadataValue.url(f"/assets/{asset}?{urlencode({'view': 'partitions', 'partition': partition})}")
 
 

@@ -25,7 +25,7 @@ from ml_assets.notebooks.order import TABLE, StepOrder, StepResult
 from ml_assets.notebooks.run import run_notebook
 from ml_assets.notebooks.warm import kernels_of
 from ml_assets.orchestration.checks import NO_LEAK, no_leak_evaluation, verify_no_leak
-from ml_assets.orchestration.facts import FAILED, STOPPED, attempt, materialization, note_begun
+from ml_assets.orchestration.facts import FAILED, STOPPED, asset_key, attempt, materialization, note_begun
 from ml_assets.orchestration.lineage import current_runs, versions
 from ml_assets.orchestration.notebook_view import link_to
 from ml_assets.orchestration.one_line import on_one_line
@@ -55,7 +55,7 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
     failures: dict[_Partition, Exception] = {}
     skipped: list[str] = []
     # What comes to no rows has not leaked, whatever becomes of the run.
-    forget_planned_check(instance, run.run_id, asset.name, NO_LEAK)
+    forget_planned_check(instance, run.run_id, asset.name, NO_LEAK, log=context.log)
     for name in context.partition_keys:
         made_by = made_before(instance, run, asset.name, name, retried=context.retry_number > 0)
         if made_by is not None:
@@ -70,8 +70,8 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
                 raise
             raise dg.RetryRequested(max_retries=LOST_POD_RETRIES, seconds_to_wait=LOST_POD_SECONDS) from None
         except (ImmatureWindowError, MissingInputError) as error:
-            forget_planned_partition(instance, run.run_id, asset.name, name)
-            if _is_alone(context) or was_due(run):
+            forget_planned_partition(instance, run.run_id, asset.name, name, log=context.log)
+            if _is_alone(context) or was_due(run) or not _is_of_the_same_run(context, error):
                 failures[partition] = error
                 context.log.error(f"{asset.name} {name} failed: {error}")
             else:
@@ -81,8 +81,7 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
             failures[partition] = error
             context.log.error(f"{asset.name} {name} failed: {on_one_line(error)}")
     _remove_old_notebooks(context, asset)
-    if skipped:
-        _tell_skipped(context, asset, skipped)
+    _tell_skipped(context, asset, skipped)
     if failures:
         raise _failure(asset, failures, len(context.partition_keys))
     # An asset's own output would materialize every partition of the run once more, with one version for all. This tells
@@ -101,11 +100,21 @@ def _is_alone(context: dg.AssetExecutionContext) -> bool:
     return len(context.partition_keys) == 1 and BACKFILL_ID_TAG not in context.run.tags
 
 
+def _is_of_the_same_run(context: dg.AssetExecutionContext, error: Exception) -> bool:
+    """Whether what a partition lacks was to be made by its own run, which skipped it, or is still to arrive."""
+    selected = context.job_def.asset_layer.selected_asset_keys
+    return not isinstance(error, MissingInputError) or asset_key(error.asset) in selected
+
+
 def _tell_skipped(context: dg.AssetExecutionContext, asset: StepAsset, skipped: list[str]) -> None:
+    tag = f"{SKIPPED_TAG}/{asset.name.removeprefix(f'{asset.model.name}/')}"
+    # A run that goes on from another has its tags.
+    if not skipped and tag not in context.run.tags:
+        return
     words = f"{len(skipped)} of {len(context.partition_keys)} partitions"
-    context.log.info(f"{asset.name}: {words} are not due and were skipped: {', '.join(skipped)}")
-    step = asset.name.removeprefix(f"{asset.model.name}/")
-    context.instance.add_run_tags(context.run.run_id, {f"{SKIPPED_TAG}/{step}": words})
+    if skipped:
+        context.log.info(f"{asset.name}: {words} are not due and were skipped: {', '.join(skipped)}")
+    context.instance.add_run_tags(context.run.run_id, {tag: words})
 
 
 def _loses_its_pod(context: dg.AssetExecutionContext) -> bool:
@@ -181,7 +190,8 @@ class _Partition:
         # `made_before` has found no materialization of an earlier attempt: what it left nobody knows of.
         again = context.retry_number > 0
         with store.draft(asset.name, self.name, context.run.run_id, unreported=again) as folder:
-            note_begun(instance, *tried)
+            if (begun := note_begun(instance, *tried)) is not None:
+                yield begun
             try:
                 target = store.folder(asset.name, self.name, context.run.run_id)
                 order = self._order(pins, folder, events_root, shared=None if target == folder else target)

@@ -1,6 +1,7 @@
 """How the Dagster UI shows what a notebook reported: it plots every number, so that few are numbers."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,11 +46,22 @@ def _titles() -> dict[str, str]:
     return {metric.name: metric.title for metric in ALL_METRICS}
 
 
+def _numbered(numbers: Numbers) -> dict[str, tuple[str, int, str]]:
+    """What is reported of each of several numbered things: the thing, its number, and what of it."""
+    matches = {name: match for name in numbers if (match := _NUMBERED.fullmatch(name))}
+    counts = Counter((match["what"], match["name"]) for match in matches.values())
+    return {
+        name: (match["what"], int(match["number"]), match["name"])
+        for name, match in matches.items()
+        if counts[match["what"], match["name"]] > 1
+    }
+
+
 def _belongs_to_another(name: str, numbers: Numbers) -> bool:
     base, _, end = name.rpartition("_")
     if end in {"low", "high"}:
         return base in numbers and {f"{base}_low", f"{base}_high"} <= numbers.keys()
-    return (end == "note" and isinstance(numbers[name], str)) or _NUMBERED.fullmatch(name) is not None
+    return (end == "note" and isinstance(numbers[name], str)) or name in _numbered(numbers)
 
 
 def _interval(name: str, numbers: Numbers) -> str | None:
@@ -67,10 +79,8 @@ def _notes(numbers: Numbers) -> list[tuple[str, str]]:
 
 def _tables(numbers: Numbers) -> dict[str, dg.TableMetadataValue]:
     tables: dict[str, dict[int, dict[str, Any]]] = {}
-    for name, value in numbers.items():
-        if match := _NUMBERED.fullmatch(name):
-            what, number = match["what"], int(match["number"])
-            tables.setdefault(what, {}).setdefault(number, {what: number})[_words(match["name"])] = value
+    for name, (what, number, of) in _numbered(numbers).items():
+        tables.setdefault(what, {}).setdefault(number, {what: number})[_words(of)] = numbers[name]
     return {f"by {_words(what)}": _table(what, list(rows.values())) for what, rows in tables.items()}
 
 

@@ -20,7 +20,7 @@ type: ml_assets.EventLog
 attributes:
   key: shop/{name}
   location: shop/{name}
-  partitions: {{every: day, start: "{start}", timezone: Europe/Berlin}}
+  partitions: {{every: day, start: "{start}", end: "{end}", timezone: Europe/Berlin}}
   lookahead: 4d
   columns: {{time: event_time, key: [visit_id]}}
 """
@@ -88,7 +88,7 @@ class Home:
 
     Args: `evaluated`: the partitions that have metrics of `shop/order`; `failed`: the partition at which the notebook of
     `shop/gift/model` raises; `late`: that of `shop/order/metrics_1d` which lacks a day of orders that has ended;
-    `canceled`: a run that a person stopped.
+    `never_due`: that whose outcomes lie beyond the end of the logs; `canceled`: a run that a person stopped.
     """
 
     team: TeamProject
@@ -96,6 +96,7 @@ class Home:
     evaluated: tuple[str, ...]
     failed: str
     late: str
+    never_due: str
     canceled: str
 
     @property
@@ -128,7 +129,7 @@ def made_home(folder: Path) -> Iterator[Home]:
     """Make the home and serve it, meanwhile."""
     today = datetime.now(ZoneInfo(shop.ZONE)).date()
     days = [today - timedelta(days=back) for back in range(6, 0, -1)]
-    logs = [_LOG.format(name=name, start=days[0]) for name in ("visits", "orders")]
+    logs = [_LOG.format(name=name, start=days[0], end=today) for name in ("visits", "orders")]
     gift = _MODEL.format(name="gift") + "  notebooks: {model: notebooks/gift/model.ipynb}\n"
     defs = {"shop/logs": "---".join(logs), "shop/order": _MODEL.format(name="order"), "shop/gift": gift}
     team = TeamProject.make(folder, "browser_shop", defs)
@@ -144,4 +145,4 @@ def made_home(folder: Path) -> Iterator[Home]:
         # Without a daemon it waits in its queue.
         server.cancel(canceled)
         evaluated = (days[1].isoformat(), failed)
-        yield Home(team, server, evaluated, failed, days[3].isoformat(), canceled)
+        yield Home(team, server, evaluated, failed, days[3].isoformat(), days[4].isoformat(), canceled)

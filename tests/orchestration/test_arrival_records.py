@@ -1,9 +1,13 @@
 """What the UI shows of an event partition that has arrived."""
 
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 
 from ml_assets.orchestration.arrival_records import arrival_records
 from tests.orchestration.conftest import Service
@@ -53,6 +57,20 @@ def test_a_file_that_cannot_be_read_has_arrived_all_the_same_and_says_so(service
     assert "rows" not in found
     assert "Parquet" in str(found["unreadable"])
     assert found["bytes"] == len(b"no parquet")
+
+
+@pytest.mark.parametrize(
+    "error", [UnicodeDecodeError("utf-8", b"x", 0, 1, "no text"), pa.ArrowNotImplementedError("?")]
+)
+def test_no_footer_whatever_is_wrong_with_it_keeps_back_other_arrivals(
+    service: Service, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise error
+
+    write(service, 3)
+    monkeypatch.setattr(pq, "ParquetFile", refuse)
+    assert str(error) in str(shown(service)["unreadable"])
 
 
 def test_an_arrival_for_which_there_is_no_time_left_is_reported_without(service: Service) -> None:

@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 
 from ml_assets.notebooks.run import NotebookError
-from ml_assets.orchestration import facts_sql, runner
+from ml_assets.orchestration import facts, facts_memo, facts_sql, runner
 from ml_assets.orchestration.assets import model_definitions
-from ml_assets.orchestration.facts import FAILED, attempt, materialization, read_error, read_facts
+from ml_assets.orchestration.facts import FAILED, attempt, materialization, note_begun, read_error, read_facts
 from ml_assets.orchestration.resources import Storage, default_resources
 from tests.orchestration.conftest import STORAGES, Service
 from tests.support.projects import REPOSITORY
@@ -79,6 +79,29 @@ def test_where_the_storage_takes_no_sql_a_partition_that_a_run_changes_during_th
     after = read_facts(service.instance, [service.model], code={})
     assert ASSET not in after.running
     assert {name: made.data_version for name, made in after.made[ASSET].items()} == {other: "v2"}
+
+
+def test_where_the_instance_keeps_no_notes_an_event_says_from_what_a_partition_is_made(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Dagster+, whose storage of runs answers with an error instead of raising it."""
+    monkeypatch.setattr(facts, "keeps_notes", lambda _: False)
+    monkeypatch.setattr(facts_memo, "keeps_notes", lambda _: False)
+    begun = note_begun(service.instance, ASSET, PARTITION, "inputs", "code", "run-1")
+    assert begun is not None
+    service.instance.report_runless_asset_event(begun)
+    service.instance.report_runless_asset_event(materialization(ASSET, PARTITION, "v1"))
+    made = read_facts(service.instance, [service.model], code={}).made[ASSET][PARTITION]
+    assert (made.inputs, made.code) == ("inputs", "code")
+
+
+def test_what_is_noted_of_a_beginning_is_no_event_and_counts_once_the_partition_is_made(service: Service) -> None:
+    assert note_begun(service.instance, ASSET, PARTITION, "inputs", "code", "") is None
+    assert not read_facts(service.instance, [service.model], code={}).made[ASSET]
+    service.instance.report_runless_asset_event(materialization(ASSET, PARTITION, "v1"))
+    made = read_facts(service.instance, [service.model], code={}).made[ASSET][PARTITION]
+    assert (made.inputs, made.code) == ("inputs", "code")
+    assert service.instance.fetch_observations(dg.AssetKey(ASSET.split("/")), limit=1).records == []
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from typing import NoReturn
 import dagster as dg
 import pytest
 from dagster._core.storage.tags import BACKFILL_ID_TAG
+from sqlalchemy.exc import OperationalError
 
 from ml_assets.notebooks.run import NotebookError
-from ml_assets.orchestration import runner
+from ml_assets.orchestration import planned, runner
 from ml_assets.orchestration.assets import model_definitions
 from ml_assets.orchestration.checks import NO_LEAK
 from ml_assets.orchestration.facts import asset_key, read_facts
@@ -79,10 +80,41 @@ def test_in_a_range_it_is_skipped_the_run_succeeds_and_says_how_many(service: Se
     assert failures(service) == {}
 
 
-def test_what_lacks_an_upstream_partition_is_skipped_too(service: Service) -> None:
+def test_what_its_own_run_skipped_upstream_is_skipped_too(service: Service) -> None:
     model = "shop/order/model"
-    assert launch(service, ["2026-05-02", DUE], steps=(model,)).success
+    assert launch(service, NEVER_DUE, steps=(ASSET, model)).success
     assert left_behind(service, model) == []
+
+
+def test_what_lacks_an_upstream_partition_that_its_run_was_not_to_make_fails(service: Service) -> None:
+    model = "shop/order/model"
+    result = launch(service, ["2026-05-02", DUE], steps=(model,))
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert f"{ASSET} {DUE} does not exist; materialize it first" in str(failure.step_failure_data.error)
+    assert left_behind(service, model) == []
+
+
+def test_a_run_that_goes_on_from_one_that_skipped_does_not_say_what_that_skipped(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "made_before", lambda *_, **__: "the run before")
+    result = launch(service, NEVER_DUE, {"ml_assets/skipped/training_data": "2 of 2 partitions"})
+    run = service.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags["ml_assets/skipped/training_data"] == "0 of 2 partitions"
+
+
+def test_a_storage_that_cannot_forget_just_now_fails_no_partition(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: object) -> NoReturn:
+        raise OperationalError("DELETE", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(planned, "asset_key", locked)
+    result = launch(service, NEVER_DUE)
+    assert result.success
+    said = [entry.user_message for entry in service.instance.all_logs(result.run_id)]
+    assert any("stays noted" in message and "database is locked" in message for message in said)
 
 
 def test_what_was_launched_as_due_fails_so_that_it_is_not_launched_for_ever(service: Service) -> None:

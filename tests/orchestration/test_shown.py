@@ -46,12 +46,14 @@ def test_a_bound_alone_and_a_note_that_is_a_number_are_numbers_like_others() -> 
 
 
 def test_numbers_of_each_of_some_numbered_things_are_one_table() -> None:
-    numbers = {"position_1_click_rate": 0.3, "position_2_click_rate": 0.1, "position_1_shown": 10, "rows": 5}
+    numbers = {"position_1_click_rate": 0.3, "position_2_click_rate": 0.1, "rows": 5}
+    numbers |= {"position_1_shown": 10, "position_3_shown": 20, "top_5_accuracy": 0.7}
     found = shown(numbers)
-    assert plotted(found) == ["rows"]
+    assert plotted(found) == ["rows", "top 5 accuracy"]
     table = found["by position"]
     assert isinstance(table, dg.TableMetadataValue)
     assert [record.data for record in table.records] == [
         {"position": 1, "click rate": 0.3, "shown": 10},
         {"position": 2, "click rate": 0.1, "shown": ""},
+        {"position": 3, "click rate": "", "shown": 20},
     ]

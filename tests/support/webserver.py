@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -41,10 +42,11 @@ _ENDS = ("SUCCESS", "FAILURE", "CANCELED")
 
 @dataclass(frozen=True)
 class Webserver:
-    """A webserver that runs."""
+    """A webserver that runs, on the code location that a workspace names."""
 
     url: str
     location: str
+    workspace: Path
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """The data of a GraphQL query."""
@@ -106,7 +108,7 @@ def webserver(team: TeamProject) -> Iterator[Webserver]:
         command = ["ml_assets.cli.webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
         with forks.running(command, cwd=team.root, log=team.home / "webserver.log", env=team.environment):
             _wait_until_it_answers(url)
-            yield Webserver(url, team.location_name)
+            yield Webserver(url, team.location_name, workspace)
 
 
 def free_port() -> int:
