@@ -77,7 +77,7 @@ def test_a_range_over_a_whole_model_is_launched_and_followed_to_its_end(screen: 
     selection.fill(f"[{home.late}...{home.never_due}]")
     selection.press("Enter")
     dialog.get_by_role("button", name="Launch backfill").click()
-    page.get_by_role("button", name="View", exact=True).click()
+    page.get_by_text("View", exact=True).click()
     with daemon(home):
         # Dagster counts what the run has skipped as failed: a metric that is late, and one that is never due.
         for asset, counts in {"model": "2020", "metrics_1d": "2002"}.items():
