@@ -89,6 +89,8 @@ class Commands(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except click.ClickException:
+            raise
         except Exception as error:
             from ml_assets.cli.home import HomeError
             from ml_assets.components.reading import DefsFileError, find_cause

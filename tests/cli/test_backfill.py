@@ -253,7 +253,7 @@ def test_a_budget_of_runs_is_kept(team: TeamProject) -> None:
     ("arguments", "words"),
     [
         (("shop/nothing",), "'shop/nothing' "),
-        (("shop", "--from", "yesterday"), "--from 'yesterday' is no partition"),
+        (("shop", "--from", "yesterday"), "--from of shop/order: 'yesterday' is no partition"),
         (("shop", "--from", "2026-03-05", "--to", "2026-03-04"), "--from 2026-03-05 is after --to 2026-03-04"),
         (("shop", "--budget", "much"), "write a number of runs or a time, such as `50 runs` or 30m"),
     ],
