@@ -53,7 +53,8 @@ def run_backfill(project: Project, asked: Asked, *, submit: bool, parallelism: i
     Raises: as `make_plan`; BusyError, DaemonRunsError or NoQueueError when it cannot be executed so.
     """
     with _alone(project.home):
-        launch = Submit(project.instance) if submit else LaunchHere(project.instance, parallelism)
+        instance, say = project.instance, console.print
+        launch = Submit(instance, say=say) if submit else LaunchHere(instance, parallelism, say=say)
         try:
             return _execute(project, asked, launch, parallelism, console)
         finally:

@@ -16,6 +16,7 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from ml_assets import variables
 from ml_assets.domain.due import State
+from ml_assets.orchestration.daemons import forgetting_heartbeats
 from ml_assets.orchestration.sensors import Tick
 
 #: A look costs a tenth of a second and more.
@@ -50,7 +51,7 @@ def daemon(instance: dg.DagsterInstance, location: Sequence[str], *, project_roo
     home, started = Path(instance.root_directory), datetime.now(UTC)
     log = home / "daemon.log"
     command = [str(Path(sys.executable).with_name("dagster-daemon")), "run", *location]
-    with log.open("w", encoding="utf-8") as output:
+    with log.open("w", encoding="utf-8") as output, forgetting_heartbeats(instance):
         process = subprocess.Popen(
             command,
             cwd=project_root,

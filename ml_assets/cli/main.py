@@ -129,8 +129,11 @@ def demo(home: Path, minutes: float) -> None:
 @_home_option(exists=False)
 def dev(home: Path) -> None:
     """Open the Dagster UI on the home, with the daemon that launches what is due, until this is interrupted."""
+    from ml_assets.cli.days import settle_days
     from ml_assets.cli.home import prepare_home
 
+    # A demo that is run beside it makes events on days that are known here before.
+    settle_days(home)
     # A home that has been used is opened without a look at its project, which takes seconds.
     if not (home / "events").exists():
         from ml_assets.cli.no_events import describe_no_events
@@ -238,13 +241,13 @@ def metrics(home: Path, model: str, first: str | None, last: str | None, kind: s
     """
     from rich.console import Console
 
-    from ml_assets.cli.metrics import Asked, as_frame, as_json, find_metrics, metrics_in, table, why_none
+    from ml_assets.cli.metrics import ModelSpan, as_frame, as_json, find_metrics, metrics_in, table, why_none
     from ml_assets.cli.plan import SpanError
     from ml_assets.cli.project import NoAssetError, Project
 
     project = Project(home)
     try:
-        asked = Asked.of(project, model, first, last)
+        asked = ModelSpan.of(project, model, first, last)
     except (NoAssetError, SpanError) as error:
         raise click.UsageError(str(error)) from error
     found = find_metrics(project, asked)
@@ -506,12 +509,12 @@ def new(**options: Any) -> None:
     """
     from ml_assets.cli.adapt import AdaptError
     from ml_assets.cli.at_hand import NoProjectError
-    from ml_assets.cli.new import Asked, NewError, plan_model, render
+    from ml_assets.cli.new import NewError, Options, plan_model, render
     from ml_assets.components.scaffold import ScaffoldError
     from ml_assets.domain.errors import SpecError
 
     try:
-        plan = plan_model(Asked(**options), Path.cwd())
+        plan = plan_model(Options(**options), Path.cwd())
         plan.write()
     except (AdaptError, NewError, NoProjectError, ScaffoldError, SpecError) as error:
         raise click.ClickException(str(error)) from error

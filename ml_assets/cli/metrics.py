@@ -24,14 +24,14 @@ _KEYS = ("model", "partition", "horizon")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ModelSpan:
     """A model, and the partitions that a person asks for, as indices; None: all."""
 
     model: Model
     span: range | None = None
 
     @classmethod
-    def of(cls, project: Project, name: str, first: str | None, last: str | None) -> "Asked":
+    def of(cls, project: Project, name: str, first: str | None, last: str | None) -> "ModelSpan":
         """From one partition to another, both inclusive. Raises: NoAssetError, SpanError."""
         model = project.model(name)
         return cls(model, span_of(model, first, last))
@@ -41,12 +41,12 @@ class Asked:
         return self.span is None or self.model.partitions.index_of(partition) in self.span
 
 
-def find_metrics(project: Project, asked: Asked) -> list[Judgement]:
+def find_metrics(project: Project, asked: ModelSpan) -> list[Judgement]:
     """The current metrics."""
     return judgements(project, asked.model, asked.span)
 
 
-def why_none(project: Project, asked: Asked, *, as_of: datetime) -> str:
+def why_none(project: Project, asked: ModelSpan, *, as_of: datetime) -> str:
     """A line where no metric is found: what is known of those that are expected."""
     model = asked.model
     (owed,) = find_debts(project, [model], as_of=as_of)

@@ -35,7 +35,7 @@ class NewError(ValueError):
 
 
 @dataclass(frozen=True)
-class Asked:
+class Options:
     """What a person asked for; None for what is to be found out."""
 
     name: str
@@ -81,7 +81,7 @@ class Plan:
             bring_into_step(pair)
 
 
-def plan_model(asked: Asked, folder: Path) -> Plan:
+def plan_model(asked: Options, folder: Path) -> Plan:
     """Find out all that a new model needs, in the project around `folder`. Writes nothing.
 
     Raises: NewError, AdaptError, ScaffoldError or SpecError for what cannot be; DefsFileError for a project whose
@@ -119,7 +119,7 @@ def plan_model(asked: Asked, folder: Path) -> Plan:
 _Logs = tuple[Mapping[str, EventLog], str, str, Mapping[str, list[str]]]
 
 
-def _choose_logs(plan: Plan, asked: Asked, project: DagsterProject) -> _Logs:
+def _choose_logs(plan: Plan, asked: Options, project: DagsterProject) -> _Logs:
     """All event logs, those of the model, and their join; two new ones where its service has none."""
     declared = project.declared()
     service = asked.name.split("/")[0]
@@ -167,7 +167,7 @@ def _copy_standard(plan: Plan, name: str) -> tuple[Path, list[tuple[Read, Path]]
     return path, []
 
 
-def _adapt_notebook(plan: Plan, asked: Asked, given: Path) -> tuple[Path, list[tuple[Read, Path]]]:
+def _adapt_notebook(plan: Plan, asked: Options, given: Path) -> tuple[Path, list[tuple[Read, Path]]]:
     """Plan the notebook of a data scientist as a step. Returns: its path, and the files that it reads by itself."""
     given = given.resolve()
     before, original = _read_notebook(given)

@@ -30,13 +30,17 @@ class Judgement:
 
 
 def judgements(project: Project, model: Model, span: range | None = None) -> list[Judgement]:
-    """The current metrics of a model, by horizon and partition. Args: `span`: indices of partitions; None: all."""
+    """The current metrics of a model, by horizon and partition.
+
+    What was made before the calendar changed, and is none of its partitions any more, is left out.
+    Args: `span`: indices of partitions; None: all.
+    """
     result = []
     calendar = model.partitions
     for horizon in sorted(model.evaluation.horizons, key=lambda h: h.elapsed):
         asset = model.asset("metrics", horizon)
         for partition, run_id in sorted(current_runs(project.instance, asset).items()):
-            if span is not None and calendar.index_of(partition) not in span:
+            if not calendar.holds(partition) or (span is not None and calendar.index_of(partition) not in span):
                 continue
             artifact = project.store.load(asset, partition, run_id)
             table = read_table(artifact.folder / TABLE).set_index("metric")

@@ -22,9 +22,11 @@ from ml_assets.domain.errors import SpecError
 _NAMES = ("defs.yaml", "defs.yml", "component.yaml")
 _FOLDER = "dagster.DefsFolderComponent"
 _OURS = ("ml_assets.EvaluatedModel", "ml_assets.EventLog")
-#: A declaration has four levels and a hundred values; more is an accident or an attack.
+#: A declaration has four levels, and aliases that add a few values; more is an accident or an attack.
 _LEVELS, _VALUES, _DIGITS = 30, 10_000, 100
 _MERGE, _TIMESTAMP = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:timestamp"
+#: Of a plain `=`.
+_EQUALS = "tag:yaml.org,2002:value"
 _PLAIN = {_MERGE, *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map"))}
 
 
@@ -120,6 +122,8 @@ def _check_node(node: yaml.Node, sizes: dict[yaml.Node, int] | None = None, belo
         raise SpecError(_line(node), "&", "an anchor that does not hold an alias of itself")
     if node in sizes:
         return sizes[node]
+    if node.tag == _EQUALS:
+        raise SpecError(_line(node), "=", "the text in quotes, '='; without, Dagster cannot read it")
     if node.tag not in _PLAIN:
         raise SpecError(_line(node), node.tag, "a text, a number, a list or keys with values, without a tag")
     if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":int") and len(node.value) > _DIGITS:
@@ -131,7 +135,8 @@ def _check_node(node: yaml.Node, sizes: dict[yaml.Node, int] | None = None, belo
     elif isinstance(node, yaml.SequenceNode):
         inner = node.value
     sizes[node] = 1 + sum(_check_node(one, sizes, (*below, node)) for one in inner)
-    if sizes[node] > _VALUES:
+    # What was read so far is in the file itself; the rest is what aliases add.
+    if sizes[node] - len(sizes) > _VALUES:
         raise SpecError(_line(node), "*", f"aliases that repeat at most {_VALUES} values")
     return sizes[node]
 

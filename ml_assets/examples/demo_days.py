@@ -9,6 +9,9 @@ hour and weekday, and metrics are the same for all anchors; data versions, which
 A home without an anchor has the days in `DAYS` as they are: one with events of before there were anchors, a pod's, a
 test's. Writing the file before the first demo pins the days; 2026-01-14 leaves `ads` and `fashion` where they are.
 
+The file is of the home, not of the events: of two homes that share a storage (`ML_ASSETS_STORAGE`), the one without
+it keeps the days of `DAYS`, and sees none of what the other's demo wrote; copy the file there.
+
 New York's clocks change on days of their own in each year, and an anchor can lie in any season. So in a home with an
 anchor grocery's time zone is the winter time that New York has on all days of `DAYS`, and no hour is cut elsewhere.
 Without an anchor it stays New York: a time zone belongs to what makes a partition, and another would outdate all.
@@ -16,10 +19,12 @@ Without an anchor it stays New York: a time zone belongs to what makes a partiti
 The demo's logs alone are declared by this module. Light: the code location imports it.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
@@ -56,9 +61,9 @@ class DemoDays:
         Raises: SpecError when its anchor is no date.
         """
         file = home / FILE
-        if not file.exists():
+        text = _read(file)
+        if not text:
             return cls()
-        text = file.read_text(encoding="utf-8").strip()
         try:
             return cls(date.fromisoformat(text))
         except ValueError:
@@ -67,9 +72,9 @@ class DemoDays:
     @classmethod
     def settle(cls, home: Path, events_root: AnyPath, *, now: datetime) -> "DemoDays":
         """Those of a home that the demo works in: one without an anchor and without demo events gets its anchor now."""
-        if not (home / FILE).exists() and not any(_has_events(events_root / service) for service in DAYS):
+        if is_new(home, events_root):
             anchor = now.astimezone(ZoneInfo(NEW_YORK_WINTER)).date()
-            (home / FILE).write_text(f"{anchor}\n", encoding="utf-8")
+            _write_once(home / FILE, f"{anchor}\n")
         return cls.of(home)
 
     def shift(self, service: str) -> timedelta:
@@ -87,6 +92,11 @@ class DemoDays:
     def grocery_timezone(self) -> str:
         """The time zone of grocery's days."""
         return NEW_YORK if self.anchor is None else NEW_YORK_WINTER
+
+
+def is_new(home: Path, events_root: AnyPath) -> bool:
+    """Whether a home has neither an anchor nor events of the demo."""
+    return not _read(home / FILE) and not any(_has_events(events_root / service) for service in DAYS)
 
 
 def read_for(tree: dg.ComponentTree, home: Path) -> None:
@@ -113,3 +123,24 @@ def _at_hand(context: dg.ComponentLoadContext) -> DemoDays:
 
 def _has_events(service: AnyPath) -> bool:
     return any(True for _ in service.glob("*/date=*"))
+
+
+def _read(file: Path) -> str:
+    """The text of an anchor; empty where there is none, or a file that was begun and not written."""
+    return file.read_text(encoding="utf-8").strip() if file.exists() else ""
+
+
+def _write_once(file: Path, text: str) -> None:
+    """Write a file as a whole. Of several who do so at once, the first one's stays."""
+    whole = file.with_name(f"{file.name}.{uuid4().hex}")
+    whole.write_text(text, encoding="utf-8")
+    try:
+        os.link(whole, file)
+    except FileExistsError:
+        if not _read(file):
+            whole.replace(file)
+    except OSError:
+        # Of a file system without links.
+        whole.replace(file)
+    finally:
+        whole.unlink(missing_ok=True)

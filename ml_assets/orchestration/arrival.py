@@ -113,7 +113,7 @@ class WatermarkArrival:
         return _instant(rows[0][0], where)
 
 
-class Asked(NamedTuple):
+class Answer(NamedTuple):
     """What a source answered: the partitions that have arrived, with fingerprints; `absent`: why nothing can have."""
 
     arrived: Mapping[str, str]
@@ -127,7 +127,7 @@ def ask(
     *,
     as_of: datetime,
     partitions: Iterable[str] | None = None,
-) -> Asked:
+) -> Answer:
     """Ask a log which of its partitions have arrived.
 
     One that has no folder and of which nothing was ever `recorded` has not begun: nothing has arrived yet. Where
@@ -136,11 +136,11 @@ def ask(
     Raises: as `Arrival.arrived`.
     """
     try:
-        return Asked(arrival_of(log, as_of=as_of).arrived(root, log, partitions))
+        return Answer(arrival_of(log, as_of=as_of).arrived(root, log, partitions))
     except NoFolderError as error:
         if recorded:
             raise NoFolderError(f"{error}; {len(recorded)} had arrived, and are out of reach or lost") from None
-        return Asked({}, str(error))
+        return Answer({}, str(error))
 
 
 def arrival_of(log: EventLog, *, as_of: datetime) -> Arrival:

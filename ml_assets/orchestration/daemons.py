@@ -1,8 +1,10 @@
-"""Whether a daemon works on an instance: of a home on this machine by its process, elsewhere by its last heartbeat."""
+"""Whether a daemon works on an instance: by its process where it is of this machine, elsewhere by its heartbeats."""
 
-from collections.abc import Iterator
-from contextlib import suppress
-from datetime import datetime
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +17,8 @@ from ml_assets import variables
 
 #: A daemon says twice a minute that it lives.
 _SECONDS_OF_SILENCE = 90
+#: From one heartbeat to the next, and a little.
+_SECONDS_BETWEEN_HEARTBEATS = 35
 
 
 class Life(NamedTuple):
@@ -24,16 +28,17 @@ class Life(NamedTuple):
     sign: str
 
 
-def life_of_daemon(instance: dg.DagsterInstance, as_of: datetime) -> Life:
+def life_of_daemon(instance: dg.DagsterInstance, as_of: datetime, *, after: float = math.inf) -> Life:
     """Look for a daemon of an instance.
 
-    SQLite is of one machine, whose processes can be asked; a heartbeat outlives its daemon. A database may be shared by
-    others, whose daemons are known by their heartbeats alone.
+    A database may be shared by others, whose daemons are known by their heartbeats alone. SQLite is mostly of one
+    machine, whose processes can be asked; a heartbeat outlives its daemon, so that one alone is no sign of life there,
+    but one that has come `after` another is: of a daemon in a container, or of another machine that mounts the home.
     """
-    beats = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
-    silence = as_of.timestamp() - max(beats) if beats else None
-    lately = silence is not None and silence < _SECONDS_OF_SILENCE
-    heartbeat = "none has had a heartbeat" if silence is None else f"the last heartbeat was {silence:.0f} seconds ago"
+    beat = last_heartbeat(instance)
+    silence = as_of.timestamp() - beat
+    lately = silence < _SECONDS_OF_SILENCE
+    heartbeat = f"the last heartbeat was {max(0, silence):.0f} seconds ago" if beat else "none has had a heartbeat"
     if not isinstance(instance.run_storage, SqliteRunStorage):
         return Life(lately, heartbeat)
     found = list(_daemons(Path(instance.root_directory).resolve()))
@@ -41,7 +46,47 @@ def life_of_daemon(instance: dg.DagsterInstance, as_of: datetime) -> Life:
         # Of a process of another user the home cannot be read.
         if is_of_home or (is_of_home is None and lately):
             return Life(True, f"process {process.pid}")
-    return Life(False, f"no process of this machine is one; {heartbeat}")
+    none = "no process of this machine is one"
+    if lately and beat > after:
+        return Life(True, f"{none}, so it is elsewhere; {heartbeat}")
+    return Life(False, f"{none}; {heartbeat}")
+
+
+def wait_for_life(instance: dg.DagsterInstance, *, say: Callable[[str], None]) -> Life:
+    """Look for a daemon; where one had a heartbeat lately, and has no process here, wait for the next heartbeat.
+
+    Args: `say`: is told what is waited for.
+    """
+    beat, now = last_heartbeat(instance), datetime.now(UTC)
+    life = life_of_daemon(instance, now)
+    if life.alive or now.timestamp() - beat >= _SECONDS_OF_SILENCE:
+        return life
+    seconds = _SECONDS_BETWEEN_HEARTBEATS
+    say(f"no daemon here ({life.sign}): waiting up to {seconds:.0f} seconds for the heartbeat of one elsewhere")
+    deadline = time.monotonic() + seconds
+    while not life.alive and time.monotonic() < deadline:
+        time.sleep(min(1, seconds))
+        if last_heartbeat(instance) > beat:
+            life = life_of_daemon(instance, datetime.now(UTC), after=beat)
+    return life
+
+
+def last_heartbeat(instance: dg.DagsterInstance) -> float:
+    """When a daemon of an instance last said that it lives, in seconds since 1970; 0: none ever did."""
+    return max((beat.timestamp for beat in instance.get_daemon_heartbeats().values()), default=0.0)
+
+
+@contextmanager
+def forgetting_heartbeats(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Around the life of a daemon: nobody waits for the heartbeats of one that has ended. Those of others stay."""
+    started = time.time()
+    others = last_heartbeat(instance) > started - _SECONDS_OF_SILENCE
+    try:
+        yield
+    finally:
+        beats = instance.get_daemon_heartbeats().values()
+        if not others and len({beat.daemon_id for beat in beats if beat.timestamp > started}) == 1:
+            instance.wipe_daemon_heartbeats()
 
 
 def _daemons(home: Path) -> Iterator[tuple[psutil.Process, bool | None]]:

@@ -4,13 +4,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.run_coordinator import QueuedRunCoordinator
 
 from ml_assets.notebooks.warm import WarmHosts
-from ml_assets.orchestration.daemons import life_of_daemon
+from ml_assets.orchestration.daemons import last_heartbeat, life_of_daemon, wait_for_life
 from ml_assets.orchestration.launcher import WORKER_TAG, command_of, worker_of
 from ml_assets.warm.process import HostGoneError, Process
 
@@ -33,9 +34,9 @@ class LaunchHere:
 
     holds_pools = True
 
-    def __init__(self, instance: dg.DagsterInstance, parallelism: int) -> None:
-        """Raises: DaemonRunsError when a daemon of the instance runs."""
-        daemon = life_of_daemon(instance, datetime.now(UTC))
+    def __init__(self, instance: dg.DagsterInstance, parallelism: int, *, say: Callable[[str], None]) -> None:
+        """Args: `say`: as of `wait_for_life`. Raises: DaemonRunsError when a daemon of the instance runs."""
+        daemon = wait_for_life(instance, say=say)
         if daemon.alive:
             raise DaemonRunsError(
                 f"a daemon is running on this home ({daemon.sign}): add --submit, and it executes the runs"
@@ -94,13 +95,14 @@ class Submit:
     #: The queue has its own bound.
     parallelism = sys.maxsize
 
-    def __init__(self, instance: dg.DagsterInstance) -> None:
+    def __init__(self, instance: dg.DagsterInstance, *, say: Callable[[str], None]) -> None:
+        """Args: `say`: as of `wait_for_life`. Raises: NoQueueError."""
         if not isinstance(instance.run_coordinator, QueuedRunCoordinator):
             raise NoQueueError(
                 f"the instance launches runs by {type(instance.run_coordinator).__name__}, which has no queue: "
                 "name the QueuedRunCoordinator in its dagster.yaml, or leave out --submit"
             )
-        daemon = life_of_daemon(instance, datetime.now(UTC))
+        daemon = wait_for_life(instance, say=say)
         if not daemon.alive:
             raise NoQueueError(
                 f"no daemon of this instance is running ({daemon.sign}), so that the runs would wait for ever; start "
@@ -109,6 +111,8 @@ class Submit:
         self._instance = instance
         self._looked = 0.0
         self._checked = time.monotonic()
+        self._heartbeat = last_heartbeat(instance)
+        self._missed = 0
         self._open: set[str] = set()
 
     def start(self, run: dg.DagsterRun) -> None:
@@ -134,9 +138,12 @@ class Submit:
     def _check_daemon(self) -> None:
         if not self._open or time.monotonic() - self._checked < _SECONDS_BETWEEN_CHECKS:
             return
-        daemon = life_of_daemon(self._instance, datetime.now(UTC))
-        if not daemon.alive:
+        heartbeat = last_heartbeat(self._instance)
+        daemon = life_of_daemon(self._instance, datetime.now(UTC), after=self._heartbeat)
+        # One that is started again, by a supervisor or a person, may be missed once.
+        self._missed = 0 if daemon.alive else self._missed + 1
+        if self._missed > 1:
             raise NoQueueError(
                 f"the daemon has ended ({daemon.sign}); {len(self._open)} submitted runs wait for the next one"
             )
-        self._checked = time.monotonic()
+        self._heartbeat, self._checked = heartbeat, time.monotonic()

@@ -18,7 +18,7 @@ from ml_assets.domain.maturity import Arrivals, ImmatureWindowError, describe_mi
 from ml_assets.domain.restatement import version_of
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import Windows, last_index, needed, rows_known_by, windows_of
-from ml_assets.orchestration.arrival import Asked, ask
+from ml_assets.orchestration.arrival import Answer, ask
 from ml_assets.orchestration.facts import asset_key, read_arrived
 from ml_assets.paths import AnyPath
 
@@ -189,7 +189,7 @@ def pin_events(  # noqa: PLR0917
 
 def _ask(
     model: Model, parts: Mapping[str, range], root: AnyPath, recorded: Mapping[str, Collection[str]], as_of: datetime
-) -> dict[str, Asked]:
+) -> dict[str, Answer]:
     logs = {log.key: log for log in model.logs}
     return {
         key: ask(log, root, recorded[key], as_of=as_of, partitions=_keys(log, indices))

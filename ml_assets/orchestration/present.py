@@ -11,7 +11,7 @@ from ml_assets.domain.due import Facts, Status, basis, statuses
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.restatement import EventVersion, version_of
 from ml_assets.domain.spec import Model
-from ml_assets.orchestration.arrival import Asked, ask
+from ml_assets.orchestration.arrival import Answer, ask
 from ml_assets.orchestration.facts import read_arrived, read_facts
 from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.paths import AnyPath
@@ -67,7 +67,7 @@ def find(
 
 
 def _present(
-    log: EventLog, recorded: Mapping[str, EventVersion], asked: Asked, as_of: datetime
+    log: EventLog, recorded: Mapping[str, EventVersion], asked: Answer, as_of: datetime
 ) -> dict[str, EventVersion]:
     """The versions of what the source has. What it has lost since is not there to be read."""
     return {

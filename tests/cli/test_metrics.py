@@ -3,7 +3,8 @@
 import io
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,10 @@ from click.testing import CliRunner, Result
 from ml_assets.cli import project as project_module
 from ml_assets.cli.main import main
 from ml_assets.cli.project import Project
+from ml_assets.cli.report import chart
+from ml_assets.cli.results import judgements
 from ml_assets.metrics.evaluate import evaluate
+from ml_assets.metrics.log_loss import LOG_LOSS
 from ml_assets.metrics.registry import ALL_METRICS
 from ml_assets.notebooks.order import TABLE
 from ml_assets.orchestration.facts import materialization
@@ -122,3 +126,13 @@ def test_what_there_is_not_is_refused_in_words(project: Project, arguments: tupl
 def test_no_example_is_read(project: Project) -> None:
     assert not project.store.folder("shop/order/evaluation_data_2d", DAYS[0], "").exists()
     assert printed(project, "shop/order", "--csv").exit_code == 0
+
+
+def test_what_was_recorded_before_the_calendar_moved_is_left_out(project: Project) -> None:
+    model = project.models["shop/order"]
+    later = replace(
+        model, exposures=replace(model.exposures, partitions=replace(model.partitions, start=date(2026, 3, 4)))
+    )
+    for span in (None, range(2)):
+        assert [one.partition for one in judgements(project, later, span)] == DAYS[1:]
+    assert chart(judgements(project, later), LOG_LOSS)

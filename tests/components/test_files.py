@@ -97,6 +97,7 @@ OF_ANY_FILE: dict[str, tuple[str | bytes, str]] = {
         "python/object/apply:os.system' is not acc",
     ),
     "a tag of its own": (added("config: !secret x"), "line 9: '!secret' is not accepted; a text, a number, a list"),
+    "a plain =": (added("config: {x: =}"), "line 9: '=' is not accepted; the text in quotes, '='; without, Dagster"),
     "bytes": (added("config: {x: !!binary aGVsbG8=}"), "binary' is not accepted"),
     "a key twice": (added("name: ads/other"), "line 9: 'name' is not accepted; each key once"),
     "a key twice in a group": (changed("7d}", "7d, window: 7d}"), "line 7: 'window' is not accepted; each key once"),
@@ -318,6 +319,16 @@ def test_the_text_that_is_varied_is_right(tmp_path: Path, monkeypatch: pytest.Mo
     make(tmp_path, "files_right", {"ads/logs/defs.yaml": LOGS, "ads/cvr/defs.yaml": added("start: 2026-03-01")})
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     assert len(declared(dg.ComponentTree.for_project(tmp_path)).assets or ()) == 8
+
+
+def test_a_long_file_is_read_and_what_aliases_add_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = f"config: {{many: &many [{', '.join(['x'] * 10_001)}], quoted: '='}}"
+    make(tmp_path, "files_many", {"ads/logs/defs.yaml": LOGS, "ads/cvr/defs.yaml": added(many)})
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert len(declared(dg.ComponentTree.for_project(tmp_path)).assets or ()) == 8
+    again = many.replace("quoted: '='", "again: *many")
+    make(tmp_path / "again", "files_many_again", {"ads/logs/defs.yaml": LOGS, "ads/cvr/defs.yaml": added(again)})
+    assert "aliases that repeat at most 10000 values" in answer(tmp_path / "again", monkeypatch)
 
 
 @pytest.mark.parametrize(("text", "words"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])

@@ -1,7 +1,9 @@
 """The demo's days: recent in a home that is new, the old ones in a home that is not, and the same rows on both."""
 
+import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
@@ -82,6 +84,37 @@ def test_a_home_keeps_its_anchor(tmp_path: Path) -> None:
     # It is still the day before where days begin last.
     assert first == DemoDays(date(2026, 4, 30))
     assert DemoDays.settle(tmp_path, events, now=datetime(2027, 5, 1, tzinfo=UTC)) == first == DemoDays.of(tmp_path)
+
+
+def test_an_empty_anchor_is_none_and_is_written_anew(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("\n", encoding="utf-8")
+    assert DemoDays.of(tmp_path) == DemoDays()
+    found = DemoDays.settle(tmp_path, tmp_path / "events", now=datetime(2026, 5, 1, 12, tzinfo=UTC))
+    assert found == DemoDays(date(2026, 5, 1)) == DemoDays.of(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_an_anchor_is_seen_whole_and_that_of_the_first_of_two_demos_stays(
+    links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, seen = os.link, []
+
+    def look_then_link(source: Path, target: Path) -> None:
+        seen.append(DemoDays.of(tmp_path))
+        if not links:
+            raise PermissionError
+        with suppress(FileExistsError):
+            # The other demo.
+            (tmp_path / "first").write_text("2026-04-01", encoding="utf-8")
+            link(tmp_path / "first", target)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", look_then_link)
+    found = DemoDays.settle(tmp_path, tmp_path / "events", now=datetime(2026, 5, 1, 12, tzinfo=UTC))
+    assert seen == [DemoDays()]
+    assert found == DemoDays(date(2026, 4, 1) if links else date(2026, 5, 1))
+    assert {path.name for path in tmp_path.iterdir()} == {FILE, "first"} if links else {FILE}
 
 
 @pytest.mark.parametrize("log", ["ads/impressions", "fashion/clicks", "grocery/baskets"])

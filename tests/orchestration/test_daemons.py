@@ -14,8 +14,8 @@ import pytest
 from dagster._daemon.types import DaemonHeartbeat
 
 from ml_assets.cli.home import open_instance
-from ml_assets.orchestration import launches
-from ml_assets.orchestration.daemons import Life, life_of_daemon
+from ml_assets.orchestration import daemons, launches
+from ml_assets.orchestration.daemons import Life, forgetting_heartbeats, last_heartbeat, life_of_daemon, wait_for_life
 from ml_assets.orchestration.launches import DaemonRunsError, LaunchHere, NoQueueError, Submit
 
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -27,8 +27,8 @@ def instance(tmp_path: Path) -> dg.DagsterInstance:
     return open_instance(tmp_path / "home")
 
 
-def beat(instance: dg.DagsterInstance, seconds_ago: float) -> None:
-    instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - seconds_ago, "SENSOR", None, None))
+def beat(instance: dg.DagsterInstance, seconds_ago: float, of: str = "SENSOR", daemon: str | None = None) -> None:
+    instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - seconds_ago, of, daemon, None))
 
 
 def life(instance: dg.DagsterInstance) -> Life:
@@ -58,15 +58,64 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.wait()
 
 
-def test_a_heartbeat_that_outlived_its_daemon_is_no_sign_of_life(instance: dg.DagsterInstance) -> None:
+def test_a_heartbeat_that_outlived_its_daemon_is_no_sign_of_life(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemons, "_SECONDS_BETWEEN_HEARTBEATS", 0.1)
+    said: list[str] = []
     assert life(instance) == Life(False, "no process of this machine is one; none has had a heartbeat")
+    LaunchHere(instance, 1, say=said.append)
+    assert said == []
     beat(instance, 12.4)
-    assert life(instance) == Life(False, "no process of this machine is one; the last heartbeat was 12 seconds ago")
-    LaunchHere(instance, 1)
+    seen = Life(False, "no process of this machine is one; the last heartbeat was 12 seconds ago")
+    assert life(instance) == seen
+    LaunchHere(instance, 1, say=said.append)
+    assert said == [f"no daemon here ({seen.sign}): waiting up to 0 seconds for the heartbeat of one elsewhere"]
     with pytest.raises(
-        NoQueueError, match=r"no daemon of this instance is running .*12 seconds ago\), so that .*--submit"
+        NoQueueError, match=r"no daemon of this instance is running .*1\d seconds ago\), so that .*--submit"
     ):
-        Submit(instance)
+        Submit(instance, say=said.append)
+
+
+def test_nobody_waits_for_a_daemon_that_is_long_silent(instance: dg.DagsterInstance) -> None:
+    beat(instance, 91)
+    assert not wait_for_life(instance, say=pytest.fail).alive
+
+
+def test_another_heartbeat_is_the_sign_of_a_daemon_in_a_container_or_on_another_machine(
+    instance: dg.DagsterInstance,
+) -> None:
+    def beats(_: str) -> None:
+        beat(instance, 0)
+
+    beat(instance, 20)
+    alive, sign = wait_for_life(instance, say=beats)
+    assert alive
+    assert sign.startswith("no process of this machine is one, so it is elsewhere; the last heartbeat was ")
+    beat(instance, 20)
+    with pytest.raises(
+        DaemonRunsError, match=r"a daemon is running on this home \(no process .* elsewhere; .*--submit"
+    ):
+        LaunchHere(instance, 1, say=beats)
+    beat(instance, 20)
+    Submit(instance, say=beats)
+
+
+def test_a_daemon_that_was_ended_leaves_no_heartbeat_and_those_of_others_stay(instance: dg.DagsterInstance) -> None:
+    beat(instance, 300, "SCHEDULER", "of last week")
+    with forgetting_heartbeats(instance):
+        beat(instance, -1, daemon="ours")
+        beat(instance, -1, "BACKFILL", daemon="ours")
+    assert last_heartbeat(instance) == 0
+    with forgetting_heartbeats(instance):
+        beat(instance, -1, daemon="ours")
+        beat(instance, -1, "BACKFILL", daemon="one that was started meanwhile")
+    assert last_heartbeat(instance) > 0
+    with forgetting_heartbeats(instance):
+        # Over those of one that had beaten just before.
+        beat(instance, -2, daemon="ours")
+        beat(instance, -2, "BACKFILL", daemon="ours")
+    assert last_heartbeat(instance) > 0
 
 
 @pytest.mark.parametrize("arguments", [(), ("-c", SLEEPS, "-m", "dagster._daemon", "run", "--log-level", "info")])
@@ -78,8 +127,8 @@ def test_a_process_is_one_before_its_first_heartbeat(
     with pytest.raises(
         DaemonRunsError, match=rf"a daemon is running on this home \(process {process.pid}\): add --submit"
     ):
-        LaunchHere(instance, 1)
-    Submit(instance)
+        LaunchHere(instance, 1, say=pytest.fail)
+    Submit(instance, say=pytest.fail)
 
 
 def test_one_that_was_killed_is_none_though_nobody_has_waited_for_it(
@@ -127,15 +176,26 @@ def test_what_was_submitted_does_not_wait_for_ever_for_a_daemon_that_has_ended(
 ) -> None:
     monkeypatch.setattr(launches, "_SECONDS_BETWEEN_CHECKS", 0)
     process = start(Path(instance.root_directory))
-    submit = Submit(instance)
+    submit = Submit(instance, say=pytest.fail)
     run = instance.add_run(dg.DagsterRun(job_name="job"))
     monkeypatch.setattr(type(instance), "submit_run", lambda *_, **__: None)
     submit.start(run)
     assert not submit.ended(run.run_id)
     process.kill()
     process.wait()
-    time.sleep(1.1)
+    look_again(submit)
+    assert not submit.ended(run.run_id), "it may be started again"
+    # By one that is elsewhere.
+    beat(instance, 0)
+    for _ in range(2):
+        look_again(submit)
+        assert not submit.ended(run.run_id)
+    look_again(submit)
     with pytest.raises(
         NoQueueError, match=r"the daemon has ended \(no process .*\); 1 submitted runs wait for the next"
     ):
         submit.ended(run.run_id)
+
+
+def look_again(submit: Submit) -> None:
+    submit._looked = 0.0
