@@ -130,7 +130,9 @@ def test_a_commit_of_one_half_is_refused_once_and_passes_with_both(tmp_path: Pat
     assert passed.returncode == 0, passed.stderr
     assert "y  =  3\n" in checkout.committed("notebooks/nb.py")
     cells = json.loads(checkout.committed("notebooks/nb.ipynb"))["cells"]
-    assert [("".join(cell["source"]), cell["id"]) for cell in cells] == list(zip(["x = 1", "y  =  3"], ids, strict=True))
+    assert [("".join(cell["source"]), cell["id"]) for cell in cells] == list(
+        zip(["x = 1", "y  =  3"], ids, strict=True)
+    )
 
     # Both halves are in step on disk, and one is forgotten: nothing is lost on the way.
     py.write_text(TEXT.replace("y = 2", "y = 4"))
