@@ -1,10 +1,12 @@
 """`dagster dev` with our webserver: `python -m ml_assets.cli.dev`."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from subprocess import Popen
 from typing import Any
 
+from dagster import SupersessionWarning
 from dagster._cli import dev
 from dagster_shared.ipc import open_ipc_subprocess
 
@@ -19,5 +21,7 @@ def _start_ours(parts: Sequence[str], **kwargs: Any) -> "Popen[Any]":
 
 if __name__ == "__main__":
     heed_interrupts()
+    # It is `dg dev` that Dagster would have instead, which takes no webserver of ours.
+    warnings.filterwarnings("ignore", category=SupersessionWarning)
     dev.open_ipc_subprocess = _start_ours  # type: ignore[attr-defined]
     dev.dev_command.main(sys.argv[1:], prog_name="dagster dev")

@@ -117,9 +117,9 @@ class Home:
         runs = self.instance.get_runs(limit=20)
         return next(run.run_id for run in runs if (tag in run.tags if tag else run.parent_run_id == parent))
 
-    def run_over(self, asset: str, *partitions: str) -> str:
-        """A run of an asset over partitions, as the UI launches those of a backfill, to its end."""
-        run = self.team.project.runs.create([asset], partitions, {"dagster/backfill": "by_hand"})
+    def run_over(self, assets: list[str], *partitions: str) -> str:
+        """A run of some assets over partitions, as the UI launches those of a backfill, to its end."""
+        run = self.team.project.runs.create(assets, partitions, {"dagster/backfill": "by_hand"})
         forks.run(command_of(self.instance, run), cwd=self.team.root, env=self.team.environment)
         return run.run_id
 
@@ -131,7 +131,8 @@ def made_home(folder: Path) -> Iterator[Home]:
     days = [today - timedelta(days=back) for back in range(6, 0, -1)]
     logs = [_LOG.format(name=name, start=days[0], end=today) for name in ("visits", "orders")]
     gift = _MODEL.format(name="gift") + "  notebooks: {model: notebooks/gift/model.ipynb}\n"
-    defs = {"shop/logs": "---".join(logs), "shop/order": _MODEL.format(name="order"), "shop/gift": gift}
+    order = _MODEL.format(name="order") + '  repair: {at: "03:00", lookback: 7d, budget: 5 runs}\n'
+    defs = {"shop/logs": "---".join(logs), "shop/order": order, "shop/gift": gift}
     team = TeamProject.make(folder, "browser_shop", defs)
     failed = days[2].isoformat()
     team.write_notebook("notebooks/gift/model.ipynb", _NOTEBOOK.replace("PARTITION", failed))

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import dagster as dg
 import pytest
+from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
 
 from ml_assets.orchestration.checks import NO_LEAK
 from tests.browser.home import Home
@@ -35,7 +37,7 @@ def runs(home: Home) -> dict[str, str]:
         "canceled": home.canceled,
         "resumed": home.latest_run(parent=failed),
         "backfilled": home.latest_run(tag="ml_assets/backfill"),
-        "skipping": home.run_over("shop/order/metrics_1d", home.late),
+        "skipping": home.run_over(["shop/order/evaluation_data_1d", "shop/order/metrics_1d"], home.late),
     }
 
 
@@ -47,6 +49,17 @@ def test_each_event_of_a_run_is_answered(home: Home, runs: dict[str, str], kind:
     assert len(answered) == len(home.instance.all_logs(runs[kind]))
     assert KINDS[kind] in {event["__typename"] for event in answered}
     assert home.server.ask(ui_query("RunRootQuery"), runId=runs[kind])["pipelineRunOrError"]["status"]
+
+
+def test_the_events_of_a_run_of_an_older_version_are_answered_too(home: Home) -> None:
+    """Its outputs were recorded without a type check."""
+    instance = home.instance
+    run = instance.create_run_for_job(dg.GraphDefinition("older").to_job())
+    data = StepOutputData(StepOutputHandle("older__step", "result"))
+    event = dg.DagsterEvent("STEP_OUTPUT", "older", step_key="older__step", event_specific_data=data)
+    instance.report_dagster_event(event, run_id=run.run_id)
+    asked = home.server.ask(ui_query("RunLogsQuery"), runId=run.run_id, limit=100)
+    assert [one["stepKey"] for one in asked["logsForRun"]["events"]] == ["older__step"]
 
 
 @pytest.mark.parametrize("made", [True, False], ids=["made", "failed"])
