@@ -24,7 +24,7 @@ from ml_assets.notebooks.executed import executed_path, remove_old
 from ml_assets.notebooks.order import TABLE, StepOrder, StepResult
 from ml_assets.notebooks.run import run_notebook
 from ml_assets.notebooks.warm import kernels_of
-from ml_assets.orchestration.checks import NO_LEAK, no_leak_evaluation, verify_no_leak
+from ml_assets.orchestration.checks import CHECKED, NO_LEAK, no_leak_evaluation, verify_no_leak
 from ml_assets.orchestration.facts import FAILED, STOPPED, asset_key, attempt, materialization, note_begun
 from ml_assets.orchestration.lineage import current_runs, versions
 from ml_assets.orchestration.notebook_view import link_to
@@ -54,8 +54,9 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
     instance, run = context.instance, context.run
     failures: dict[_Partition, Exception] = {}
     skipped: list[str] = []
-    # What comes to no rows has not leaked, whatever becomes of the run.
-    forget_planned_check(instance, run.run_id, asset.name, NO_LEAK, log=context.log)
+    if asset.step in CHECKED:
+        # What comes to no rows has not leaked, whatever becomes of the run.
+        forget_planned_check(instance, run.run_id, asset.name, NO_LEAK, log=context.log)
     for name in context.partition_keys:
         made_by = made_before(instance, run, asset.name, name, retried=context.retry_number > 0)
         if made_by is not None:

@@ -190,6 +190,12 @@ def test_a_run_that_is_terminated_is_canceled_while_a_cell_is_busy(
     assert launcher.terminate(waiting.run_id)
     until(lambda: run_of(instance, waiting.run_id).is_finished, 30)
     assert run_of(instance, waiting.run_id).status is dg.DagsterRunStatus.CANCELED
+    # What was canceled is not due by itself: the run says of which partition that was true.
+    (asset,) = waiting.asset_selection or ()
+    (observed,) = instance.fetch_observations(asset, limit=10).records
+    assert observed.asset_observation is not None
+    assert (observed.partition_key, observed.run_id) == (DAY, waiting.run_id)
+    assert observed.asset_observation.description == f"stopped: a person canceled run {waiting.run_id}"
 
 
 @pytest.mark.slow
