@@ -43,10 +43,21 @@ def _writing(path: Path) -> Iterator[None]:
         raise click.ClickException(f"{path}: cannot be written: {error.strerror} ({error.filename})") from error
 
 
+class _Home(_Path):
+    """A home folder, with how to get one where it has to be there."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, as pathlib has it."""
+        if self.exists and str(value) and not os.path.lexists(value):
+            hint = "`make demo` makes a home with events, `ml-assets home` one without"
+            self.fail(f"{str(value)!r} does not exist; {hint}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def _home_option(*, exists: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
     option = click.option(
         "--home",
-        type=_Path(file_okay=False, exists=exists),
+        type=_Home(file_okay=False, exists=exists),
         default=DEFAULT_HOME,
         envvar="DAGSTER_HOME",
         show_default=True,

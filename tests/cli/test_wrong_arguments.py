@@ -183,7 +183,7 @@ def test_an_asset_or_its_partition(command: str, asset: str, partition: str, wor
         (["home", "--home", "a_file"], "'a_file' is a file"),
         (["home", "--home", "a_file/home"], "a_file/home: cannot be a home folder: Not a directory"),
         (["home", "--home", "/proc/home"], "/proc/home: cannot be a home folder: "),
-        (["debt", "--home", "nowhere"], "'nowhere' does not exist"),
+        (["debt", "--home", "nowhere"], "'nowhere' does not exist; `make demo` makes a home with events"),
         (["debt", "--home", "broken"], "broken/dagster.yaml: is no configuration of Dagster: while parsing"),
         (
             ["report", "--home", "unknown"],
