@@ -42,9 +42,10 @@ def _of_files(folder: EventFolder, partition: str) -> dict[str, Any]:
     # It loads pyarrow: a tick that has something to report pays for that, not the definitions.
     from ml_assets.data.footers import FooterError, read_footers
 
-    files = folder.data_files(partition)
-    shown: dict[str, Any] = {"files": f"{len(files)}"}
+    shown: dict[str, Any] = {}
     try:
+        files = folder.data_files(partition)
+        shown["files"] = f"{len(files)}"
         states = folder.states(partition)
         shown["bytes"] = sum(state.size for state in states)
         if states:
