@@ -14,7 +14,6 @@ from ml_assets.components.reading import (
     Declaration,
     DurationText,
     Group,
-    Text,
     Values,
     date_of,
     read_group,
@@ -97,9 +96,9 @@ class EvaluatedModel(Declaration):
 
     identity: ClassVar[str] = "name"
 
-    name: Text
-    exposures: Text
-    outcomes: Text
+    name: str
+    exposures: str
+    outcomes: str
     join: Values
     training: Values
     evaluation: Values
@@ -123,8 +122,6 @@ class EvaluatedModel(Declaration):
         Args: `logs`: every event log of the project, by key.
         Raises: SpecError that names the key, the value and what would be right.
         """
-        if not isinstance(self.config, dict):
-            raise SpecError("config", self.config, "keys with values, which the notebooks read")
         training = read_group(Training, self.training, key="training")
         evaluation = read_group(Evaluation, self.evaluation, key="evaluation")
         exposures = _find(logs, self.exposures, key="exposures")

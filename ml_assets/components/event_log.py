@@ -11,7 +11,6 @@ from ml_assets.components.reading import (
     Declaration,
     DurationText,
     Group,
-    Text,
     Values,
     date_of,
     read_group,
@@ -74,8 +73,8 @@ class EventLog(Declaration):
 
     identity: ClassVar[str] = "key"
 
-    key: Text
-    location: Text = ""
+    key: str
+    location: str = ""
     table: Values = Field(default_factory=dict)
     partitions: Values
     lookahead: DurationText

@@ -15,6 +15,7 @@ from dagster.components.core.defs_module import ComponentFileModel
 from dagster_shared.error import DagsterUnresolvableSymbolError
 from dagster_shared.seven import load_module_object
 
+from ml_assets.components.plain_scalars import check_plain
 from ml_assets.components.reading import Declaration, read_group, refusing
 from ml_assets.domain.errors import SpecError
 
@@ -27,6 +28,7 @@ _LEVELS, _VALUES, _DIGITS = 30, 10_000, 100
 _MERGE, _TIMESTAMP = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:timestamp"
 #: Of a plain `=`.
 _EQUALS = "tag:yaml.org,2002:value"
+_TEXT = "tag:yaml.org,2002:str"
 _PLAIN = {_MERGE, *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map"))}
 
 
@@ -115,8 +117,13 @@ def _check_depth(text: str) -> None:
             raise SpecError(_line(event), "...", f"at most {_LEVELS} levels of values in values")
 
 
-def _check_node(node: yaml.Node, sizes: dict[yaml.Node, int] | None = None, below: tuple[yaml.Node, ...] = ()) -> int:
-    """Refuse a key twice, tags, and aliases that repeat without end. Returns: how many values it is, written out."""
+def _check_node(
+    node: yaml.Node, path: str = "", sizes: dict[yaml.Node, int] | None = None, below: tuple[yaml.Node, ...] = ()
+) -> int:
+    """Refuse a key twice, tags, values that are not clear, and aliases that repeat without end.
+
+    Args: `path`: the keys above it. Returns: how many values it is, written out.
+    """
     sizes = {} if sizes is None else sizes
     if node in below:
         raise SpecError(_line(node), "&", "an anchor that does not hold an alias of itself")
@@ -126,33 +133,50 @@ def _check_node(node: yaml.Node, sizes: dict[yaml.Node, int] | None = None, belo
         raise SpecError(_line(node), "=", "the text in quotes, '='; without, Dagster cannot read it")
     if node.tag not in _PLAIN:
         raise SpecError(_line(node), node.tag, "a text, a number, a list or keys with values, without a tag")
-    if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":int") and len(node.value) > _DIGITS:
-        raise SpecError(_line(node), node.value, f"a number of at most {_DIGITS} digits")
-    inner: list[yaml.Node] = []
+    if isinstance(node, yaml.ScalarNode):
+        if node.tag.endswith(":int") and len(node.value) > _DIGITS:
+            raise SpecError(_line(node), node.value, f"a number of at most {_DIGITS} digits")
+        check_plain(node, _line(node, path))
+    inner: list[tuple[str, yaml.Node]] = []
     if isinstance(node, yaml.MappingNode):
-        _check_keys(node)
-        inner = [value for _, value in node.value]
+        _check_keys(node, path)
+        inner = [(key.value, value) for key, value in node.value]
     elif isinstance(node, yaml.SequenceNode):
-        inner = node.value
-    sizes[node] = 1 + sum(_check_node(one, sizes, (*below, node)) for one in inner)
+        inner = [(str(index), one) for index, one in enumerate(node.value)]
+    above = f"{path}." if path else ""
+    sizes[node] = 1 + sum(_check_node(one, f"{above}{key}", sizes, (*below, node)) for key, one in inner)
     # What was read so far is in the file itself; the rest is what aliases add.
     if sizes[node] - len(sizes) > _VALUES:
         raise SpecError(_line(node), "*", f"aliases that repeat at most {_VALUES} values")
     return sizes[node]
 
 
-def _check_keys(node: yaml.MappingNode) -> None:
-    seen = set()
-    for key, _ in node.value:
+def _check_keys(node: yaml.MappingNode, path: str) -> None:
+    seen: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+    for key, value in node.value:
+        place = _line(key, f"{path}.{key.value}" if path else str(key.value))
         if not isinstance(key, yaml.ScalarNode):
             raise SpecError(_line(key), "?", "a key that is a text")
-        if key.value in seen and key.tag != _MERGE:
-            raise SpecError(_line(key), key.value, "each key once")
-        seen.add(key.value)
+        check_plain(key, place)
+        if key.tag not in (_MERGE, _TEXT):
+            raise SpecError(place, yaml.safe_load(key.value), f'a key that is a text: write "{key.value}" in quotes')
+        if key.value in seen:
+            earlier, before = seen[key.value]
+            raise SpecError(place, [_shown(before), _shown(value)], f"each key once; {_line(earlier)} has it, too")
+        seen[key.value] = key, value
 
 
-def _line(at: yaml.Node | yaml.Event) -> str:
-    return f"line {at.start_mark.line + 1 if at.start_mark else 1}"
+def _shown(node: yaml.Node) -> str:
+    """A value in one line, as it may be written."""
+    if isinstance(node, yaml.ScalarNode):
+        return str(node.value)
+    text: str = yaml.serialize(node, Dumper=yaml.SafeDumper)
+    return " ".join(text.split())
+
+
+def _line(at: yaml.Node | yaml.Event, path: str = "") -> str:
+    line = f"line {at.start_mark.line + 1 if at.start_mark else 1}"
+    return f"{line}: {path}" if path else line
 
 
 def _syntax(text: str, error: yaml.YAMLError) -> SpecError:

@@ -10,18 +10,20 @@ from contextlib import contextmanager
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import dagster as dg
 from dagster.components.core.defs_module import find_defs_or_component_yaml
-from dagster.components.resolved.errors import ResolutionException
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ml_assets.domain.errors import SpecError
 
 #: A duration as YAML gives it. Read by the domain, which says what would be right.
 DurationText = Any
+#: A group of keys, which `read_group` reads and names.
+Values = Any
 _TRIED = ("str", "int", "float", "bool")
+_TEMPLATE = re.compile(r"\{[{%#]")
 #: What would be right, by the kind of pydantic's error.
 _RIGHT = {
     "string_type": "a text, in quotes where YAML reads something else",
@@ -32,27 +34,43 @@ _RIGHT = {
 }
 
 
-def _rendered(context: dg.ResolutionContext, value: Any) -> Any:
-    """A value with its templates rendered, as Dagster does it; but Dagster also compiles a template of all other text.
+def rendered(context: dg.ResolutionContext, value: Any) -> Any:
+    """A value with its templates rendered; all else stays what YAML has read, text that looks like a number, too.
 
-    That takes a millisecond for each word of a declaration. What is left to do for text without a brace is to read a
-    number or a list that is written as text, as Jinja's native types do.
+    Dagster itself lets Jinja guess which text is meant as a number, a list or None.
+    Raises: SpecError for a template that cannot be rendered.
     """
-    # Dagster has imported it when it comes here, and otherwise nobody needs it.
-    from jinja2.nativetypes import native_concat
-
     if isinstance(value, dict):
-        return {key: _rendered(context.at_path(key), one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_rendered(context.at_path(index), one) for index, one in enumerate(value)]
-    if isinstance(value, str) and value and "{" not in value and "\n" not in value:
-        return native_concat([value])
-    return context.resolve_value(value)
+        return {key: rendered(context.at_path(key), one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rendered(context.at_path(index), one) for index, one in enumerate(value)]
+    # To compile a template takes a millisecond, of which a declaration has one for each word.
+    if not isinstance(value, str) or not _TEMPLATE.search(value):
+        return value
+    try:
+        return _render(value, context.scope)
+    except Exception as error:  # noqa: BLE001  (a template calls what a team wrote)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        place = ".".join(str(part) for part in context.path if part != "attributes")
+        right = f"a text without braces, or a template that can be rendered: {reason}"
+        raise SpecError(place, value, right) from None
 
 
-#: A group of keys, and a text, that may hold templates. A group is read by `read_group`, which names its keys.
-Values = Annotated[Any, dg.Resolver(_rendered, model_field_type=Any, inject_before_resolve=False)]
-Text = Annotated[str, dg.Resolver(_rendered, model_field_type=str, inject_before_resolve=False)]
+def _render(text: str, scope: Mapping[str, Any]) -> Any:
+    """A template that is one expression has the value of the expression; any other is text."""
+    # Dagster has imported it when it comes here, and otherwise nobody needs it.
+    from jinja2 import StrictUndefined, pass_context
+    from jinja2.nativetypes import NativeEnvironment
+
+    # Jinja would turn the constants among expressions into text; not where `finalize` wants the context.
+    as_it_is = pass_context(lambda _, value: value)
+    environment = NativeEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, finalize=as_it_is)
+    template = environment.from_string(text)
+    parts = list(template.root_render_func(template.new_context(dict(scope))))
+    if len(parts) == 1 and not isinstance(parts[0], StrictUndefined):
+        return parts[0]
+    return "".join(map(str, parts))
+
 
 GroupT = TypeVar("GroupT", bound=BaseModel)
 ErrorT = TypeVar("ErrorT", bound=Exception)
@@ -98,27 +116,20 @@ class Declaration(dg.Component, dg.Model, dg.Resolvable):
         with refusing_attributes(context):
             try:
                 return super().load(attributes, context)
-            except ResolutionException as error:
-                raise _not_rendered(attributes, str(error)) from None
             except ValidationError as error:
                 # A template may give something else than its text promised.
                 raise _refusal(error, list(cls.model_fields), key="") from None
+
+    @classmethod
+    def resolve_from_model(cls, context: dg.ResolutionContext, model: BaseModel) -> Self:
+        """The component of attributes whose templates are not rendered yet."""
+        given = {name: getattr(model, name) for name in model.model_fields_set}
+        return cls(**{name: rendered(context.at_path(name), value) for name, value in given.items()})
 
 
 def refusing_attributes(context: dg.ComponentLoadContext) -> Any:
     """Say in which file an attribute was refused."""
     return refusing(find_defs_or_component_yaml(context.path) or context.path, within="attributes.")
-
-
-def _not_rendered(attributes: Any, words: str) -> SpecError:
-    """The refusal of a template that Dagster cannot render, from its words: a place first, the reason last."""
-    place = re.search(r" - attributes\.(\S+)", words)
-    path = place[1] if place else ""
-    value: Any = attributes.model_dump() if isinstance(attributes, BaseModel) else attributes
-    for name in path.split("."):
-        value = value.get(name, value) if isinstance(value, dict) else value
-    reason = words.splitlines()[-1]
-    return SpecError(path, value, f"a text without braces, or a template that can be rendered: {reason}")
 
 
 def date_of(text: str, *, key: str) -> date:

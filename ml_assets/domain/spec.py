@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from ml_assets.domain.calendar import COARSENESS, Calendar
+from ml_assets.domain.config import check_config
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.event_log import EventLog, check_columns, check_key
@@ -98,6 +99,7 @@ class Model:
 
     def __post_init__(self) -> None:
         check_key("name", self.name)
+        check_config(self.config)
         if self.partitions_per_run < 1:
             raise SpecError("partitions_per_run", self.partitions_per_run, "a whole number from 1 on")
         if self.memory is not None and not re.fullmatch(r"[1-9]\d*(MB|GB|TB)", self.memory):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from ml_assets.paths import PathField
 
@@ -104,6 +104,9 @@ class StepOrder(BaseModel):
     artifact by step name. `examples`: of training and evaluation data. `scratch`: the artifact is a trial, and may be
     saved again. `spark`: the settings of a Spark session, should the notebook need one.
     """
+
+    # Numbers of `config` that are not finite, which JSON has no words for.
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     asset: str
     step: str

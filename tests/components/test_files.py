@@ -99,8 +99,46 @@ OF_ANY_FILE: dict[str, tuple[str | bytes, str]] = {
     "a tag of its own": (added("config: !secret x"), "line 9: '!secret' is not accepted; a text, a number, a list"),
     "a plain =": (added("config: {x: =}"), "line 9: '=' is not accepted; the text in quotes, '='; without, Dagster"),
     "bytes": (added("config: {x: !!binary aGVsbG8=}"), "binary' is not accepted"),
-    "a key twice": (added("name: ads/other"), "line 9: 'name' is not accepted; each key once"),
-    "a key twice in a group": (changed("7d}", "7d, window: 7d}"), "line 7: 'window' is not accepted; each key once"),
+    "a key twice": (
+        added("name: ads/other"),
+        "line 9: attributes.name: ['ads/cvr', 'ads/other'] is not accepted; each key once; line 3 has it, too",
+    ),
+    "a key twice in a group": (
+        changed("7d}", "7d, window: 7d}"),
+        "line 7: attributes.training.window: ['28d', '7d'] is not accepted; each key once; line 7 has it, too",
+    ),
+    "a key twice with groups": (
+        added("config: {a: 1}\nconfig: {a: [2, 3]}"),
+        "line 10: attributes.config: ['{a: 1}', '{a: [2, 3]}'] is not accepted; each key once; line 9",
+    ),
+    "a key twice in a list": (
+        added("history:\n- log: x\n  log: y"),
+        "line 11: attributes.history.0.log: ['x', 'y'] is not accepted; each key once; line 10 has it, too",
+    ),
+    "a key twice, once in quotes": (added('"name": ads/other'), "attributes.name: ['ads/cvr', 'ads/other'] is not"),
+    "a URL in a key twice": (
+        added("config: {url: 'db://me:hunter2@there', url: x}"),
+        "attributes.config.url: '(not shown, as it may hold a password)' is not accepted; each key once",
+    ),
+    **{
+        f"config: {text}": (added(f"config: {{of: [{text}]}}"), f"line 9: attributes.config.of.0: '{text}' is not acc")
+        for text in (
+            *("on", "Off", "yes", "NO", "012", "-010", "08", "1_000", "1_0.5", "1:30", "190:20:30", "0b11", "0o17"),
+            *("-0x1F", "1e5", "1e-3", "1.0e5", "-.5", "1E400", "1.0e+400"),
+        )
+    },
+    "a key that is read as true": (
+        added("config: {on: 1}"),
+        "line 9: attributes.config.on: 'on' is not accepted; what",
+    ),
+    "a number as a key of the configuration": (
+        added("config: {weights: {1: .5}}"),
+        """line 9: attributes.config.weights.1: 1 is not accepted; a key that is a text: write "1" in quotes""",
+    ),
+    "null as a key of the configuration": (
+        added("config: {~: 1}"),
+        "attributes.config.~: None is not accepted; a key",
+    ),
     "a list as a key": (added("? [a, b]\n: c"), "a key that is a text"),
     "a group as a key": (added("{a: 1}: c"), "a key that is a text"),
     "a merge of a number": (added("<<: 3"), "expected a mapping or list of mappings for merging"),
@@ -158,8 +196,8 @@ OF_ANY_FILE: dict[str, tuple[str | bytes, str]] = {
         added("exposure: x"),
         "attributes.exposure: 'x' is not accepted; there is no such key; did you mean",
     ),
-    "a number as an attribute": (added("3: x"), "attributes.3: 3 is not accepted; a text"),
-    "null as an attribute": (added("~: x"), "attributes.None: None is not accepted; a text"),
+    "a number as an attribute": (added("3: x"), "attributes.3: 3 is not accepted; a key that is a text"),
+    "null as an attribute": (added("~: x"), "attributes.~: None is not accepted; a key that is a text"),
     "a wrong second model": (
         f"{MODEL}---\n{MODEL.replace('cvr', 'two').replace('28d', '28x')}",
         "training.window: '28x'",

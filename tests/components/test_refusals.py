@@ -232,7 +232,7 @@ def test_a_wrong_model_is_refused_by(
 HISTORY = {"log": "ads/impressions", "window": "7d", "by": ["user_id"], "features": {"seen_7d": "count"}}
 HISTORY_REFUSALS = [
     ({"log": "ads/impresions"}, "history.log: 'ads/impresions' is not accepted; the key of an event log; did you mean"),
-    ({"window": "7"}, "history.window: 7 is not accepted; write a whole number and a unit"),
+    ({"window": "7"}, "history.window: '7' is not accepted; write a whole number and a unit"),
     ({"windw": "7d"}, "history.windw: '7d' is not accepted; there is no such key; did you mean window?"),
     ({"by": []}, "history.by: [] is not accepted; at least one column"),
     ({"by": "user_id"}, "history.by: 'user_id' is not accepted"),
@@ -293,7 +293,7 @@ REPAIR_REFUSALS = [
     ({"att": "03:00"}, "repair.att: '03:00' is not accepted; there is no such key; did you mean at? There are at, loo"),
     ({"at": "3:00"}, "repair.at: '3:00' is not accepted; write a time of day such as \"03:00\", in quotes"),
     ({"at": "25:00"}, "repair.at: '25:00' is not accepted; write a time of day"),
-    ({"lookback": "30"}, "repair.lookback: 30 is not accepted; write a whole number and a unit"),
+    ({"lookback": "30"}, "repair.lookback: '30' is not accepted; write a whole number and a unit"),
     ({"lookback": "0d"}, "repair.lookback: '0d' is not accepted; write a whole number and a unit"),
     ({"budget": "many"}, "repair.budget: 'many' is not accepted; write a number of runs or a time, such as `50 runs`"),
     ({"budget": "0 runs"}, "repair.budget: '0 runs' is not accepted; write a number of runs or a time"),
