@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.versions import digest
+from ml_assets.notebooks.config_reads import keys_read
 from ml_assets.notebooks.source import FileState, Source, imported_modules, read_source, state_of
 
 
 def notebook_version(notebook: Path, config: Mapping[str, Any], *, root: Path, key: str = "notebooks") -> str:
-    """A digest of the notebook's code, of the project's modules that it imports, and of its configuration.
+    """A digest of the notebook's code, of the project's modules that it imports, and of what it reads of `config`.
 
     Comments, blank lines, Markdown, outputs and metadata do not count, nor does what the cell tagged `parameters`
     holds: Dagster replaces it.
@@ -35,28 +36,42 @@ def notebook_version(notebook: Path, config: Mapping[str, Any], *, root: Path, k
             f'`context = context_of("ads/cvr/model")`); it has {cells.parameters}',
         )
     modules = imported_modules((cell for cell in cells.code if cell), root=root, beside=notebook.parent)
-    return digest([cell.text if cell else None for cell in cells.code], modules, dict(config))
+    seen = config if cells.config_keys is None else {key: config[key] for key in cells.config_keys & config.keys()}
+    return digest([cell.text if cell else None for cell in cells.code], modules, dict(seen))
+
+
+def config_keys_of(notebook: Path) -> frozenset[str] | None:
+    """The keys of its model's `config` that a notebook reads; None: all of them."""
+    state = state_of(notebook)
+    return _cells(notebook, state).config_keys if state else None
 
 
 class _Cells(NamedTuple):
-    """The code cells of a notebook that hold code, None for one that Dagster replaces; and how many those are."""
+    """The code cells of a notebook that hold code, None for one that Dagster replaces; and how many those are.
+
+    `config_keys`: the keys of `config` that they read; None: all of them.
+    """
 
     code: tuple[Source | None, ...]
     parameters: int
+    config_keys: frozenset[str] | None
 
 
 @cache
 def _cells(notebook: Path, state: FileState) -> _Cells:  # noqa: ARG001  (a file of another state is read again)
     code: list[Source | None] = []
+    texts: list[str] = []
     parameters = 0
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         tags = list(cell["metadata"].get("tags", ()))
         parameters += tags.count("parameters")
         if cell["cell_type"] == "code":
-            source = None if "parameters" in tags else read_source("".join(cell["source"]))
+            text = "".join(cell["source"])
+            source = None if "parameters" in tags else read_source(text)
+            texts += [] if source is None else [text]
             if source is None or source.text:
                 code.append(source)
-    return _Cells(tuple(code), parameters)
+    return _Cells(tuple(code), parameters, keys_read(texts))
 
 
 def git_commit(root: Path) -> str | None:

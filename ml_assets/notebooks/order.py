@@ -100,7 +100,7 @@ class StepOrder(BaseModel):
     `folder`: of this machine, where the notebook writes. `shared`: where the artifact goes in the end, if elsewhere;
     machines other than this one write there.
 
-    `cutoff`: the end of the partition. `windows`: of exposures and of outcomes. `inputs`: folder of each upstream
+    `config`: what the notebook reads of the model's; `unseen`: the other keys of it. `cutoff`: the end of the partition. `windows`: of exposures and of outcomes. `inputs`: folder of each upstream
     artifact by step name. `examples`: of training and evaluation data. `scratch`: the artifact is a trial, and may be
     saved again. `spark`: the settings of a Spark session, should the notebook need one.
     """
@@ -117,6 +117,7 @@ class StepOrder(BaseModel):
     attribution: timedelta
     horizon: timedelta | None
     config: dict[str, Any]
+    unseen: list[str] = []
     folder: Path
     shared: PathField | None = None
     inputs: dict[str, PathField]

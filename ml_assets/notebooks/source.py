@@ -71,6 +71,22 @@ def read_source(text: str, package: str = "") -> Source:
     )
 
 
+def python_of(cell: str) -> tuple[ast.Module | None, list[str]]:
+    """The syntax tree of a cell's Python, None where it is in another language; and its lines that are no Python."""
+    text = cell.replace("\r\n", "\n").replace("\r", "\n")
+    python = _without_magics(text)
+    for source in (text, python):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = ast.parse(source)
+        except _NOT_PYTHON:
+            continue
+        pairs = zip(text.split("\n"), source.split("\n"), strict=True)
+        return tree, [line for line, read in pairs if line != read]
+    return None, text.split("\n")
+
+
 def imported_modules(sources: Iterable[Source], *, root: Path, beside: Path) -> dict[str, str]:
     """The project's modules that some sources import, also by way of one another: their versions by dotted name.
 

@@ -21,6 +21,7 @@ from ml_assets.data.content import hash_files, hash_frame
 from ml_assets.data.store import ArtifactStore, load_artifact
 from ml_assets.data.tables import read_table
 from ml_assets.domain.calendar import Interval
+from ml_assets.notebooks.config_reads import SeenConfig
 from ml_assets.notebooks.frames import Frame, Kind, check_kind, given_as, is_spark, to_pandas
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, TABLE, ExamplesOrder, StepOrder, StepResult
 from ml_assets.paths import AnyPath, local_copy
@@ -106,8 +107,9 @@ class Step:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """The `config` of the model's specification."""
-        return self._order.config
+        """The `config` of the model's specification: what this notebook reads of it, where that is known."""
+        order = self._order
+        return SeenConfig(order.asset, order.config, order.unseen) if order.unseen else order.config
 
     @property
     def attribution(self) -> timedelta:

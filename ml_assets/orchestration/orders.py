@@ -40,8 +40,13 @@ def step_order(
     scratch: bool = False,
     shared: AnyPath | None = None,
     spark: dict[str, str | FromVariable] | None = None,
+    config_keys: frozenset[str] | None = None,
 ) -> StepOrder:
-    """The order of one partition of one step; see `notebooks.order` for what each part means."""
+    """The order of one partition of one step; see `notebooks.order` for what each part means.
+
+    Args: `config_keys`: the keys of `config` that the notebook is known to read; None: all of them.
+    """
+    seen = model.config.keys() if config_keys is None else config_keys
     windows = windows_of(model, model.partitions.index_of(partition), horizon)
     bounds = {"exposures": windows.exposures, "outcomes": windows.outcomes}
     return StepOrder(
@@ -53,7 +58,8 @@ def step_order(
         run_id=run_id,
         attribution=model.training.attribution.elapsed,
         horizon=horizon.elapsed if horizon else None,
-        config=dict(model.config),
+        config={key: value for key, value in model.config.items() if key in seen},
+        unseen=sorted(model.config.keys() - seen),
         folder=folder,
         shared=shared,
         inputs=dict(inputs),

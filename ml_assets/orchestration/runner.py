@@ -272,6 +272,7 @@ class _Partition:
             events=pins.events,
             events_root=events_root,
             spark=self.context.resources.spark.settings(),
+            config_keys=asset.config_keys,
         )
 
 

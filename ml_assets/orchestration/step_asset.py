@@ -7,7 +7,7 @@ from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.spec import Model
 from ml_assets.domain.versions import digest
-from ml_assets.notebooks.code import notebook_version
+from ml_assets.notebooks.code import config_keys_of, notebook_version
 from ml_assets.notebooks.harmless import effective_version
 
 
@@ -20,7 +20,8 @@ class StepAsset:
     """One step of one model: what its asset runs.
 
     `source_version`: the version of its code and declaration as they are; `code_version`: the one that it counts as,
-    which differs after a change that was declared harmless.
+    which differs after a change that was declared harmless. `config_keys`: the keys of the model's `config` that its
+    notebook reads; None: all of them.
     """
 
     model: Model
@@ -29,6 +30,7 @@ class StepAsset:
     notebook: Path
     source_version: str
     code_version: str
+    config_keys: frozenset[str] | None
     project_root: Path
 
     @classmethod
@@ -44,7 +46,8 @@ class StepAsset:
         code = notebook_version(project_root / path, model.config, root=project_root, key=f"notebooks.{step}")
         source = digest(code, model.declaration_of(step, horizon))
         version = effective_version(project_root, model.asset(step, horizon), source)
-        return cls(model, step, horizon, project_root / path, source, version, project_root)
+        notebook = project_root / path
+        return cls(model, step, horizon, notebook, source, version, config_keys_of(notebook), project_root)
 
     @property
     def name(self) -> str:

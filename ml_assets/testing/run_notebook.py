@@ -20,6 +20,7 @@ from ml_assets.domain.event_log import EventLog, Marker
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import needed, windows_of
 from ml_assets.models.saved import load_model, save_model
+from ml_assets.notebooks.code import config_keys_of
 from ml_assets.notebooks.frames import is_spark, to_pandas
 from ml_assets.notebooks.kernels import warm_kernels
 from ml_assets.notebooks.order import RESULT_FILE, TABLE, StepOrder, StepResult
@@ -87,6 +88,7 @@ class RunNotebook:
         self._runs += 1
         work = self._folder / f"run-{self._runs}"
         (work / "artifact").mkdir(parents=True)
+        notebook = self._project.root / getattr(model.notebooks, step)
         order = step_order(
             model,
             step,
@@ -98,8 +100,9 @@ class RunNotebook:
             inputs=_write_inputs(model, step, horizon, inputs or {}, work),
             events=_write_logs(model, step, horizon, index, logs or {}, work / "events"),
             events_root=work / "events",
+            config_keys=config_keys_of(notebook),
         )
-        return _run(self._project.root / getattr(model.notebooks, step), order, work, self._kernels)
+        return _run(notebook, order, work, self._kernels)
 
 
 def _read_from_files(model: Model) -> Model:

@@ -71,13 +71,25 @@ def test_where_one_cell_ends_counts(source: str, written: Write) -> None:
 
 
 @pytest.mark.parametrize("config", [{}, CONFIG | {"trees": 51}, CONFIG | {"more": None}, CONFIG | {"trees": "50"}])
-def test_another_configuration_is_a_new_version(config: dict[str, Any], version: str, written: Write) -> None:
-    assert notebook_version(written(PARAMETERS, code("train()")), config) != version
+def test_another_configuration_is_a_new_version_of_what_reads_it(
+    config: dict[str, Any], version: str, written: Write
+) -> None:
+    assert notebook_version(written(PARAMETERS, code("train()")), config) == version
+    reading = written(PARAMETERS, code("train(Step.of(context).config)"))
+    assert notebook_version(reading, config) != notebook_version(reading, CONFIG)
 
 
-def test_the_order_of_the_configuration_does_not_count(version: str, written: Write) -> None:
+def test_of_a_configuration_that_is_read_by_name_the_other_keys_do_not_count(written: Write) -> None:
+    reading = written(PARAMETERS, code("grow(Step.of(context).config['trees'])"))
+    version = notebook_version(reading, CONFIG)
+    assert notebook_version(reading, CONFIG | {"features": [], "more": None}) == version
+    assert len({version, notebook_version(reading, CONFIG | {"trees": 51}), notebook_version(reading, {})}) == 3
+
+
+def test_the_order_of_the_configuration_does_not_count(written: Write) -> None:
     backwards = dict(reversed(CONFIG.items()))
-    assert notebook_version(written(PARAMETERS, code("train()")), backwards) == version
+    reading = written(PARAMETERS, code("train(Step.of(context).config)"))
+    assert notebook_version(reading, backwards) == notebook_version(reading, CONFIG)
 
 
 @pytest.mark.parametrize(
