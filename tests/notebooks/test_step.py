@@ -14,6 +14,7 @@ from pandas.testing import assert_frame_equal
 
 from ml_assets.data.content import hash_files, hash_frame
 from ml_assets.data.store import ArtifactError, ArtifactStore
+from ml_assets.notebooks.config_reads import UnseenConfigError
 from ml_assets.notebooks.order import (
     TABLE,
     ExamplesOrder,
@@ -78,6 +79,15 @@ def test_a_step_knows_what_it_was_ordered_to_do(ordered: Order) -> None:
     assert (step.attribution, step.horizon) == (timedelta(days=7), timedelta(days=1))
     assert step.config == {"features": ["device"], "trees": 50}
     assert step.log is given.log
+
+
+def test_a_step_finds_the_configuration_that_it_is_known_to_read(ordered: Order) -> None:
+    config = ordered(config={"features": ["device"]}, unseen=["trees"]).step.config
+    assert config["features"] == ["device"]
+    with pytest.raises(
+        UnseenConfigError, match="ads/cvr/model does not see the key 'trees' of `config`: by its notebo"
+    ):
+        config["trees"]
 
 
 def test_a_step_without_a_horizon_has_none(ordered: Order) -> None:
