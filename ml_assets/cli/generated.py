@@ -108,7 +108,11 @@ def _columns_of(read: Read, file: Path) -> dict[str, str]:
         return {}
     if not isinstance(frame, pd.DataFrame):
         return {}
-    return {str(name): _drawn(frame[name].head(_SAMPLE).dropna()) for name in frame.columns if frame.columns.is_unique}
+    if not frame.columns.is_unique:
+        return {}
+    # A column whose name is no text can be in no event log.
+    names = [name for name in frame.columns if isinstance(name, str)]
+    return {name: _drawn(frame[name].head(_SAMPLE).dropna()) for name in names}
 
 
 def _drawn(values: pd.Series) -> str:

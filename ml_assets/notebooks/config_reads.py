@@ -63,7 +63,7 @@ def keys_read(cells: Iterable[str]) -> frozenset[str] | None:
         trees += [tree] if tree else []
         other_lines += others
     # A function may use a name that a later cell sets.
-    while any([found.learn(node) for tree in trees for node in ast.walk(tree)]):
+    while any(found.learn(node) for tree in trees for node in ast.walk(tree)):
         pass
     words = {word for line in other_lines for word in re.findall(r"\w+", line)}
     if words & found.kinds.keys() or any(map(_HIDING_MAGIC.search, other_lines)):

@@ -24,13 +24,28 @@ def is_spark(frame: Any) -> bool:
 def to_pandas(frame: Frame) -> pd.DataFrame:
     """The frame as pandas: instants aware, in UTC; whole numbers and booleans nullable where some are missing.
 
-    Raises: TypeError for what is neither a pandas nor a Spark frame.
+    Raises: TypeError for what is neither a pandas nor a Spark frame; ValueError for columns that a stored table cannot
+    have: names that are no text, or twice the same.
     """
     if isinstance(frame, pd.DataFrame):
+        _check_columns(frame)
         return frame
     if not is_spark(frame):
         raise TypeError(f"{type(frame).__name__} is no table: pandas or Spark frames are")
     return arrow_to_pandas(frame.toArrow())
+
+
+def _check_columns(frame: pd.DataFrame) -> None:
+    names = list(frame.columns)
+    others = [name for name in names if not isinstance(name, str)]
+    if others:
+        raise ValueError(
+            f"the columns {others} have names that are no text, which a stored table turns into text: rename them, "
+            f"such as frame.rename(columns={{{others[0]!r}: {str(others[0])!r}}})"
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"the columns {twice} are there more than once; give each a name of its own")
 
 
 def given_as(

@@ -100,9 +100,10 @@ class StepOrder(BaseModel):
     `folder`: of this machine, where the notebook writes. `shared`: where the artifact goes in the end, if elsewhere;
     machines other than this one write there.
 
-    `config`: what the notebook reads of the model's; `unseen`: the other keys of it. `cutoff`: the end of the partition. `windows`: of exposures and of outcomes. `inputs`: folder of each upstream
-    artifact by step name. `examples`: of training and evaluation data. `scratch`: the artifact is a trial, and may be
-    saved again. `spark`: the settings of a Spark session, should the notebook need one.
+    `config`: what the notebook reads of the model's; `unseen`: the other keys of it. `cutoff`: the end of the
+    partition. `windows`: of exposures and of outcomes. `inputs`: folder of each upstream artifact by step name.
+    `examples`: of training and evaluation data. `scratch`: the artifact is a trial, and may be saved again. `spark`:
+    the settings of a Spark session, should the notebook need one.
     """
 
     # Numbers of `config` that are not finite, which JSON has no words for.
@@ -144,6 +145,6 @@ class StepResult(BaseModel):
     """
 
     data_version: str | None = None
-    numbers: dict[str, int | float | str] = {}
+    numbers: dict[str, bool | int | float | str] = {}
     figures: dict[str, str] = {}
     reads: list[ReadRecord] = []

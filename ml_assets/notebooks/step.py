@@ -4,9 +4,6 @@ A notebook reads event logs and artifacts through its step alone, never by a pat
 Dagster run, in Jupyter and in a test.
 """
 
-import base64
-import io
-import math
 import shutil
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -24,6 +21,7 @@ from ml_assets.domain.calendar import Interval
 from ml_assets.notebooks.config_reads import SeenConfig
 from ml_assets.notebooks.frames import Frame, Kind, check_kind, given_as, is_spark, to_pandas
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, TABLE, ExamplesOrder, StepOrder, StepResult
+from ml_assets.notebooks.reported import read_report
 from ml_assets.paths import AnyPath, local_copy
 
 if TYPE_CHECKING:
@@ -32,9 +30,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from ml_assets.notebooks.reading import OrderReader
-
-#: Of a figure that is shown in the Dagster UI; the executed notebook has it in full.
-_DPI = 60
 
 
 class StepError(Exception):
@@ -244,21 +239,16 @@ class Step:
     def report(self, **values: "float | str | Figure | Axes") -> None:
         """Report numbers, words and matplotlib figures; they become metadata of the partition, which Dagster shows.
 
-        Raises: ValueError for NaN or infinity: leave out what is not known, and say why in words. TypeError for what
-        is neither a number nor words nor a figure.
+        The last of a name counts.
+        Raises: ValueError for NaN or infinity: leave out what is not known, and say why in words; and for a name of
+        what a run shows beside the report, such as `lineage`. TypeError for what is neither a number nor words nor a
+        figure.
         """
-        numbers, figures = {}, {}
-        for name, given in values.items():
-            if hasattr(given, "get_figure"):
-                figures[name] = _png(given.get_figure())
-                continue
-            value = given.item() if hasattr(given, "item") else given
-            if not isinstance(value, (int, float, str)):
-                raise TypeError(f"{name} is a {type(value).__name__}: report numbers, words and figures alone")
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{name} is {value}: leave out what is not known, and report the reason in words")
-            numbers[name] = value
-        self._finish(numbers={**self._result.numbers, **numbers}, figures={**self._result.figures, **figures})
+        before = self._result
+        numbers, figures = read_report(values, [*before.numbers, *before.figures])
+        kept = {name: one for name, one in before.numbers.items() if name not in figures}
+        shown = {name: one for name, one in before.figures.items() if name not in numbers}
+        self._finish(numbers={**kept, **numbers}, figures={**shown, **figures})
 
     def _input(self, step: str) -> AnyPath:
         if step not in self._order.inputs:
@@ -299,9 +289,3 @@ class Step:
     def _finish(self, **changes: Any) -> None:
         self._result = self._result.model_copy(update=changes)
         self._result_file.write_text(self._result.model_dump_json(), encoding="utf-8")
-
-
-def _png(figure: Any) -> str:
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=_DPI)
-    return base64.b64encode(content.getvalue()).decode()

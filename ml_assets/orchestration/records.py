@@ -85,8 +85,8 @@ def metadata(
     if pins.events:
         found["reads"] = dg.MetadataValue.json(known["reads"])
     found["lineage"] = dg.MetadataValue.json({key: known[key] for key in _LINEAGE})
-    # What a notebook calls by one of these names is what it reported.
-    return {**reported, **{name: value for name, value in found.items() if name not in reported}}
+    # A notebook can report nothing by these names: see `notebooks.reported`.
+    return {**reported, **found}
 
 
 def partition_link(asset: str, partition: str) -> dg.UrlMetadataValue:

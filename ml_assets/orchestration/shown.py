@@ -7,6 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+from ml_assets.notebooks.reported import words_of
+
 #: Of the metrics that a standard evaluation reports, those that are plotted, the most telling first.
 _PLOTTED = ("normalized_entropy", "log_loss", "roc_auc", "calibration_ratio")
 _NUMBERED = re.compile(r"(?P<what>[a-z]\w*?)_(?P<number>\d+)_(?P<name>\w+)")
@@ -27,16 +29,26 @@ def shown(numbers: Numbers, *, metrics: bool = False) -> dict[str, Any]:
     others = [name for name in plain if name not in titles]
     found: dict[str, Any] = {}
     for name in (*first, *others):
-        title = titles.get(name, _words(name))
-        found[title] = plain[name]
+        title = titles.get(name, words_of(name))
+        _add(found, title, plain[name])
         if (interval := _interval(name, numbers)) is not None:
-            found[f"{title}, 95 % interval"] = interval
+            _add(found, f"{title}, 95 % interval", interval)
     for name, title in titles.items():
         if name in plain and name not in first:
             interval = _interval(name, numbers)
-            found[title] = _short(plain[name]) + (f", 95 % interval {interval}" if interval else "")
-    found.update({f"{titles.get(name, _words(name))}, note": note for name, note in _notes(numbers)})
-    return {**found, **_tables(numbers)}
+            _add(found, title, _short(plain[name]) + (f", 95 % interval {interval}" if interval else ""))
+    for name, note in _notes(numbers):
+        _add(found, f"{titles.get(name, words_of(name))}, note", note)
+    for name, table in _tables(numbers).items():
+        _add(found, name, table)
+    return found
+
+
+def _add(found: dict[str, Any], name: str, value: Any) -> None:
+    """Show a value, also where a notebook has reported something else by its title."""
+    while name in found:
+        name += ", too"
+    found[name] = value
 
 
 def _titles() -> dict[str, str]:
@@ -80,8 +92,8 @@ def _notes(numbers: Numbers) -> list[tuple[str, str]]:
 def _tables(numbers: Numbers) -> dict[str, dg.TableMetadataValue]:
     tables: dict[str, dict[int, dict[str, Any]]] = {}
     for name, (what, number, of) in _numbered(numbers).items():
-        tables.setdefault(what, {}).setdefault(number, {what: number})[_words(of)] = numbers[name]
-    return {f"by {_words(what)}": _table(what, list(rows.values())) for what, rows in tables.items()}
+        tables.setdefault(what, {}).setdefault(number, {what: number})[words_of(of)] = numbers[name]
+    return {f"by {words_of(what)}": _table(what, list(rows.values())) for what, rows in tables.items()}
 
 
 def _table(what: str, rows: list[dict[str, Any]]) -> dg.TableMetadataValue:
@@ -90,10 +102,6 @@ def _table(what: str, rows: list[dict[str, Any]]) -> dg.TableMetadataValue:
     # Dagster wants each row to have each column.
     records = [dg.TableRecord({name: row.get(name, "") for name in columns}) for row in rows]
     return dg.MetadataValue.table(records, schema=schema)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _short(value: float | str) -> str:

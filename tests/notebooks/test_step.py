@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from pandas.testing import assert_frame_equal
 
 from ml_assets.data.content import hash_files, hash_frame
@@ -320,6 +321,52 @@ def test_reports_add_up_and_the_last_of_a_name_counts(ordered: Order) -> None:
     given.step.report(rows=4)
     assert given.result.numbers == {"rows": 4, "rate": 0.5}
     assert given.result.data_version == hash_frame(FRAME)
+
+
+def test_a_name_is_a_number_or_a_figure_the_last_of_both(ordered: Order) -> None:
+    given = ordered()
+    given.step.report(curve=3, rate=Figure())
+    given.step.report(curve=Figure(), rate=0.5)
+    assert given.result.numbers == {"rate": 0.5}
+    assert list(given.result.figures) == ["curve"]
+
+
+def test_a_name_that_a_run_shows_itself_is_refused_and_leaves_what_was_reported(ordered: Order) -> None:
+    given = ordered()
+    given.step.report(rows=3)
+    with pytest.raises(ValueError, match="'lineage' cannot be reported: each partition has a 'lineage' of its own"):
+        given.step.report(more=1, lineage="mine")
+    assert given.result.numbers == {"rows": 3}
+
+
+@pytest.mark.parametrize("value", [True, False, "10", 10**30])
+def test_what_is_reported_arrives_as_it_is(value: Any, ordered: Order) -> None:
+    given = ordered()
+    given.step.report(value=value)
+    assert (given.result.numbers["value"], type(given.result.numbers["value"])) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (["id", 5], r"the columns \[5\] have names that are no text, .* frame.rename\(columns={5: '5'}\)"),
+        ([("a", "b"), None], r"the columns \[\('a', 'b'\), None\] have names"),
+        (["id", "id"], r"the columns \['id'\] are there more than once"),
+    ],
+)
+def test_columns_that_a_stored_table_cannot_have_are_refused(columns: list[Any], words: str, ordered: Order) -> None:
+    given = ordered()
+    frame = pd.DataFrame([[1, 2]])
+    frame.columns = pd.Index(columns, dtype=object, tupleize_cols=False)
+    with pytest.raises(ValueError, match=words):
+        given.step.save(frame)
+    assert given.result is None
+
+
+def test_a_column_that_is_called_5_keeps_its_name(ordered: Order) -> None:
+    given = ordered()
+    given.step.save(pd.DataFrame({"5": [1]}))
+    assert list(pd.read_parquet(given.folder / TABLE).columns) == ["5"]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model, Notebooks
 from ml_assets.notebooks.harmless import HARMLESS_FILE, HarmlessChange, add_harmless
 from ml_assets.notebooks.order import StepResult
+from ml_assets.notebooks.reported import RESERVED
 from ml_assets.orchestration import runner
 from ml_assets.orchestration.assets import code_versions, event_log_definitions, model_definitions, step_assets
 from ml_assets.orchestration.facts import asset_key, read_facts
@@ -129,6 +130,14 @@ def shop(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
 def test_what_was_just_made_is_fresh(shop: Shop) -> None:
     assert {asset: shop.causes(asset) for asset in ASSETS} == {asset: [] for asset in ASSETS}
     assert set(shop.states().values()) == {State.DONE}
+
+
+def test_all_that_a_run_shows_beside_the_report_has_a_name_that_no_notebook_can_report(shop: Shop) -> None:
+    for asset in ASSETS:
+        event = shop.instance.get_latest_materialization_event(asset_key(asset))
+        assert event is not None
+        assert event.asset_materialization is not None
+        assert set(event.asset_materialization.metadata) <= RESERVED
 
 
 def test_a_changed_helper_outdates_what_imports_it_and_launches_nothing(shop: Shop) -> None:

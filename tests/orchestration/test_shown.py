@@ -57,3 +57,12 @@ def test_numbers_of_each_of_some_numbered_things_are_one_table() -> None:
         {"position": 2, "click rate": 0.1, "shown": ""},
         {"position": 3, "click rate": "", "shown": 20},
     ]
+
+
+def test_what_a_notebook_reports_by_the_title_of_something_else_is_shown_beside_it() -> None:
+    numbers = {"by_position": 3, "position_1_rate": 0.1, "position_2_rate": 0.2, "rate": 0.1, "rate, note": 7}
+    found = shown({**numbers, "rate_note": "few rows"})
+    assert found["by position"] == 3
+    assert isinstance(found["by position, too"], dg.TableMetadataValue)
+    assert (found["rate, note"], found["rate, note, too"]) == (7, "few rows")
+    assert shown({"ROC AUC": 0.1, "roc_auc": 0.9}, metrics=True) == {"ROC AUC": 0.9, "ROC AUC, too": 0.1}

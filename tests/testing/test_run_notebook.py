@@ -98,6 +98,23 @@ def test_rows_of_a_log_without_instants_are_refused(rows: pd.DataFrame, run_note
     refused(run_notebook, said, "ads/cvr/training_data", logs={**LOGS, "ads/conversions": rows})
 
 
+def test_columns_whose_names_are_no_text_are_refused(run_notebook: RunNotebook) -> None:
+    said = "the columns [5] have names that are no text"
+    refused(
+        run_notebook,
+        said,
+        "ads/cvr/model",
+        inputs={"training_data": TABLE.assign(other=1).rename(columns={"other": 5})},
+    )
+    rows = SHOWN.assign(other=1).rename(columns={"other": 5})
+    refused(run_notebook, said, "ads/cvr/training_data", logs={**LOGS, "ads/conversions": rows})
+
+
+def test_a_configuration_that_would_not_arrive_as_it_is_is_refused(run_notebook: RunNotebook) -> None:
+    said = "config.weights: {1: 0.5} is not accepted; keys that are text"
+    refused(run_notebook, said, "ads/cvr/model", inputs={"training_data": TABLE}, config={"weights": {1: 0.5}})
+
+
 @pytest.mark.parametrize("given", [None, "frames.parquet", [1, 2]])
 def test_what_is_no_table_is_refused(given: Any, run_notebook: RunNotebook) -> None:
     with pytest.raises(TypeError, match=f"{type(given).__name__} is no table: pandas or Spark frames are"):
