@@ -19,7 +19,8 @@ from ml_assets.components.new_defs import NewModel, default_start, new_logs
 from ml_assets.components.scaffold import LOGS_FOLDER, Declared, join_of, split_columns
 from ml_assets.definitions import PROJECT_ROOT
 from ml_assets.domain.calendar import Every
-from ml_assets.domain.event_log import EventLog, check_key
+from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.names import check_key
 from ml_assets.domain.spec import Notebooks
 from ml_assets.notebooks.pairs import bring_into_step, find_pairs, to_ipynb, to_text
 

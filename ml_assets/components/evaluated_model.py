@@ -108,9 +108,9 @@ class EvaluatedModel(Declaration):
     partitions: Any = None
     start: str | None = None
     requirements: list[str] = Field(default_factory=list)
-    partitions_per_run: int = spec.Model.partitions_per_run
     memory: str | None = None
     # Read by the domain, which says what would be right.
+    partitions_per_run: Any = spec.Model.partitions_per_run
     engine: Any = spec.Model.engine
     repair: Any = None
     kubernetes: Values = Field(default_factory=dict)

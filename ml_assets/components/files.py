@@ -58,10 +58,11 @@ def refuse_wrong_files(tree: dg.ComponentTree) -> None:
             if not any(document.get("type") == _FOLDER for document in documents):
                 leaves[file.parent] = file
             for kind, name in filter(None, map(_check, documents)):
-                if (kind, name) in declared:
-                    right = f"one that no other has; {declared[kind, name]} declares it, too"
+                # Their folders may lie in a file system that tells no case apart.
+                if (one := (kind, name.lower())) in declared:
+                    right = f"one that no other has; {declared[one]} declares it, too"
                     raise SpecError(f"attributes.{kind.identity}", name, right)
-                declared[kind, name] = file
+                declared[one] = file
 
 
 def _files(root: Path) -> Iterator[Path]:

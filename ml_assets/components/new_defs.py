@@ -9,7 +9,8 @@ import yaml
 from ml_assets.components.reading import date_of
 from ml_assets.domain.calendar import COARSENESS, Calendar, Every
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.event_log import EventLog, check_key
+from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.names import check_key
 from ml_assets.domain.windows import last_index
 
 #: Training window, attribution, evaluation window and horizons, by the length of the model's partitions: the first that

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, StrictFloat, StrictInt, StrictStr
 
 from ml_assets.components.reading import Group, read_group
 from ml_assets.domain.errors import SpecError
@@ -24,10 +24,10 @@ class VolumeGroup(Group):
 class PodGroup(Group):
     """What a pod asks for."""
 
-    cpu: str | int | float | None = None
-    memory: str | int | None = None
+    cpu: StrictStr | StrictInt | StrictFloat | None = None
+    memory: StrictStr | StrictInt | None = None
     image: str | None = None
-    node_selector: dict[str, str | int | float] = Field(default_factory=dict)
+    node_selector: dict[str, StrictStr | StrictInt] = Field(default_factory=dict)
     tolerations: list[dict[str, Any]] = Field(default_factory=list)
     volumes: list[dict[str, Any]] = Field(default_factory=list)
     service_account: str | None = None
@@ -74,5 +74,7 @@ def _pod(declared: Mapping[str, Any], *, key: str) -> Pod:
 
 
 def _with_text(toleration: Mapping[str, Any]) -> dict[str, Any]:
-    """The toleration of a taint whose value is a number to YAML, and text to Kubernetes."""
+    """The toleration of a taint whose value is a whole number to YAML, and text to Kubernetes."""
+    if not isinstance(value := toleration.get("value", ""), (str, int)) or isinstance(value, bool):
+        raise SpecError("tolerations.value", value, "a text, in quotes")
     return {key: str(value) if key == "value" else value for key, value in toleration.items()}

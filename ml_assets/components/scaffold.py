@@ -12,7 +12,8 @@ from ml_assets.components.new_defs import NewLog, NewModel, default_start, new_l
 from ml_assets.components.reading import DefsFileError, find_cause
 from ml_assets.domain.calendar import Every
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.event_log import EventLog, check_key
+from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.names import check_key
 
 #: The folder of a service that holds its event logs.
 LOGS_FOLDER = "logs"

@@ -22,7 +22,8 @@ _DAYS = {"day": 1, "week": 7}
 #: A date, or an instant, as people write them.
 _INSTANT = re.compile(r"(\d{4})-?(\d\d?)-?(\d\d?)(?:[-T ](\d\d?)(?::?(\d\d)(?::?\d\d)?)? ?(Z|[+-]\d\d:?\d\d)?)?")
 #: Dates of partitions: with the longest window before or after them, all instants can be reckoned with.
-_FIRST_DATE, _LAST_DATE = date(1900, 1, 1), date(2200, 1, 1)
+_FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2200, 1, 1)
+_NO_ZONE = re.compile(r"localtime$|Factory$|posixrules$|(posix|right)/")
 #: Partitions of which the later are unions of the earlier, where their edges meet.
 COARSENESS: dict[Every, int] = {"hour": 0, "day": 1, "week": 2}
 KEY_FORMATS: dict[str, str] = {"hour": "%Y-%m-%d-%H:%M%z", "day": "%Y-%m-%d", "week": "%Y-%m-%d"}
@@ -59,9 +60,12 @@ class Calendar:
         if self.every not in KEY_FORMATS:
             raise SpecError("partitions.every", self.every, "one of hour, day, week")
         for key, day in (("start", self.start), ("end", self.end)):
-            if day is not None and not _FIRST_DATE <= day <= _LAST_DATE:
-                raise SpecError(f"partitions.{key}", str(day), f"a date from {_FIRST_DATE} to {_LAST_DATE}")
+            if day is not None and not _FIRST_DATE <= day <= LAST_DATE:
+                raise SpecError(f"partitions.{key}", str(day), f"a date from {_FIRST_DATE} to {LAST_DATE}")
         try:
+            # These lie beside the names: the machine's own zone, and copies, of which some count leap seconds.
+            if _NO_ZONE.match(self.timezone):
+                raise ValueError
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise SpecError("partitions.timezone", self.timezone, "an IANA name such as Asia/Tokyo or UTC") from None

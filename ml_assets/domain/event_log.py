@@ -3,26 +3,19 @@
 Belongs here: its fields and the rules between them. Does not belong here: how its files or its database are asked.
 """
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
+from ml_assets.domain.names import check_column, check_columns, check_file, check_folder, check_key
+from ml_assets.domain.queries import check_query
 
-
-def check_key(key: str, value: str) -> None:
-    """Refuse a name that is not `<service>/<name>`, in letters, digits and underscores."""
-    parts = value.split("/")
-    if len(parts) != 2 or not all(part.isidentifier() and part.isascii() for part in parts):
-        raise SpecError(key, value, "write <service>/<name> in letters, digits and underscores, such as ads/cvr")
-
-
-def check_columns(key: str, names: Sequence[str]) -> None:
-    """Refuse no column, a column without a name, and the same one twice."""
-    if not names or not all(names) or len(set(names)) < len(names):
-        raise SpecError(key, list(names), "at least one column, each with a name, and each once")
+#: How many partitions beyond the present a log may list: the UI shows each.
+_MOST_AHEAD = 10_000
+_NO_TABLE = re.compile(r"[\x00-\x20\x7f/:@;*'\"`]")
 
 
 @dataclass(frozen=True)
@@ -40,6 +33,10 @@ class Columns:
 
     def __post_init__(self) -> None:
         check_columns("columns.key", self.key)
+        for name in ("time", "known", "deleted"):
+            check_column(f"columns.{name}", getattr(self, name))
+        if self.deleted is not None and self.deleted.lower() in {name.lower() for name in (*self.times, *self.key)}:
+            raise SpecError("columns.deleted", self.deleted, "a boolean column of its own, neither time nor key")
         if self.deleted is not None and self.known is None:
             raise SpecError(
                 "columns.deleted",
@@ -60,8 +57,7 @@ class Marker:
     file: str = "_SUCCESS"
 
     def __post_init__(self) -> None:
-        if not self.file or "/" in self.file:
-            raise SpecError("arrival.marker", self.file, "the name of a file in each partition's folder")
+        check_file("arrival.marker", self.file, "the name of a file in each partition's folder, such as _SUCCESS")
 
     @property
     def words(self) -> str:
@@ -92,8 +88,7 @@ class Watermark:
     url_variable: str
 
     def __post_init__(self) -> None:
-        if not self.query.strip():
-            raise SpecError("arrival.watermark.query", self.query, "a query that gives one instant")
+        check_query("arrival.watermark.query", self.query)
         _check_variable("arrival.watermark.url_variable", self.url_variable)
 
     @property
@@ -114,9 +109,11 @@ class Table:
 
     def __post_init__(self) -> None:
         parts = self.name.split(".")
-        if len(parts) > 3 or not all(part and not set(part) & set(" /:@") for part in parts):
+        if len(parts) > 3 or not all(part and not _NO_TABLE.search(part) for part in parts):
             raise SpecError(
-                "table.name", self.name, "the name of a table, such as impressions or analytics.impressions"
+                "table.name",
+                self.name,
+                "the name of a table without quotes, such as impressions or analytics.impressions",
             )
         _check_variable("table.url_variable", self.url_variable)
 
@@ -149,13 +146,17 @@ class EventLog:
     def __post_init__(self) -> None:
         check_key("key", self.key)
         self._check_place()
-        if self.location.startswith("/") or ".." in self.location.split("/"):
-            raise SpecError("location", self.location, "a folder below the root of event logs, such as ads/impressions")
+        if self.partitions_ahead > _MOST_AHEAD:
+            longest = f"{_MOST_AHEAD} partitions, one each {self.partitions.every}"
+            raise SpecError(
+                "lookahead", str(self.lookahead), f"the longest evaluation window + horizon, at most {longest}"
+            )
 
     def _check_place(self) -> None:
         if self.table is None and not self.location.strip():
             raise SpecError("location", None, "a folder below the root of event logs, or `table` instead")
         if self.table is None:
+            check_folder("location", self.location, "a folder below the root of event logs, such as ads/impressions")
             return
         if self.location:
             raise SpecError("table", self.table.name, f"either table or location, which is {self.location!r}")

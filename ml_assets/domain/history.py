@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.names import check_column, check_columns
 
 FUNCTIONS = ("count", "sum", "mean", "min", "max", "last")
 _FEATURE = re.compile(r"(\w+)(?:\((\w+)\))?")
@@ -33,10 +34,11 @@ class History:
     features: Mapping[str, Feature]
 
     def __post_init__(self) -> None:
-        if not self.by:
-            raise SpecError("history.by", list(self.by), "at least one column, such as [user_id]")
+        check_columns("history.by", self.by)
         if not self.features:
             raise SpecError("history.features", {}, "at least one feature, such as {visits_7d: count}")
+        for name in self.features:
+            check_column("history.features", name)
 
 
 def parse_feature(text: object, *, key: str) -> Feature:

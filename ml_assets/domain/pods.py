@@ -102,6 +102,19 @@ def bytes_of(memory: str) -> int:
     return size
 
 
+def check_memory(memory: str | None, pods: Mapping[str, Pod]) -> None:
+    """Refuse memory of reading examples that is none, or more than a pod that reads them has.
+
+    Args: `pods`: by step.
+    """
+    if memory is not None and not re.fullmatch(r"[1-9]\d*(MB|GB|TB)", memory):
+        raise SpecError("memory", memory, "a whole number and a unit (MB, GB, TB), such as 4GB")
+    for step, pod in pods.items():
+        if memory and pod.memory and bytes_of(memory.removesuffix("B")) > bytes_of(pod.memory):
+            right = f"at most what the pod of {step} has: kubernetes.memory is {pod.memory}"
+            raise SpecError("memory", memory, right)
+
+
 def _number(cpu: str) -> Decimal:
     return Decimal(cpu.removesuffix("m"))
 

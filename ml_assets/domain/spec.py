@@ -3,20 +3,20 @@
 Belongs here: fields and the rules between them. Does not belong here: YAML, files, Dagster.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 
-from ml_assets.domain.calendar import COARSENESS, Calendar
+from ml_assets.domain.calendar import COARSENESS, LAST_DATE, Calendar
 from ml_assets.domain.config import check_config
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.event_log import EventLog, check_columns, check_key
+from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.history import History
-from ml_assets.domain.pods import Pod, bytes_of
+from ml_assets.domain.names import check_columns, check_key, check_owners
+from ml_assets.domain.pods import Pod, check_memory
 
 #: Columns that labelling adds to each exposure.
 LABEL_COLUMNS = ("label", "label_age", "mature", "outcome_time", "outcome_known")
@@ -24,7 +24,6 @@ LABEL_COLUMNS = ("label", "label_age", "mature", "outcome_time", "outcome_known"
 FEATURE_TIME = "feature_time"
 ADDED_COLUMNS = (*LABEL_COLUMNS, FEATURE_TIME)
 ENGINES = ("duckdb", "spark")
-_OWNER = re.compile(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 #: The steps that read event logs, which an engine does.
 READING_STEPS = ("training_data", "evaluation_data")
 
@@ -100,12 +99,10 @@ class Model:
     def __post_init__(self) -> None:
         check_key("name", self.name)
         check_config(self.config)
-        if self.partitions_per_run < 1:
+        if type(self.partitions_per_run) is not int or self.partitions_per_run < 1:
             raise SpecError("partitions_per_run", self.partitions_per_run, "a whole number from 1 on")
-        if self.memory is not None and not re.fullmatch(r"[1-9]\d*(MB|GB|TB)", self.memory):
-            raise SpecError("memory", self.memory, "a whole number and a unit (MB, GB, TB), such as 4GB")
-        self._check_owners()
-        self._check_pods()
+        check_owners(self.owners)
+        check_memory(self.memory, {step: self.pods[step] for step in READING_STEPS if step in self.pods})
         self._check_engine()
         self._check_join()
         self._check_history()
@@ -201,19 +198,6 @@ class Model:
         windows = [str(self.training.window), str(self.training.gap), attribution]
         return {**common, "windows": windows, "known_delays": delays}
 
-    def _check_owners(self) -> None:
-        for owner in self.owners:
-            if not _OWNER.fullmatch(owner):
-                raise SpecError("owners", owner, "a team such as team:ranking, or an e-mail address")
-
-    def _check_pods(self) -> None:
-        for step in ("training_data", "evaluation_data"):
-            limit = self.pods[step].memory if step in self.pods else None
-            if self.memory and limit and bytes_of(self.memory.removesuffix("B")) > bytes_of(limit):
-                raise SpecError(
-                    "memory", self.memory, f"at most what the pod of {step} has: kubernetes.memory is {limit}"
-                )
-
     def _check_engine(self) -> None:
         by_step = {"": self.engine} if isinstance(self.engine, str) else self.engine
         if not isinstance(by_step, Mapping):
@@ -233,6 +217,11 @@ class Model:
                 list(self.join.columns),
                 "a log joined with itself by id matches every row with itself; join it by entity",
             )
+        columns = self.exposures.columns
+        for name in (*columns.times, *columns.key, *self.join.columns):
+            if name.lower() in LABEL_COLUMNS:
+                right = f"{self.exposures.key} with another name for it: labelling adds {', '.join(LABEL_COLUMNS)}"
+                raise SpecError("exposures", name, right)
 
     def _check_history(self) -> None:
         # Engines tell no case apart in names.
@@ -240,6 +229,7 @@ class Model:
         plain = [name.lower() for name in names]
         columns = self.exposures.columns
         others = {*ADDED_COLUMNS, *(name.lower() for name in (*columns.times, *columns.key, *self.join.columns))}
+        others |= {name.lower() for history in self.history for name in history.by}
         taken = sorted({name for name, one in zip(names, plain, strict=True) if plain.count(one) > 1 or one in others})
         if taken:
             right = f"names that differ from one another and from {', '.join(sorted(others))}"
@@ -259,7 +249,7 @@ class Model:
 
     def _check_start(self) -> None:
         ours = self.partitions
-        if self.start is not None and not ours.start <= self.start < (ours.end or date.max):
+        if self.start is not None and not ours.start <= self.start < (ours.end or LAST_DATE):
             span = f"from {ours.start} {f'to before {ours.end}' if ours.end else 'on'}"
             raise SpecError("start", str(self.start), f"a local date within the model's partitions, {span}")
 

@@ -65,6 +65,21 @@ def add_harmless(root: Path, change: HarmlessChange) -> str:
     return written
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML's own takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        given: dict[str, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in given:
+                words = f"the key {key.value!r} is given twice, as {given[key.value]!r} and as {value.value!r}"
+                raise yaml.constructor.ConstructorError(None, None, words, key.start_mark)
+            given[key.value] = value.value
+        return super().construct_mapping(node, deep)
+
+
 #: The change that led to a version of an asset.
 _Changes = dict[tuple[str, str], HarmlessChange]
 
@@ -83,7 +98,7 @@ def _read(file: Path, state: FileState) -> _Changes:  # noqa: ARG001  (a file of
 def _parse(text: str) -> _Changes:
     name = HARMLESS_FILE.as_posix()
     try:
-        entries = yaml.safe_load(text)
+        entries = yaml.load(text, Loader=_Loader)  # noqa: S506  (a safe loader)
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
         raise SpecError(name, problem, f"YAML, a list of entries {_ENTRY}") from None

@@ -86,6 +86,10 @@ LOG_REFUSALS = [
     ("known_delay", "2", "a whole number and a unit"),
     ("restatement", "90 days", "a whole number and a unit"),
     ("retention", "90d", "there is no such key; "),
+    ("location", "s3://bucket/x", "a folder below the root of event logs, such as ads/impressions"),
+    ("columns.time", "", "the name of a column"),
+    ("lookahead", "9999999d", "write at most 36525d, a hundred years"),
+    ("lookahead", "10001d", "the longest evaluation window + horizon, at most 10000 partitions, one each day"),
 ]
 QUERY = "select complete_until from load_status where log = 'impressions'"
 WATERMARK = {"query": QUERY, "url_variable": "LOAD_STATUS_URL"}
@@ -95,6 +99,7 @@ ARRIVAL_REFUSALS = [
     ({"settled": 30}, "arrival.settled: 30 is not accepted; write a whole number and a unit"),
     ({"markr": "_SUCCESS"}, "arrival.markr: '_SUCCESS' is not accepted; there is no such key; did you mean marker?"),
     ({"marker": "a/b"}, "arrival.marker: 'a/b' is not accepted; the name of a file"),
+    ({"marker": ".."}, "arrival.marker: '..' is not accepted; the name of a file"),
     ({"marker": None}, "arrival.marker: None is not accepted"),
     ({"watermark": None}, "arrival.watermark: None is not accepted"),
     ({"watermark": {}}, "arrival.watermark.query: None is not accepted; the key is required"),
@@ -105,6 +110,10 @@ ARRIVAL_REFUSALS = [
     (
         {"watermark": {**WATERMARK, "query": "select 1; select 2"}},
         "'select 1; select 2' is not accepted; one statement",
+    ),
+    (
+        {"watermark": {**WATERMARK, "query": "drop table x"}},
+        "arrival.watermark.query: 'drop table x' is not accepted; a query that only reads: SELECT",
     ),
 ]
 URL = "postgresql://reader:hunter2@warehouse/main"
@@ -140,6 +149,9 @@ TABLE_REFUSALS = [
     ({"table": {"name": "x"}}, "table.url_variable: None is not accepted; the key is required"),
     ({"table": {**TABLE, "nam": "x"}}, "table.nam: 'x' is not accepted; there is no such key; did you mean name?"),
     ({"table": {**TABLE, "name": "analytics."}}, "table.name: 'analytics.' is not accepted; the name of a table"),
+    ({"table": {**TABLE, "name": "x; drop table y"}}, "table.name: 'x; drop table y' is not accepted; the name of a"),
+    ({"table": {**TABLE, "name": '"Shown"'}}, "is not accepted; the name of a table without quotes"),
+    ({"table": {**TABLE, "name": "analytics.*"}}, "table.name: 'analytics.*' is not accepted; the name of a table"),
     ({"table": {**TABLE, "url_variable": URL}}, "table.url_variable: '(not shown, as it may hold a password)'"),
     ({"table": {**TABLE, "url": URL}}, "table.url: '(not shown, as it may hold a password)'"),
     ({"table": {**TABLE, "name": URL}}, "table.name: '(not shown, as it may hold a password)'"),
@@ -171,6 +183,21 @@ MODEL_REFUSALS = [
     ("requirements", ["no-such-package>=2"], "here is no no-such-package. Run: "),
     ("requirements", ["pandas=2"], "a requirement as pip takes it"),
     ("variants", {"challenger": {}}, "there is no such key; There are name, exposures"),
+    ("start", "2300-01-01", "a local date within the model's partitions"),
+    ("owners", ["a@b.c"], "a team such as team:ranking, or an e-mail address"),
+    ("partitions_per_run", True, "attributes.partitions_per_run: True is not accepted; a whole number"),
+    ("kubernetes", {"cpu": True}, "kubernetes.cpu: True is not accepted"),
+    ("kubernetes", {"node_selector": {"gpu": True}}, "kubernetes.node_selector.gpu: True is not accepted; a text"),
+    (
+        "kubernetes",
+        {"node_selector": {"version": 1.1}},
+        "kubernetes.node_selector.version: 1.1 is not accepted; a text",
+    ),
+    (
+        "kubernetes",
+        {"tolerations": [{"key": "a", "value": True}]},
+        "tolerations.value: True is not accepted; a text, in",
+    ),
     ("partitions_per_run", 0, "attributes.partitions_per_run: 0 is not accepted; a whole number from 1 on"),
     ("partitions_per_run", -3, "attributes.partitions_per_run: -3 is not accepted; a whole number from 1 on"),
 ]
@@ -235,6 +262,9 @@ HISTORY_REFUSALS = [
     ({"window": "7"}, "history.window: '7' is not accepted; write a whole number and a unit"),
     ({"windw": "7d"}, "history.windw: '7d' is not accepted; there is no such key; did you mean window?"),
     ({"by": []}, "history.by: [] is not accepted; at least one column"),
+    ({"by": [""]}, "history.by: [''] is not accepted; at least one column"),
+    ({"features": {"": "count"}}, "history.features: '' is not accepted; the name of a column"),
+    ({"features": {"User_Id": "count"}}, "history.features: ['User_Id'] is not accepted; names that differ"),
     ({"by": "user_id"}, "history.by: 'user_id' is not accepted"),
     ({"features": {}}, "history.features: {} is not accepted; at least one feature"),
     (

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.event_log import Columns, EventLog
+from ml_assets.domain.event_log import Columns, EventLog, Marker
+from ml_assets.domain.history import Feature, History
 from ml_assets.domain.spec import Join, Model
 from ml_assets.domain.windows import evaluation_windows, needed
 
@@ -24,6 +25,13 @@ BY_ID = Join(("impression_id",), by_id=True)
     ("columns", "key", "value", "right"),
     [
         ({"key": ()}, "columns.key", [], "at least one column"),
+        ({"key": ("id", "id")}, "columns.key", ["id", "id"], "each once"),
+        ({"key": ("id", "ID")}, "columns.key", ["id", "ID"], "each once, whatever its case"),
+        ({"key": ("",)}, "columns.key", [""], "each with a name"),
+        ({"key": (" ",)}, "columns.key", [" "], "each with a name"),
+        ({"key": ("id",), "known": ""}, "columns.known", "", "the name of a column"),
+        ({"key": ("id",), "known": "known", "deleted": " "}, "columns.deleted", " ", "the name of a column"),
+        ({"key": ("id",), "known": "known", "deleted": "ID"}, "columns.deleted", "ID", "a boolean column of its own"),
         ({"key": ("id",), "deleted": "gone"}, "columns.deleted", "gone", "a log with columns.known"),
     ],
 )
@@ -43,7 +51,20 @@ def test_wrong_columns_are_refused(columns: dict[str, Any], key: str, value: obj
         ({"key": "ads/web-impressions"}, "key", "ads/web-impressions", "letters, digits and underscores"),
         ({"key": "広告/表示"}, "key", "広告/表示", "letters, digits and underscores"),
         ({"location": "/mnt/impressions"}, "location", "/mnt/impressions", "below the root of event logs"),
-        ({"location": "ads/../../etc"}, "location", "ads/../../etc", "below the root of event logs"),
+        *(
+            ({"location": location}, "location", location, "a folder below the root of event logs")
+            for location in (
+                *("ads/../../etc", "ads/..", "s3://bucket/x", "shop/*", "ads/x?", "ads/[ab]", "{ads,web}/x", "C:/ads"),
+                *("~/ads", "ads//x", "./ads", "ads/.", "ads\\x", "ads/x\ny", " ads", "x" * 300, "ads/x/ ", "ads/\0"),
+            )
+        ),
+        *(
+            ({"timezone": zone}, "partitions.timezone", zone, "an IANA name such as Asia/Tokyo or UTC")
+            for zone in ("localtime", "Factory", "posix/UTC", "right/UTC", "posixrules", "Tokyo", "")
+        ),
+        ({"key": f"ads/{'x' * 101}"}, "key", f"ads/{'x' * 101}", "at most 100 letters before the slash and after"),
+        ({"lookahead": "10001d"}, "lookahead", "10001d", "at most 10000 partitions, one each day"),
+        ({"every": "hour", "lookahead": "500d"}, "lookahead", "500d", "at most 10000 partitions, one each hour"),
     ],
 )
 def test_an_event_log_that_cannot_be_is_refused(
@@ -55,9 +76,36 @@ def test_an_event_log_that_cannot_be_is_refused(
     assert expected in refusal.value.expected
 
 
-@pytest.mark.parametrize("location", ["ads/impressions", "impressions", "ads/v1..2", "a/b/c"])
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "a\\b", "*", "x?", " ", "_SUCCESS ", "a\nb", "x" * 256, "\0"])
+def test_a_marker_that_is_not_the_name_of_one_file_is_refused(name: str) -> None:
+    with pytest.raises(SpecError, match="^arrival.marker: .* is not accepted; the name of a file in each partition's"):
+        Marker(name)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["ads/impressions", "impressions", "ads/v1..2", "a/b/c", "ads/", "raw/ads clicks", "広告/表示", "a=b/x~"],
+)
 def test_any_folder_below_the_root_is_a_location(make_log: MakeLog, location: str) -> None:
     assert make_log(location=location).location == location
+
+
+@pytest.mark.parametrize("owners", [("team:a", "team:a"), ("a@b.c",), ("me",), ("team:",)])
+def test_owners_are_those_that_dagster_knows_each_once(make_model: MakeModel, owners: tuple[str, ...]) -> None:
+    with pytest.raises(SpecError, match="^owners: "):
+        replace(make_model(), owners=owners)
+
+
+@pytest.mark.parametrize("by", [(), ("",), ("a", "a"), ("a", "A")])
+def test_the_columns_of_a_history_have_names_each_once(make_log: MakeLog, by: tuple[str, ...]) -> None:
+    with pytest.raises(SpecError, match="^history.by: .* at least one column, each with a name, and each once"):
+        History(make_log(), Duration(1, "d"), by, {"rows": Feature("count", None)})
+
+
+@pytest.mark.parametrize("columns", [("id", "id"), ("id", "ID"), (" ",)])
+def test_the_columns_of_a_join_have_names_each_once(columns: tuple[str, ...]) -> None:
+    with pytest.raises(SpecError, match="^join.id: .* at least one column, each with a name, and each once"):
+        Join(columns, by_id=True)
 
 
 @pytest.mark.parametrize("by_id", [True, False])
@@ -70,6 +118,8 @@ def test_a_join_needs_a_column(by_id: bool) -> None:
     ("fields", "key", "value", "expected"),
     [
         ({"name": "cvr"}, "name", "cvr", "such as ads/cvr"),
+        ({"name": f"ads/{'x' * 300}"}, "name", f"ads/{'x' * 300}", "at most 100 letters before the slash and after"),
+        ({"join": Join(("Label",), by_id=True)}, "exposures", "Label", "another name for it: labelling adds label, "),
         ({"same_log": True, "join": BY_ID}, "join.id", ["impression_id"], "join it by entity"),
         ({"outcomes": {"timezone": "UTC"}, "timezone": "Asia/Tokyo"}, "outcomes", "ads/conversions", "Asia/Tokyo"),
         ({"outcomes": {"every": "week"}}, "outcomes", "ads/conversions", "one partition each day, as the model has, or finer"),

@@ -61,6 +61,10 @@ def test_a_record_that_is_edited_is_read_again(root: Path) -> None:
     [
         ("a: 1", r"harmless.yaml: {'a': 1} is not accepted; a list of entries {asset: ads/cvr/model, from: <version>"),
         ("- [", r"harmless.yaml: '.*line 1.*' is not accepted; YAML, a list of entries"),
+        (
+            "- {asset: a, from: b, to: c, from: d, reason: e}",
+            r"harmless.yaml: .*the key .*from.* is given twice, as .*b.* and as .*d.*, line 1, column 30",
+        ),
         ("- renamed", "harmless.yaml: entry 1: 'renamed' is not accepted; write {asset"),
         (entry("v1", "v2") + "- {asset: a, from: b, to: c, why: d}", "entry 2.why: 'd' .* there is no such key; there are asset, from"),
         ("- {asset: a, from: b, to: c}", "entry 1.reason: None is not accepted; a text that is not empty"),
