@@ -14,7 +14,7 @@ from ml_assets.domain.names import check_column, check_columns, check_file, chec
 from ml_assets.domain.queries import check_query
 
 #: How many partitions beyond the present a log may list: the UI shows each.
-_MOST_AHEAD = 10_000
+_MOST_AHEAD = 20_000
 _NO_TABLE = re.compile(r"[\x00-\x20\x7f/:@;*'\"`]")
 
 

@@ -89,7 +89,7 @@ LOG_REFUSALS = [
     ("location", "s3://bucket/x", "a folder below the root of event logs, such as ads/impressions"),
     ("columns.time", "", "the name of a column"),
     ("lookahead", "9999999d", "write at most 36525d, a hundred years"),
-    ("lookahead", "10001d", "the longest evaluation window + horizon, at most 10000 partitions, one each day"),
+    ("lookahead", "20001d", "the longest evaluation window + horizon, at most 20000 partitions, one each day"),
 ]
 QUERY = "select complete_until from load_status where log = 'impressions'"
 WATERMARK = {"query": QUERY, "url_variable": "LOAD_STATUS_URL"}

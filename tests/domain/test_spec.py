@@ -63,8 +63,8 @@ def test_wrong_columns_are_refused(columns: dict[str, Any], key: str, value: obj
             for zone in ("localtime", "Factory", "posix/UTC", "right/UTC", "posixrules", "Tokyo", "")
         ),
         ({"key": f"ads/{'x' * 101}"}, "key", f"ads/{'x' * 101}", "at most 100 letters before the slash and after"),
-        ({"lookahead": "10001d"}, "lookahead", "10001d", "at most 10000 partitions, one each day"),
-        ({"every": "hour", "lookahead": "500d"}, "lookahead", "500d", "at most 10000 partitions, one each hour"),
+        ({"lookahead": "20001d"}, "lookahead", "20001d", "at most 20000 partitions, one each day"),
+        ({"every": "hour", "lookahead": "900d"}, "lookahead", "900d", "at most 20000 partitions, one each hour"),
     ],
 )
 def test_an_event_log_that_cannot_be_is_refused(
