@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import yaml
 
+from ml_assets.components.plain_scalars import PlainDumper
 from ml_assets.components.reading import date_of
 from ml_assets.domain.calendar import COARSENESS, Calendar, Every
 from ml_assets.domain.errors import SpecError
@@ -203,5 +204,5 @@ def _check_model(text: str, logs: Mapping[str, EventLog]) -> None:
 
 def _flow(value: object) -> str:
     """YAML in one line."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1_000_000)
+    text: str = yaml.dump(value, Dumper=PlainDumper, default_flow_style=True, sort_keys=False, width=1_000_000)
     return text.strip()

@@ -28,6 +28,16 @@ _RIGHT = (
 )
 
 
+class PlainDumper(yaml.SafeDumper):
+    """Writes text in quotes that a version of YAML would read as something else."""
+
+
+PlainDumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(_TEXT, text, style='"' if _NUMBER.fullmatch(text) else None),
+)
+
+
 def check_plain(node: yaml.ScalarNode, place: str) -> None:
     """Refuse a value that is not read alike, and a number too large for a double.
 
