@@ -22,7 +22,9 @@ from ml_assets.domain.calendar import Every
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.names import check_key
 from ml_assets.domain.spec import Notebooks
-from ml_assets.notebooks.pairs import bring_into_step, find_pairs, to_ipynb, to_text
+from ml_assets.notebooks.formats import read_notebook
+from ml_assets.notebooks.pairs import bring_into_step, find_pairs
+from ml_assets.notebooks.percent import from_text, lost_by_py, to_ipynb, to_text, torn_lines
 
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 _FEATURES = ("device", "hour")
@@ -212,14 +214,14 @@ def _read_notebook(path: Path) -> tuple[str, NotebookNode]:
         raise NewError(f"--from-notebook {path}: write a notebook's .ipynb, or its .py in the percent format")
     try:
         text = path.read_text(encoding="utf-8")
-        notebook = (
-            jupytext.reads(text, fmt="py:percent") if path.suffix == ".py" else nbformat.reads(text, as_version=4)
-        )
-    except (ValueError, AttributeError, nbformat.ValidationError) as error:
+        notebook = from_text(text) if path.suffix == ".py" else read_notebook(path, upgrade=True)
+    except ValueError as error:
         raise NewError(f"--from-notebook {path}: is no notebook (version 4): {error}") from None
     language = notebook.metadata.get("kernelspec", _KERNEL).get("language", "python")
     if language != "python":
         raise NewError(f"--from-notebook {path}: is in {language}; a step is a notebook in Python")
+    if lost := list(torn_lines(text) if path.suffix == ".py" else lost_by_py(notebook)):
+        raise NewError("\n".join(f"--from-notebook {path}: {one}" for one in lost))
     return (text if path.suffix == ".py" else to_text(notebook)), notebook
 
 

@@ -1,6 +1,5 @@
 """Which code a partition was made by: the version of its notebook, and the commit of the project."""
 
-import json
 import subprocess
 from collections.abc import Mapping
 from functools import cache
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.versions import digest
 from ml_assets.notebooks.config_reads import keys_read
+from ml_assets.notebooks.formats import parse
 from ml_assets.notebooks.source import FileState, Source, imported_modules, read_source, state_of
 
 
@@ -62,7 +62,7 @@ def _cells(notebook: Path, state: FileState) -> _Cells:  # noqa: ARG001  (a file
     code: list[Source | None] = []
     texts: list[str] = []
     parameters = 0
-    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+    for cell in parse(notebook.read_text(encoding="utf-8"))["cells"]:
         tags = list(cell["metadata"].get("tags", ()))
         parameters += tags.count("parameters")
         if cell["cell_type"] == "code":

@@ -4,7 +4,8 @@ The `.py` (jupytext's percent format) says what the cells are; the `.ipynb` adds
 and metadata beyond the kernel and the cells' tags are left out.
 Which half wins: the one that changed since both last agreed, be that in a commit or when they were last brought into
 step. Where both changed, or nothing tells, a person says. Times of files are not asked: a clone gives all the same.
-Which cell became which is the matter of `cells`; running notebooks does not belong here.
+Which cell became which is the matter of `cells`, what either text can hold of `percent`; running notebooks does not
+belong here.
 """
 
 import os
@@ -17,21 +18,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import jupytext  # type: ignore[import-untyped]
-import nbformat
 from nbformat import NotebookNode
 
 from ml_assets import variables
-from ml_assets.notebooks.cells import Cell, align, has_id, ids_of, same_cells
+from ml_assets.notebooks.cells import Cell, align, has_id
+from ml_assets.notebooks.formats import FormatError, reads
+from ml_assets.notebooks.percent import from_text, kernel_of, lost_by_ipynb, lost_by_py, to_ipynb, to_text
 
 Half = Literal["py", "ipynb"]
 
-_FORMAT = "py:percent"
-_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-_FILTERS = {"notebook_metadata_filter": "kernelspec,-all", "cell_metadata_filter": "tags,-all"}
 _CELL_LINE = re.compile(r"^# %%", re.MULTILINE)
-#: What jupytext notes on a cell of a .py about how it is written.
-_LAYOUT = re.compile(r"cell_marker|lines_to_\w+|(no)?skipline")
 _COMMITS = 20
 
 
@@ -80,22 +76,31 @@ def find_problems(pair: Pair) -> list[str]:
         text, notebook = _read_text(pair.py), _parse(_read_text(pair.ipynb), pair.ipynb)
     except PairError as error:
         return [str(error)]
-    return [*_lost(pair, text), *_differences(pair, text, notebook), *_unclean(pair, notebook)]
+    return [
+        *_lost(pair.py, text),
+        *_lost(pair.ipynb, notebook),
+        *_differences(pair, text, notebook),
+        *_unclean(pair, notebook),
+    ]
 
 
 def bring_into_step(pair: Pair, prefer: Half | None = None) -> list[str]:
     """Write what is missing, differs or holds too much, and say what was written.
 
     Args: `prefer` is the half that wins where they differ; None: the one that changed since both last agreed.
-    Raises: PairError when both changed, when a `# %%` line holds what a notebook would lose, or when a file is no half.
+    Raises: PairError when both changed, when one holds what the other would lose, or when a file is no half.
     """
     text = _read_text(pair.py) if pair.py.exists() else None
-    if text is not None and (lost := list(_lost(pair, text))):
-        raise PairError("\n".join(lost))
+    lost = [] if text is None else _lost(pair.py, text)
     notebook = _read_old(pair, prefer)
     same = text is not None and notebook is not None and _state(text) == _state(to_text(notebook))
+    wins = notebook is not None and not same and _winner(pair, text, notebook, prefer) == "ipynb"
+    if notebook is not None and prefer != "py" and (wins or same):
+        lost += _lost(pair.ipynb, notebook)
+    if lost:
+        raise PairError("\n".join(lost))
     written = []
-    if notebook is not None and not same and _winner(pair, text, notebook, prefer) == "ipynb":
+    if notebook is not None and wins:
         text, same = to_text(notebook), True
         _write(pair.py, text)
         written.append(f"wrote {pair.py} from {pair.ipynb}")
@@ -111,30 +116,6 @@ def find_unstaged(pair: Pair) -> list[str]:
     """The halves that git does not know: a commit of the other alone would break the pair."""
     known = (_git(pair.py.parent, "ls-files", pair.py.name, pair.ipynb.name) or "").split("\n")
     return [f"{half}: is not in git's index; add it with: git add {half}" for half in pair if half.name not in known]
-
-
-def to_text(notebook: NotebookNode) -> str:
-    """The .py of a notebook."""
-    metadata = {"kernelspec": notebook.metadata.get("kernelspec", _KERNEL), "jupytext": _FILTERS}
-    cells = [Cell.of(cell).node() for cell in notebook.cells]
-    return jupytext.writes(nbformat.v4.new_notebook(cells=cells, metadata=metadata), fmt=_FORMAT)
-
-
-def to_ipynb(text: str, old: NotebookNode | None = None) -> str:
-    """The .ipynb of a .py: equal for all who write it from the same text and the same old notebook."""
-    found = jupytext.reads(text, fmt=_FORMAT)
-    contents = [Cell.of(cell) for cell in found.cells]
-    old_cells = old.cells if old is not None else []
-    matches = {j: old_cells[i] for i, j in same_cells([Cell.of(cell) for cell in old_cells], contents)}
-    cells = []
-    for place, (content, id_) in enumerate(zip(contents, ids_of(contents, matches), strict=True)):
-        cell = content.node(id=id_)
-        # Pictures in Markdown, which a .py cannot hold.
-        if content.kind != "code" and "attachments" in matches.get(place, ()):
-            cell["attachments"] = matches[place]["attachments"]
-        cells.append(cell)
-    metadata = {"kernelspec": found.metadata.get("kernelspec", _KERNEL)}
-    return nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=metadata), version=4) + "\n"
 
 
 def changed_half(py: object, ipynb: object, agreed: Iterable[object]) -> Half | None:
@@ -176,27 +157,21 @@ def _agreed_states(pair: Pair) -> Iterator[object]:
 
 
 def _state(text: str) -> tuple[str, list[Cell]]:
-    notebook = jupytext.reads(text, fmt=_FORMAT)
-    return _kernel(notebook), [Cell.of(cell) for cell in notebook.cells]
+    notebook = from_text(text)
+    return kernel_of(notebook), [Cell.of(cell) for cell in notebook.cells]
 
 
-def _kernel(notebook: NotebookNode) -> str:
-    return str(notebook.metadata.get("kernelspec", _KERNEL).get("name"))
-
-
-def _lost(pair: Pair, text: str) -> Iterator[str]:
-    for number, cell in enumerate(jupytext.reads(text, fmt=_FORMAT).cells, 1):
-        for key, value in cell.metadata.items():
-            if key != "tags" and not _LAYOUT.fullmatch(key):
-                where = f"{pair.py}: cell {number} ({Cell.of(cell)})"
-                yield f"{where}: its line `# %%` holds {key} {value!r}, which a notebook would lose"
+def _lost(half: Path, held: str | NotebookNode) -> list[str]:
+    """What a half holds that the other cannot."""
+    found = lost_by_ipynb(held) if isinstance(held, str) else lost_by_py(held)
+    return [f"{half}: {one}" for one in found]
 
 
 def _differences(pair: Pair, text: str, notebook: NotebookNode) -> Iterator[str]:
     kernel, mine = _state(text)
     theirs = [Cell.of(cell) for cell in notebook.cells]
-    if kernel != _kernel(notebook):
-        yield f"{pair.ipynb}: its kernel is {_kernel(notebook)!r}; that of {pair.py.name} is {kernel!r}"
+    if kernel != kernel_of(notebook):
+        yield f"{pair.ipynb}: its kernel is {kernel_of(notebook)!r}; that of {pair.py.name} is {kernel!r}"
     for i, j in align(theirs, mine):
         if i is None and j is not None:
             yield f"{pair.py}: cell {j + 1} ({mine[j]}) is not in {pair.ipynb.name}"
@@ -260,18 +235,13 @@ def _read_old(pair: Pair, prefer: Half | None) -> NotebookNode | None:
 
 
 def _parse(text: str, path: Path) -> NotebookNode:
-    """The notebook as it is: nbformat's usual reader would make up ids for cells that have none."""
     try:
-        notebook = nbformat.reader.reads(text)
-        # Version 4.4 had no ids yet, so they may be wrong here.
-        nbformat.validate(notebook, version=4, version_minor=4, relax_add_props=True)
-    except (ValueError, AttributeError, nbformat.ValidationError) as error:
-        reason = str(error).strip().partition("\n")[0][:100]
+        return reads(text)
+    except FormatError as error:
         raise PairError(
-            f"{path}: is no Jupyter notebook (version 4): {reason}; to write it from its .py: "
+            f"{path}: is no Jupyter notebook (version 4): {str(error)[:100]}; to write it from its .py: "
             f"ml-assets pair --from py {path}"
         ) from None
-    return notebook
 
 
 def _committed_notebook(pair: Pair) -> NotebookNode | None:

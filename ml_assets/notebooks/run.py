@@ -18,6 +18,7 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
+from ml_assets.notebooks.formats import read_notebook
 from ml_assets.notebooks.memory import MemoryGroup
 from ml_assets.notebooks.missing_columns import meant_columns
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, StepOrder, StepResult
@@ -87,13 +88,13 @@ def _execute(
     # These load Jupyter; only a process that runs a notebook pays for that.
     import papermill
     from papermill.exceptions import PapermillException, PapermillExecutionError
-    from papermill.iorw import load_notebook_node, write_ipynb
+    from papermill.iorw import write_ipynb
 
     from ml_assets.notebooks.kernels import warm_kernels
     from ml_assets.notebooks.progress import showing
 
     given, executed, kills = work / "given.ipynb", work / _EXECUTED, memory.kills()
-    replaced = _with_context(load_notebook_node(str(notebook)), _write_context(step_context, work))
+    replaced = _with_context(read_notebook(notebook), _write_context(step_context, work))
     write_ipynb(replaced, str(given))
     try:
         with warm_kernels(kernels), showing(log, [cell.cell_type for cell in replaced.cells]):

@@ -21,6 +21,7 @@ from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import needed, windows_of
 from ml_assets.models.saved import load_model, save_model
 from ml_assets.notebooks.code import config_keys_of
+from ml_assets.notebooks.formats import read_notebook
 from ml_assets.notebooks.frames import is_spark, to_pandas
 from ml_assets.notebooks.kernels import warm_kernels
 from ml_assets.notebooks.order import RESULT_FILE, TABLE, StepOrder, StepResult
@@ -173,7 +174,7 @@ def _write_log(log: EventLog, indices: range, rows: Any, root: Path) -> list[str
 def _run(notebook: Path, order: StepOrder, work: Path, kernels: Callable[[], Path | None]) -> NotebookResult:
     order_file = work / "order.json"
     order_file.write_text(order.model_dump_json(), encoding="utf-8")
-    node = nbformat.read(notebook, as_version=4)
+    node = read_notebook(notebook)
     for cell in node.cells:
         if "parameters" in cell.metadata.get("tags", []):
             cell.source = (

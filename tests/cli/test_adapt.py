@@ -5,7 +5,7 @@ import pytest
 from nbformat import NotebookNode
 
 from ml_assets.cli.adapt import Adapted, AdaptError, adapt
-from ml_assets.notebooks.pairs import to_text
+from ml_assets.notebooks.percent import to_text
 
 ASSET = "shop/order/model"
 PARAMETERS = (

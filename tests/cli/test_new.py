@@ -189,6 +189,33 @@ def test_the_copy_keeps_ids_and_loses_outputs(team: TeamProject, new: New, draft
     assert copied.metadata["kernelspec"]["name"] == "python3"
 
 
+@pytest.mark.parametrize("minor", range(5))
+def test_a_notebook_of_an_older_format_is_brought_in(team: TeamProject, new: New, drafts: Path, minor: int) -> None:
+    old = json.loads((drafts / "order.ipynb").read_text()) | {"nbformat_minor": minor}
+    for cell in old["cells"]:
+        del cell["id"]
+    (drafts / "order.ipynb").write_text(json.dumps(old))
+    result = new("store/order", "--from-notebook", drafts / "order.ipynb", *NEW_SERVICE)
+    assert result.exit_code == 0, result.output
+    written = json.loads((team.root / "notebooks/store_order/model.ipynb").read_text())
+    nbformat.validate(written)
+    assert all("id" in cell for cell in written["cells"])
+
+
+def test_a_literal_that_its_py_would_tear_apart_is_not_brought_in(team: TeamProject, new: New, drafts: Path) -> None:
+    notebook = nbformat.read(drafts / "order.ipynb", as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell("text = 'a\u2028b'"))
+    nbformat.write(notebook, drafts / "order.ipynb")
+    before = files(team.root)
+    result = new("store/order", "--from-notebook", drafts / "order.ipynb", *NEW_SERVICE)
+    assert "cell 6 (`text = 'a\u2028b'`) holds U+2028, at which a string would be torn apart" in result.output
+    jupytext.write(jupytext.read(drafts / "order.ipynb"), drafts / "order.py", fmt="py:percent")
+    (drafts / "order.py").write_text((drafts / "order.py").read_text() + "\n# %%\ntext = 'a\fb'\n")
+    result = new("store/order", "--from-notebook", drafts / "order.py", *NEW_SERVICE)
+    assert "holds U+000C, at which a string would be torn apart; write its escape, \\x0c" in result.output
+    assert files(team.root) == before
+
+
 def test_large_data_is_left_where_it_is(
     team: TeamProject, new: New, drafts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -238,6 +238,16 @@ def test_a_file_that_is_no_notebook_is_refused(content: bytes, tmp_path: Path) -
         notebook_version(tmp_path / "model.ipynb", CONFIG)
 
 
+@pytest.mark.parametrize("minor", range(5))
+def test_a_notebook_of_an_older_format_has_the_same_version(minor: int, version: str, written: Write) -> None:
+    assert notebook_version(written(PARAMETERS, code("train()"), nbformat_minor=minor), CONFIG) == version
+
+
+def test_a_notebook_of_format_3_is_told_how_to_be_upgraded(written: Write) -> None:
+    with pytest.raises(SpecError, match=r"this file is none: it is of format 3; upgrade it: jupyter nbconvert --to"):
+        notebook_version(written(nbformat=3, worksheets=[]), CONFIG)
+
+
 @pytest.mark.parametrize("cells", [[], [code("train()")], [PARAMETERS, PARAMETERS]], ids=["none", "untagged", "twice"])
 def test_a_notebook_needs_one_parameters_cell(cells: list[Cell], written: Write) -> None:
     found = sum("tags" in cell["metadata"] for cell in cells)

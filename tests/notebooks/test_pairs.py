@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,9 +21,8 @@ from ml_assets.notebooks.pairs import (
     find_pairs,
     find_problems,
     find_unstaged,
-    to_ipynb,
-    to_text,
 )
+from ml_assets.notebooks.percent import to_ipynb, to_text
 from tests.support.projects import REPOSITORY
 
 TEXT = "# %% [markdown]\n# # Title\n\n# %%\nx = 1\n\n# %%\ny = 2\n"
@@ -288,6 +288,75 @@ def test_a_title_that_a_notebook_would_lose_is_refused(pair: Pair) -> None:
         bring_into_step(pair)
 
 
+@pytest.mark.parametrize("odd", ["\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+@pytest.mark.parametrize("half", ["py", "ipynb"])
+def test_a_literal_that_would_be_torn_apart_is_named_and_neither_half_is_written(
+    pair: Pair, half: str, odd: str
+) -> None:
+    escape = odd.encode("unicode_escape").decode()
+    if half == "py":
+        edit(pair.py, "y = 2", f"y = 'a{odd}b'")
+        where = f"{pair.py}: line 8 holds"
+    else:
+        change(pair.ipynb, 3, source=f"y = 'a{odd}b'")
+        where = f"{pair.ipynb}: cell 3 (`y = 'a{odd}b'`) holds"
+    before = [file.read_bytes() for file in (*pair, pair.agreed)]
+    named = f"{where} U+{ord(odd):04X}, at which a string would be torn apart; write its escape, {escape}"
+    assert named in find_problems(pair)
+    with pytest.raises(PairError, match=re.escape(named)):
+        bring_into_step(pair)
+    assert [file.read_bytes() for file in (*pair, pair.agreed)] == before
+
+
+def test_a_literal_that_jupyterlab_tore_apart_in_the_py_is_kept_in_the_ipynb(pair: Pair) -> None:
+    edit(pair.py, "y = 2", "y = 'a\nb'")
+    change(pair.ipynb, 3, source="y = 'a\u2028b'")
+    with pytest.raises(PairError, match=r"nb\.ipynb: cell 3 .* holds U\+2028"):
+        bring_into_step(pair)
+    assert "a\u2028b" in "".join(json.loads(pair.ipynb.read_text())["cells"][2]["source"])
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("y = 2\n\n# %%\nz = 3", r"from line 3 of the cell on \(`# %%`\)"),
+        ('y = """', r'from line 1 of the cell on \(`y = """`\)'),
+    ],
+    ids=["marker", "open string"],
+)
+def test_a_cell_that_its_py_would_split_or_join_is_named(pair: Pair, source: str, line: str) -> None:
+    change(pair.ipynb, 2, source=source)
+    with pytest.raises(PairError, match=rf"nb\.ipynb: cell 2 \(`y = .*`\): its \.py would be read otherwise {line}"):
+        bring_into_step(pair)
+    assert bring_into_step(pair, "py") == [f"wrote {pair.ipynb} from {pair.py}"]
+
+
+def test_a_py_that_begins_with_a_mark_of_its_encoding_is_read_as_without(pair: Pair) -> None:
+    before = pair.ipynb.read_bytes()
+    pair.py.write_text(f"\ufeff{pair.py.read_text()}")
+    assert find_problems(pair) == []
+    pair.ipynb.unlink()
+    bring_into_step(pair)
+    assert pair.ipynb.read_bytes() == before
+
+
+@pytest.mark.parametrize("minor", range(5))
+def test_a_notebook_of_an_older_format_is_paired_and_gets_ids(pair: Pair, minor: int) -> None:
+    before = pair.ipynb.read_bytes()
+    notebook = json.loads(before) | {"nbformat_minor": minor}
+    for cell in notebook["cells"]:
+        # As Colab writes it.
+        cell["metadata"] = {"id": cell.pop("id")}
+    pair.ipynb.write_text(json.dumps(notebook))
+    assert bring_into_step(pair) == [f"cleaned {pair.ipynb}"]
+    assert pair.ipynb.read_bytes() == before
+    pair.py.unlink()
+    pair.ipynb.write_text(json.dumps(notebook))
+    bring_into_step(pair)
+    nbformat.validate(json.loads(pair.ipynb.read_text()))
+    assert pair.ipynb.read_bytes() == before
+
+
 def test_modules_checkpoints_hidden_and_executed_notebooks_are_no_pairs(pair: Pair) -> None:
     folder = pair.py.parent
     for hidden in (".ipynb_checkpoints", ".cache", "executed"):
@@ -326,6 +395,9 @@ def test_the_half_that_changed_alone_is_the_newer(py: int, ipynb: int, agreed: l
 # What people type, and what could be mistaken for the format's own lines.
 LINES = st.sampled_from(
     ["", "x = 1", "  y", "# %%", "# a", "%matplotlib inline", "!ls", '"""', "é", "# ---", "%%bash", "-" * 3]
+    + ['text = """\na\n# %%\nb"""', "\tx", "a\rb", "a\r\nb", "\x00", "\ufeff"]
+    # What ends a line for `str.splitlines`, and what no file can hold.
+    + [f"x = 'a{odd}b'" for odd in "\v\f\x1c\x1d\x1e\x85\u2028\u2029\ud800"]
 )
 CELLS = st.lists(
     st.builds(
@@ -354,19 +426,35 @@ def ids_of(ipynb: str) -> list[str]:
     return [cell["id"] for cell in json.loads(ipynb)["cells"]]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=100)
 @given(cells=CELLS)
-def test_any_notebook_can_be_brought_into_step(cells: list[Cell]) -> None:
+def test_any_notebook_is_brought_into_step_with_all_cells_as_they_were_or_left_alone(cells: list[Cell]) -> None:
     with TemporaryDirectory() as folder:
         pair = Pair(Path(folder) / "nb.py", Path(folder) / "nb.ipynb")
-        nbformat.write(notebook_of(cells), pair.ipynb)
-        bring_into_step(pair)
+        pair.ipynb.write_text(json.dumps(notebook_of(cells)))
+        before = pair.ipynb.read_bytes()
+        try:
+            bring_into_step(pair)
+        except PairError as error:
+            named = re.match(rf"{pair.ipynb}: (cell \d+ \(`|is no Jupyter notebook .* cell \d+ holds U\+D)", str(error))
+            assert named
+            assert (pair.ipynb.read_bytes(), pair.py.exists(), pair.agreed.exists()) == (before, False, False)
+            return
         assert find_problems(pair) == []
         assert bring_into_step(pair) == []
         assert len(set(ids(pair.ipynb))) == len(ids(pair.ipynb))
-        # No line is lost on the way; `%%bash` is a mark of its cell there.
-        text = pair.py.read_text() + "%%bash"
-        assert [line for cell in cells for line in cell.source.split("\n") if line not in text] == []
+        written = nbformat.read(pair.ipynb, as_version=4)
+        assert [plain(Cell.of(cell)) for cell in written.cells] == [plain(cell) for cell in cells]
+        # The other half alone says the same.
+        pair.ipynb.unlink()
+        bring_into_step(pair)
+        again = nbformat.read(pair.ipynb, as_version=4)
+        assert [Cell.of(cell) for cell in again.cells] == [Cell.of(cell) for cell in written.cells]
+
+
+def plain(cell: Cell) -> Cell:
+    """A cell without what means nothing to Python, and a .py cannot hold: the kind of line ends, and space at its end."""
+    return cell._replace(source=cell.source.replace("\r\n", "\n").replace("\r", "\n").rstrip())
 
 
 @settings(deadline=None)
