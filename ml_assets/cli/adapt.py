@@ -18,8 +18,10 @@ _SAVES = {"save", "save_model", "save_files"}
 _READERS = {"read_text", "read_bytes", "loadtxt", "genfromtxt"}
 #: pandas has more than a dozen: read_csv, read_parquet, read_sql ...
 _PANDAS_READER = re.compile(r"read_[a-z_]+")
-#: Classifiers made of trees, which skops does not load without trust.
-_TREES = re.compile(r"\w*(Forest|Tree|Trees|Boosting|Boost|XGB|LGBM)Classifier")
+#: Models of other libraries than scikit-learn, which cannot be loaded without running code of theirs.
+_OTHER_MODEL = re.compile(r"(XGB\w*|LGBM|CatBoost)Classifier")
+#: What makes a class that of a part of a pipeline.
+_PART = re.compile(r"BaseEstimator|\w+Mixin")
 #: What runs Python that follows on its line, or in its cell.
 _TIMED = re.compile(r"^(\s*)%%?(?:time|timeit|capture|prun)\b", re.MULTILINE)
 
@@ -49,7 +51,8 @@ class Read:
 class Adapted:
     """The notebook with what it lacked, a sentence for each thing done, and what a person should change.
 
-    `reads` keep it from being gated; `refused`: kinds of models, each with its cell, that `step.save_model` refuses.
+    `reads` keep it from being gated; `refused`: what a model holds, each with its cell, so that `step.save_model`
+    refuses it.
     """
 
     notebook: NotebookNode
@@ -217,9 +220,20 @@ class _Fits(ast.NodeVisitor):
 
 
 def _refused(notebook: NotebookNode) -> Iterator[tuple[str, int]]:
+    own: set[str] = set()
     for number, cell in enumerate(notebook.cells, 1):
-        calls = [node for node in ast.walk(_parse(cell)) if isinstance(node, ast.Call)]
-        yield from ((name, number) for name in map(_name, calls) if _TREES.fullmatch(name))
+        for node in ast.walk(_parse(cell)):
+            match node:
+                case ast.FunctionDef(name=name):
+                    own.add(name)
+                case ast.ClassDef(name=name, bases=bases) if any(_PART.fullmatch(_last_name(base)) for base in bases):
+                    yield f"class {name} of its own", number
+                case ast.Call() if _OTHER_MODEL.fullmatch(_name(node)):
+                    yield _name(node), number
+                case ast.Call() if _name(node) == "FunctionTransformer":
+                    given = [*node.args[:1], *(one.value for one in node.keywords if one.arg == "func")]
+                    if any(isinstance(one, ast.Lambda) or _last_name(one) in own for one in given):
+                        yield "FunctionTransformer of a function of its own", number
 
 
 def _reads(notebook: NotebookNode) -> Iterator[Read]:
@@ -262,7 +276,11 @@ def _is_read(call: ast.Call) -> bool:
 
 
 def _name(call: ast.Call) -> str:
-    match call.func:
+    return _last_name(call.func)
+
+
+def _last_name(node: ast.expr) -> str:
+    match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
     return ""

@@ -199,8 +199,9 @@ def _adapt_notebook(plan: Plan, asked: Options, given: Path) -> tuple[Path, list
         _copy_files(plan, path.parent, [(str(read.path), file) for read, file in files])
     plan.notes += [_gating_note(read) for read in adapted.reads]
     plan.notes += [
-        f"cell {cell} makes a {name}, which step.save_model refuses, for skops does not load it without trust\n"
-        "    put in its place: a linear model of scikit-learn, or ml_assets.models.gbdt, as the standard notebook does"
+        f"cell {cell} makes a {name}, which step.save_model refuses, for it is not loaded without running its code\n"
+        "    put in its place: what scikit-learn has itself, or ml_assets.models.gbdt, as the standard notebook does;\n"
+        "    a column that a function of yours makes belongs into the notebooks of training and evaluation data"
         for name, cell in adapted.refused
     ]
     return path, files

@@ -16,8 +16,24 @@ import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from ml_assets.domain.near_misses import suggestions
+from ml_assets.models.plain import flattened, rebuilt
 
 SKOPS_FILE = "model.skops"
+#: What is loaded beside what skops trusts by default: classes that hold data alone, and functions of numbers.
+_TRUSTED = [
+    "ml_assets.models.plain.Plain",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    *(f"sklearn.feature_selection._univariate_selection.{name}" for name in ("chi2", "f_classif", "f_regression")),
+    *(f"sklearn.feature_selection._mutual_info.mutual_info_{kind}" for kind in ("classif", "regression")),
+    *(f"numpy.{name}" for name in ("clip", "mean", "median", "nan_to_num", "round")),
+    "sklearn.utils._bunch.Bunch",
+    "sklearn.utils.validation.check_array",
+    "functools.partial",
+]
 
 
 @dataclass(frozen=True)
@@ -53,36 +69,65 @@ class SklearnClassifier:
     def save(self, folder: Path) -> None:
         """Write model.skops; equal fitted models give equal bytes.
 
-        Raises: ValueError for an estimator that cannot be loaded again without trusting code.
+        Raises: ValueError for an estimator that cannot be loaded again without running code of its own.
         """
-        kind = type(self.estimator).__name__
-        try:
-            dump = skops.io.dumps(self.estimator)
-        except TypeError as error:
-            raise ValueError(f"{kind} cannot be saved with skops: {error}") from error
-        untrusted = skops.io.get_untrusted_types(data=dump)
-        if untrusted:
+        dump, why_not = _dump(self.estimator)
+        if why_not:
             raise ValueError(
-                f"{kind} holds {', '.join(untrusted)}, which skops does not load without trust: expected only "
-                "what it trusts by default, such as scikit-learn's linear models and encoders (for trees, models.gbdt)"
+                f"{_holder(self.estimator)} {why_not}: expected what is data when it is loaded, such as scikit-learn's "
+                "own transformers, linear models, trees and neighbours, and functions of numpy; make a column of "
+                "another kind in the notebooks of training and evaluation data (for boosted trees: ml_assets.models."
+                "gbdt)"
             )
+        _load(dump)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / SKOPS_FILE).write_bytes(_canonical(dump))
 
 
 def load(folder: Path) -> SklearnClassifier:
-    """Read a saved classifier, of the types that skops trusts by default alone.
+    """Read a saved classifier: types that skops trusts by default, and what `plain` makes of checked arrays.
 
     scikit-learn warns where it was saved under another version. Raises: FileNotFoundError; ValueError for what is no
     such file.
     """
     path = folder / SKOPS_FILE
     try:
-        return SklearnClassifier(skops.io.load(path))
+        return SklearnClassifier(_load(path.read_bytes()))
     except UntrustedTypesFoundException as error:
         raise ValueError(f"{path} was not written by save: {error}") from error
-    except (BadZipFile, KeyError) as error:
+    except (BadZipFile, ValueError, KeyError, TypeError, AttributeError, ImportError, RecursionError) as error:
         raise ValueError(f"{path} is no file of skops: {error}") from error
+
+
+def _load(dump: bytes) -> Any:
+    return rebuilt(skops.io.loads(dump, trusted=_TRUSTED))
+
+
+def _dump(estimator: Any) -> tuple[bytes, str | None]:
+    """The bytes of an estimator, and why they could not be loaded."""
+    try:
+        dump = skops.io.dumps(flattened(estimator))
+    except TypeError as error:
+        return b"", f"cannot be saved with skops: {error}"
+    untrusted = [name for name in skops.io.get_untrusted_types(data=dump) if name not in _TRUSTED]
+    return dump, f"holds {', '.join(untrusted)}, which skops does not load without trust" if untrusted else None
+
+
+def _holder(estimator: Any) -> str:
+    """The innermost step that has no bytes, with those that it lies in."""
+    kind = type(estimator).__name__
+    for name, part in _steps(estimator):
+        if _dump(part)[1]:
+            return f"{_holder(part)} in step {name!r} of {kind}"
+    return kind
+
+
+def _steps(estimator: Any) -> list[tuple[str, Any]]:
+    """The named parts of a Pipeline, a ColumnTransformer or a FeatureUnion."""
+    for attribute in ("steps", "transformers_", "transformer_list"):
+        if found := getattr(estimator, attribute, None):
+            return [(str(name), part) for name, part, *_ in found]
+    return []
 
 
 def _canonical(dump: bytes) -> bytes:

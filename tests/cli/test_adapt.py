@@ -136,11 +136,35 @@ def test_reads_are_found_wherever_they_are(code: str, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["RandomForestClassifier", "sklearn.ensemble.HistGradientBoostingClassifier", "XGBClassifier"]
+    ("code", "named"),
+    [
+        ("model = XGBClassifier()", "XGBClassifier"),
+        ("model = lightgbm.LGBMClassifier()", "LGBMClassifier"),
+        ("class Model(ClassifierMixin, BaseEstimator):\n    pass\n\nmodel = Model()", "class Model of its own"),
+        (
+            "def twice(x):\n    return 2 * x\n\n# %%\nmodel = make_pipeline(FunctionTransformer(twice), Line())",
+            "FunctionTransformer of a function of its own",
+        ),
+        (
+            "model = make_pipeline(FunctionTransformer(func=lambda x: 2 * x), Line())",
+            "FunctionTransformer of a function of its own",
+        ),
+    ],
 )
-def test_a_model_of_trees_is_named_for_it_cannot_be_saved_without_trust(name: str) -> None:
-    assert adapted(f"# %%\nmodel = {name}()\nmodel.fit(X, y)\n").refused == ((name.rsplit(".", maxsplit=1)[-1], 3),)
+def test_what_cannot_be_saved_without_its_code_is_named_with_its_cell(code: str, named: str) -> None:
+    notebook = adapted(f"# %%\n{code}\nmodel.fit(X, y)\n")
+    word = named.split(maxsplit=1)[0]
+    number = next(place for place, cell in enumerate(notebook.notebook.cells, 1) if word in cell.source)
+    assert notebook.refused == ((named, number),)
 
 
-def test_a_linear_model_is_not() -> None:
-    assert adapted("# %%\nmodel = LogisticRegression()\nmodel.fit(X, y)\n").refused == ()
+@pytest.mark.parametrize(
+    "code",
+    [
+        "LogisticRegression()",
+        "make_pipeline(SimpleImputer(), sklearn.ensemble.HistGradientBoostingClassifier())",
+        "make_pipeline(FunctionTransformer(np.log1p), RandomForestClassifier())",
+    ],
+)
+def test_what_is_of_scikit_learn_itself_is_not(code: str) -> None:
+    assert adapted(f"# %%\nmodel = {code}\nmodel.fit(X, y)\n").refused == ()
