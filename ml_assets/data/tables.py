@@ -32,6 +32,14 @@ def read_table(path: AnyPath) -> pd.DataFrame:
     return arrow_to_pandas(ds.dataset(files, schema=schema, filesystem=elsewhere).to_table())
 
 
+def first_rows_of(path: AnyPath, rows: int) -> pd.DataFrame:
+    """The first rows of a stored table, as `read_table` gives them."""
+    elsewhere = None if isinstance(path, Path) else path.fs
+    files = [name_in(file) for file in table_files(path)]
+    table = ds.dataset(files, schema=pq.read_schema(files[0], filesystem=elsewhere), filesystem=elsewhere).head(rows)
+    return arrow_to_pandas(table) if path.is_dir() else table.to_pandas()
+
+
 def columns_of(path: AnyPath) -> list[str]:
     """The names of a stored table's columns."""
     elsewhere = None if isinstance(path, Path) else path.fs

@@ -24,6 +24,21 @@ class SavedModel(Protocol):
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the probability of the outcome for each row, float64, shape (n,)."""
 
+    def save(self, folder: Path) -> None:
+        """Write it; equal models give equal bytes. Raises: ValueError where it cannot be loaded without its code."""
+
+
+def as_saved(model: Any) -> SavedModel:
+    """A GbdtModel as it is; a fitted scikit-learn classifier or Pipeline as what it is loaded as.
+
+    Raises: ValueError for a model of another kind.
+    """
+    if isinstance(model, gbdt.GbdtModel):
+        return model
+    from ml_assets.models.sklearn_classifier import SklearnClassifier  # skops loads slowly
+
+    return model if isinstance(model, SklearnClassifier) else SklearnClassifier(model)
+
 
 def save_model(model: Any, folder: Path) -> None:
     """Write a GbdtModel, or a fitted scikit-learn classifier or Pipeline, into `folder`.
@@ -31,11 +46,7 @@ def save_model(model: Any, folder: Path) -> None:
     Equal models give equal bytes. Raises: ValueError for a model of another kind, or that cannot be loaded without
     running code.
     """
-    if not isinstance(model, gbdt.GbdtModel):
-        from ml_assets.models.sklearn_classifier import SklearnClassifier  # skops loads slowly
-
-        model = model if isinstance(model, SklearnClassifier) else SklearnClassifier(model)
-    model.save(folder)
+    as_saved(model).save(folder)
 
 
 def load_model(folder: Path) -> SavedModel:

@@ -5,6 +5,7 @@ Here: what such a model must be, its prediction and its file. Not here: which es
 
 import io
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 import numpy as np
 import pandas as pd
 import skops.io
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from ml_assets.domain.near_misses import suggestions
@@ -57,13 +60,18 @@ class SklearnClassifier:
         return [str(name) for name in self.estimator.feature_names_in_]
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return the probability of class 1 for each row, shape (n,); ValueError names the columns that are missing."""
+        """Return the probability of class 1 for each row, shape (n,).
+
+        Raises: ValueError for columns that are missing, and for one whose categories would all be unseen.
+        """
         missing = [name for name in self.columns if name not in frame.columns]
         if missing:
             hint = suggestions(missing, frame.columns)
             raise ValueError(f"columns {missing} are missing{hint}; the columns present are {list(frame.columns)}")
         if frame.empty:
             return np.empty(0)  # scikit-learn refuses to predict nothing
+        for encoder in _first_encoders(self.estimator):
+            _refuse_another_family(encoder, frame)
         return np.asarray(self.estimator.predict_proba(frame[self.columns])[:, 1], dtype="float64")
 
     def save(self, folder: Path) -> None:
@@ -97,6 +105,32 @@ def load(folder: Path) -> SklearnClassifier:
         raise ValueError(f"{path} was not written by save: {error}") from error
     except (BadZipFile, ValueError, KeyError, TypeError, AttributeError, ImportError, RecursionError) as error:
         raise ValueError(f"{path} is no file of skops: {error}") from error
+
+
+def _first_encoders(estimator: Any) -> Iterator[Any]:
+    """What knows the categories of columns as they are given, before another step makes others of them."""
+    if isinstance(estimator, Pipeline):
+        yield from _first_encoders(estimator.steps[0][1])
+    elif isinstance(estimator, (ColumnTransformer, FeatureUnion)):
+        for _, part in _steps(estimator):
+            yield from _first_encoders(part)
+    elif hasattr(estimator, "categories_") and hasattr(estimator, "feature_names_in_"):
+        yield estimator
+
+
+def _refuse_another_family(encoder: Any, frame: pd.DataFrame) -> None:
+    """An encoder that ignores what it has not seen would ignore all in silence."""
+    for name, categories in zip(encoder.feature_names_in_, encoder.categories_, strict=False):
+        trained, arrived = (_families(pd.Series(values).dropna().unique()) for values in (categories, frame[name]))
+        if trained and arrived and trained.isdisjoint(arrived):
+            raise ValueError(
+                f"column {name!r} was fitted on {trained.pop()} and now holds only {arrived.pop()}: "
+                "every value would be unseen; give it the type it had in training"
+            )
+
+
+def _families(values: Iterable[Any]) -> set[str]:
+    return {"text" if isinstance(value, str) else "values that are no text" for value in values}
 
 
 def _load(dump: bytes) -> Any:

@@ -54,6 +54,7 @@ class Step:
         begun = result_file.exists() and not order.scratch
         self._result = StepResult.model_validate_json(result_file.read_bytes()) if begun else StepResult()
         self._earlier_reads = self._result.reads
+        self._tables_read: set[str] = set()
 
     @classmethod
     def of(cls, context: Any) -> "Step":
@@ -167,6 +168,7 @@ class Step:
         """
         check_kind(frame)
         path = self._input(step) / TABLE
+        self._tables_read.add(step)
         if frame == "pandas":
             return read_table(path)
         from ml_assets.data.spark_tables import read_stored
@@ -230,11 +232,16 @@ class Step:
     def save_model(self, model: Any) -> None:
         """Save a standard model, or a fitted scikit-learn classifier, as this step's artifact.
 
-        Raises: ValueError for a model that could not be loaded without running code of its own.
+        Raises: ValueError for a model that could not be loaded without running code of its own, or that cannot predict
+        the rows of a table that this step has read, and so those of evaluation data either.
         """
-        from ml_assets.models.saved import save_model
+        from ml_assets.models.saved import as_saved
+        from ml_assets.notebooks.trained_on import check_trained_on
 
-        self.save_files(lambda folder: save_model(model, folder))
+        saved = as_saved(model)
+        for step in self._tables_read:
+            check_trained_on(saved, step, self._input(step) / TABLE)
+        self.save_files(saved.save)
 
     def report(self, **values: "float | str | Figure | Axes") -> None:
         """Report numbers, words and matplotlib figures; they become metadata of the partition, which Dagster shows.

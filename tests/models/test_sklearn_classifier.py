@@ -245,3 +245,20 @@ def test_a_column_that_is_missing_is_named():
 def test_no_rows_are_predicted_as_none():
     features, _ = rows()
     assert SklearnClassifier(fitted(SAVED["logistic_regression"])).predict(features[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("make", [on_features, lambda end: make_pipeline(OneHotEncoder(handle_unknown="ignore"), end)])
+def test_a_column_of_another_type_than_an_encoder_knows_is_refused_and_not_ignored(make):
+    features, labels = rows()
+    model = SklearnClassifier(make(LogisticRegression()).fit(features, labels))
+    with pytest.raises(ValueError, match="column 'campaign' was fitted on text and now holds only values that are no"):
+        model.predict(features.assign(campaign=1))
+    # One odd value is an unseen category, and booleans are the numbers that they are.
+    model.predict(features.assign(campaign=["a", 1, None] * 100, returning=features["returning"].astype(int)))
+
+
+def test_text_is_refused_where_numbers_were_categories():
+    features, labels = rows()
+    model = SklearnClassifier(make_pipeline(OneHotEncoder(), LogisticRegression()).fit(features[["hour"]], labels))
+    with pytest.raises(ValueError, match="column 'hour' was fitted on values that are no text and now holds only text"):
+        model.predict(features.astype({"hour": str}))
