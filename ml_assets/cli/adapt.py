@@ -13,15 +13,13 @@ import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
+from ml_assets.cli.unsaved import find_unsaved, last_name
+
 _PARAMETERS = "parameters"
 _SAVES = {"save", "save_model", "save_files"}
 _READERS = {"read_text", "read_bytes", "loadtxt", "genfromtxt"}
 #: pandas has more than a dozen: read_csv, read_parquet, read_sql ...
 _PANDAS_READER = re.compile(r"read_[a-z_]+")
-#: Models of other libraries than scikit-learn, which cannot be loaded without running code of theirs.
-_OTHER_MODEL = re.compile(r"(XGB\w*|LGBM|CatBoost)Classifier")
-#: What makes a class that of a part of a pipeline.
-_PART = re.compile(r"BaseEstimator|\w+Mixin")
 #: What runs Python that follows on its line, or in its cell.
 _TIMED = re.compile(r"^(\s*)%%?(?:time|timeit|capture|prun)\b", re.MULTILINE)
 
@@ -88,7 +86,7 @@ def adapt(notebook: NotebookNode, asset: str, variable: str | None = None) -> Ad
         if others:
             done.append(f"does not save {', '.join(others)}, fitted before; to save another: --model-variable NAME")
     adapted = nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
-    return Adapted(adapted, tuple(done), tuple(_reads(adapted)), tuple(_refused(adapted)))
+    return Adapted(adapted, tuple(done), tuple(_reads(adapted)), tuple(find_unsaved(map(_parse, cells))))
 
 
 def _parameters_cell(asset: str) -> NotebookNode:
@@ -219,23 +217,6 @@ class _Fits(ast.NodeVisitor):
     visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = visit_Lambda = _skip  # noqa: N815
 
 
-def _refused(notebook: NotebookNode) -> Iterator[tuple[str, int]]:
-    own: set[str] = set()
-    for number, cell in enumerate(notebook.cells, 1):
-        for node in ast.walk(_parse(cell)):
-            match node:
-                case ast.FunctionDef(name=name):
-                    own.add(name)
-                case ast.ClassDef(name=name, bases=bases) if any(_PART.fullmatch(_last_name(base)) for base in bases):
-                    yield f"class {name} of its own", number
-                case ast.Call() if _OTHER_MODEL.fullmatch(_name(node)):
-                    yield _name(node), number
-                case ast.Call() if _name(node) == "FunctionTransformer":
-                    given = [*node.args[:1], *(one.value for one in node.keywords if one.arg == "func")]
-                    if any(isinstance(one, ast.Lambda) or _last_name(one) in own for one in given):
-                        yield "FunctionTransformer of a function of its own", number
-
-
 def _reads(notebook: NotebookNode) -> Iterator[Read]:
     for number, cell in enumerate(notebook.cells, 1):
         for statement in _statements(_parse(cell)):
@@ -266,24 +247,13 @@ def _calls(statement: ast.stmt) -> Iterator[ast.Call]:
 
 
 def _is_read(call: ast.Call) -> bool:
-    name = _name(call)
+    name = last_name(call.func)
     if name == "open":
         modes = [*call.args[1:2], *(one.value for one in call.keywords if one.arg == "mode")]
         return not any(isinstance(mode, ast.Constant) and set("wax") & set(str(mode.value)) for mode in modes)
     if name == "load":  # numpy's and joblib's; those of json and pickle are given what `open` opened.
         return bool(call.args) and isinstance(call.args[0], ast.Constant)
     return name in _READERS or _PANDAS_READER.fullmatch(name) is not None
-
-
-def _name(call: ast.Call) -> str:
-    return _last_name(call.func)
-
-
-def _last_name(node: ast.expr) -> str:
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-    return ""
 
 
 def _read(number: int, line: str, statement: ast.stmt, call: ast.Call) -> Read:
@@ -299,7 +269,7 @@ def _read(number: int, line: str, statement: ast.stmt, call: ast.Call) -> Read:
         line=line,
         instead=f'{target} = step.read("training_data")',
         rows=target,
-        reader=_name(call),
+        reader=last_name(call.func),
         path=path,
         options=_literals(call),
     )
