@@ -15,10 +15,11 @@ from urllib.parse import unquote
 from upath import UPath
 
 from ml_assets.data.databases import SourceError
+from ml_assets.domain.calendar import Every
 from ml_assets.domain.event_log import EventLog, Marker
 from ml_assets.paths import AnyPath, name_below
 
-_COLUMN = {"hour": "hour", "day": "date", "week": "week"}
+_COLUMN: dict[Every, str] = {"hour": "hour", "day": "date", "week": "week"}
 
 
 class EventFilesError(Exception):
@@ -55,7 +56,12 @@ class _Files(Protocol):
 
 def partition_folder(root: AnyPath, log: EventLog, partition: str) -> AnyPath:
     """The folder that a partition is written to."""
-    return root / log.location / f"{_COLUMN[log.partitions.every]}={name_below(root, partition)}"
+    return root / log.location / folder_name(root, log.partitions.every, partition)
+
+
+def folder_name(root: AnyPath, every: Every, partition: str) -> str:
+    """The name of the folder of a partition, such as `date=2026-01-01`."""
+    return f"{_COLUMN[every]}={name_below(root, partition)}"
 
 
 class EventFolder:

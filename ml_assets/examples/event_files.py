@@ -1,17 +1,20 @@
-"""Event logs on disk: one folder for each local calendar day, complete when its marker is there.
+"""Event logs on disk: one folder for each partition, complete when its marker is there.
 
 Only the layout lives here: `<log>/date=2026-01-01/part-0.parquet`, then an empty `_SUCCESS`. What the rows
 mean is the matter of the module that makes them.
 """
 
+import io
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ml_assets.data.event_files import folder_name
+from ml_assets.domain.calendar import KEY_FORMATS, Every
 from ml_assets.paths import AnyPath
 
 MARKER = "_SUCCESS"
@@ -42,33 +45,69 @@ def write_day(
 ) -> None:
     """Write the rows of a day of a log, all of whose instants are moved by `shift`: whole days.
 
-    `on_partition` is told the partition, such as `ads/impressions/date=2026-01-01`, unless it was complete already.
+    A day that is complete stays as it is: the demo goes on where it was interrupted. `on_partition` is told each
+    partition that is written, such as `ads/impressions/date=2026-01-01`.
     """
     key = (day + shift).isoformat()
+    if (events_root / log / folder_name(events_root, "day", key) / MARKER).exists():
+        return
     times = {name: rows[name] + shift for name in rows.select_dtypes("datetimetz")}
     if write_partition(events_root / log, key, rows.assign(**times)) and on_partition:
         on_partition(f"{log}/date={key}")
 
 
-def write_partition(folder: AnyPath, key: str, frame: pd.DataFrame) -> bool:
-    """Write the rows of the day `key` (such as `2026-01-01`) of the log at `folder`.
+def write_partition(folder: AnyPath, key: str, frame: pd.DataFrame, *, every: Every = "day") -> bool:
+    """Write all rows of a partition, such as the day `2026-01-01`, of the log at `folder`, instead of those it has.
 
-    Returns: False when the partition was complete already; it is then left as it is.
-    Raises: ValueError when a column has no type, as an empty column of Python strings has none.
+    Args: `every`: what a partition of the log is; a week is named by its first day, an hour as `2026-01-01-00:00+0900`.
+    Returns: False when the partition is complete and holds exactly these rows already; it is then left as it is.
+    Raises: ValueError when a column has no type, as an empty column of Python strings has none, or `key` names none.
     """
-    partition = folder / f"date={key}"
-    if (partition / MARKER).exists():
-        return False
+    partition = folder / folder_name(folder, every, _check_key(key, every))
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     untyped = [field.name for field in table.schema if pa.types.is_null(field.type)]
     if untyped:
         raise ValueError(f"{partition}: give {', '.join(untyped)} a type, else the schema depends on the rows")
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    content, others = buffer.getvalue(), _others(partition)
+    if not others and (partition / MARKER).exists() and _content(partition / PART) == content:
+        return False
     partition.mkdir(parents=True, exist_ok=True)
     # A reader that lists *.parquet never sees half a file; in an object store no file is there before it is whole.
     unfinished = partition / (f".{PART}.unfinished" if isinstance(partition, Path) else PART)
-    with unfinished.open("wb") as file:
-        pq.write_table(table, file)
+    if isinstance(unfinished, Path):
+        # On a disk that is full, what was there stays.
+        unfinished.write_bytes(content)
+    # Nothing has arrived until all of it is there; a reader that has begun sees that the marker has gone.
+    (partition / MARKER).unlink(missing_ok=True)
     if isinstance(unfinished, Path):
         unfinished.replace(unfinished.with_name(PART))
+    else:
+        unfinished.write_bytes(content)
+    for other in others:
+        other.unlink()
     (partition / MARKER).touch()
     return True
+
+
+def _check_key(key: str, every: Every) -> str:
+    try:
+        known = datetime.strptime(key, KEY_FORMATS[every]).strftime(KEY_FORMATS[every]) == key
+    except ValueError:
+        known = False
+    if not known:
+        right = "2026-01-01-00:00+0900" if every == "hour" else "2026-01-01"
+        raise ValueError(f"{key!r} names no {every}; write it as {right}")
+    return key
+
+
+def _others(partition: AnyPath) -> list[AnyPath]:
+    """The data files of a partition beside ours."""
+    if not partition.exists():
+        return []
+    return [path for path in partition.iterdir() if path.is_file() and path.name != PART and path.name[0] not in "_."]
+
+
+def _content(file: AnyPath) -> bytes | None:
+    return file.read_bytes() if file.exists() else None
