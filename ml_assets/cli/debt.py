@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ml_assets.cli.causes import by_the_first, general
 from ml_assets.cli.project import Project
+from ml_assets.data.event_files import NoFolderError
 from ml_assets.domain.debt import OWED, Cause, Debt, Entry, LateChange, debt
 from ml_assets.domain.due import Facts, statuses
 from ml_assets.domain.durations import Duration
@@ -18,6 +19,7 @@ from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import read_error, read_facts
+from ml_assets.orchestration.present import describe_unmatched
 from ml_assets.orchestration.ticks import looked_at
 
 _STYLES = {
@@ -36,11 +38,16 @@ _NOTHING = "no metric is expected yet"
 
 @dataclass(frozen=True)
 class ModelDebt:
-    """The debt of a model; `errors`: the exceptions of what failed, by asset and partition, None where unknown."""
+    """The debt of a model.
+
+    `errors`: the exceptions of what failed, by asset and partition, None where unknown; `unmatched`: where it misses
+    event partitions, a line for each log with folders that match none.
+    """
 
     model: Model
     debt: Debt
     errors: Mapping[tuple[str, str], str | None]
+    unmatched: Sequence[str] = ()
 
     @property
     def owed(self) -> bool:
@@ -62,8 +69,24 @@ def find_debts(project: Project, models: Sequence[Model], *, as_of: datetime) ->
         unseen = _unseen(model, facts, looked)
         owed = debt(model, facts, statuses(model, facts, as_of=as_of), as_of=as_of, unseen=unseen)
         failed = {(entry.asset, entry.partition) for entry in owed.entries if entry.cause is Cause.FAILED}
-        found.append(ModelDebt(model, owed, {one: read_error(instance, *one) for one in failed}))
+        errors = {one: read_error(instance, *one) for one in failed}
+        missed = any(entry.cause in {Cause.MISSING_INPUT, Cause.NOT_LOOKED_AT} for entry in owed.entries)
+        found.append(ModelDebt(model, owed, errors, _unmatched(project, model) if missed else ()))
     return found
+
+
+def _unmatched(project: Project, model: Model) -> list[str]:
+    """The folders of a model's logs that match no partition: what is missing may be there, by another name."""
+    lines = []
+    for log in model.logs:
+        try:
+            lines.append(describe_unmatched(log, project.events_root))
+        except NoFolderError:
+            continue
+        except Exception as error:  # noqa: BLE001  (stores raise errors of their own kinds)
+            # What is owed is told from what is recorded, also where the source is down.
+            lines.append(f"event log {log.key}: its folders cannot be seen: {error}")
+    return [*filter(None, lines)]
 
 
 def _unseen(model: Model, facts: Facts, looked: Container[str]) -> list[str]:
@@ -79,7 +102,8 @@ def as_json(found: Iterable[ModelDebt], *, as_of: datetime) -> dict[str, Any]:
     """The debts as plain values, each under the name of its model.
 
     `entries`: partition, horizon, cause, matures_at, age_seconds (null when not mature yet), why, run and error (null
-    when nothing failed); `outdated`: the reason by asset and partition; `late`: log, partition, metrics by asset.
+    when nothing failed); `outdated`: the reason by asset and partition; `late`: log, partition, metrics by asset;
+    `unmatched`: as of `ModelDebt`.
     """
     return {
         "as_of": as_of.isoformat(),
@@ -88,6 +112,7 @@ def as_json(found: Iterable[ModelDebt], *, as_of: datetime) -> dict[str, Any]:
                 "entries": [_entry_json(one, entry, as_of) for entry in one.debt.entries],
                 "outdated": {asset: dict(partitions) for asset, partitions in one.debt.outdated.items()},
                 "late": [_late_json(change) for change in one.debt.late],
+                "unmatched": list(one.unmatched),
             }
             for one in found
         },
@@ -169,6 +194,7 @@ def _lines(one: ModelDebt, as_of: datetime) -> Iterator[Text]:
     for *cells, reason in rows:
         line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         yield Text(f"  {line}  {reason}".rstrip(), style=_STYLES[Cause(cells[2])])
+    yield from (Text(f"  {line}", style="yellow") for line in one.unmatched)
     yield from _outdated_lines(one)
     yield from _late_lines(one)
 

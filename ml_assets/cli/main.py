@@ -209,7 +209,8 @@ def lineage(home: Path, asset: str, partition: str, run_id: str | None, as_json_
 def debt(home: Path, model: str | None, as_of: datetime, as_json_: bool) -> None:
     """Print which metrics of a MODEL, or of all, should exist as of T, and why some do not on today's inputs.
 
-    What should exist is reckoned as of T and held against what is recorded now: no source is asked, nothing launched. A
+    What should exist is reckoned as of T and held against what is recorded now: no source is asked what has arrived,
+    nothing launched. A
     metric is done, waiting (for outcomes that are still to happen), running, due (to be launched), missing input (event
     partitions ended and have not arrived), not looked at yet (no sensor or backfill has asked whether they have), stale
     (its inputs or its code changed) or failed. Ages count from when it could be computed. Outdated training, and events

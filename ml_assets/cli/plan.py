@@ -53,6 +53,8 @@ class Planned:
     seconds: Mapping[str, float]
     parallelism: int
     absent: Sequence[str] = ()
+    #: A line for each log with folders that match no partition.
+    unmatched: Sequence[str] = ()
     #: What was asked for and lies before the first partition of a model, in words.
     before: Sequence[str] = ()
 
@@ -89,7 +91,15 @@ def make_plan(project: Project, asked: Asked, *, parallelism: int, as_of: dateti
     by_name = {model.name: model for model in models}
     absent = project.describe_absent(found.absent)
     return Planned(
-        by_name, allowed, runs[len(allowed) :], blocked, seconds, parallelism, absent, _before(models, spans, asked)
+        by_name,
+        allowed,
+        runs[len(allowed) :],
+        blocked,
+        seconds,
+        parallelism,
+        absent,
+        found.unmatched,
+        _before(models, spans, asked),
     )
 
 
@@ -151,6 +161,7 @@ def as_json(planned: Planned) -> dict[str, Any]:
         "seconds": round(planned.total, 3),
         "parallelism": planned.parallelism,
         "absent": list(planned.absent),
+        "unmatched": list(planned.unmatched),
     }
 
 
@@ -169,7 +180,7 @@ def _run_json(planned: Planned, run: PlannedRun) -> dict[str, Any]:
 
 def render(planned: Planned) -> Iterator[Text]:
     """The plan as lines: what is to be made and why, the runs in order, and what cannot be made."""
-    yield from (Text(line, style="yellow") for line in planned.absent)
+    yield from (Text(line, style="yellow") for line in (*planned.absent, *planned.unmatched))
     if planned.runs:
         yield from _assets_table(planned)
         yield Text("")

@@ -6,6 +6,7 @@ the sensor imports this.
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +16,12 @@ from urllib.parse import unquote
 from upath import UPath
 
 from ml_assets.data.databases import SourceError
-from ml_assets.domain.calendar import Every
+from ml_assets.domain.calendar import Calendar, Every
 from ml_assets.domain.event_log import EventLog, Marker
 from ml_assets.paths import AnyPath, name_below
 
+#: How local dates begin, and hours, that are written as ours.
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _COLUMN: dict[Every, str] = {"hour": "hour", "day": "date", "week": "week"}
 
 
@@ -77,7 +80,7 @@ class EventFolder:
         Raises: NoFolderError when the log has no folder at all; SourceError when there is no such bucket;
         EventFilesError when two are of one partition.
         """
-        self.path = root / log.location
+        self.path, self._log, self._root = root / log.location, log, root
         self._files: _Files = _Local(self.path) if isinstance(self.path, Path) else _Remote(self.path, whole)
         try:
             names = self._files.folders()
@@ -86,6 +89,7 @@ class EventFolder:
                 f"event log {log.key}: there is no folder {self.path}; its partitions are expected below it, such as "
                 f"{_example(root, log)}"
             ) from None
+        self._names = names
         prefix = f"{_COLUMN[log.partitions.every]}="
         self.folders: dict[str, str] = {}
         for name in sorted(name for name in names if name.startswith(prefix)):
@@ -94,6 +98,27 @@ class EventFolder:
                 both = f"{self.path / self.folders[partition]} and {name}"
                 raise EventFilesError(f"event log {log.key}: {both} are the same partition; keep one of them")
             self.folders[partition] = name
+
+    def describe_unmatched(self) -> str:
+        """How many folders match no partition, and the right name of one, in words; empty where there is none.
+
+        A log may reach further back than its start, and go on after its end.
+        """
+        calendar = self._log.partitions
+        known = {name for partition, name in self.folders.items() if calendar.holds(partition)}
+        meant = [(name, _meant(calendar, name)) for name in sorted(set(self._names) - known)]
+        unmatched = [(name, keys) for name, keys in meant if keys is not None]
+        if not unmatched:
+            return ""
+        first, keys = next((one for one in unmatched if one[1]), unmatched[0])
+        right = " or ".join(folder_name(self._root, calendar.every, key) for key in keys)
+        weeks = f" (its weeks begin on {calendar.start:%A}s, as its start, {calendar.start}, does)"
+        number = "1 folder matches" if len(unmatched) == 1 else f"{len(unmatched)} folders match"
+        return (
+            f"event log {self._log.key}: {number} no partition, so that nothing of it is read, such as {first}: "
+            + (f"it would be {right}" if right else f"a partition is named as {_example(self._root, self._log)}")
+            + (weeks if calendar.every == "week" else "")
+        )
 
     def data_files(self, partition: str) -> list[AnyPath]:
         """The Parquet files of a partition; none when it has no events, or no folder at all.
@@ -155,6 +180,19 @@ def _example(root: AnyPath, log: EventLog) -> str:
     folder = partition_folder(root, log, log.partitions.key(0)).name
     marker = f", with {log.arrival.file} beside it" if isinstance(log.arrival, Marker) else ""
     return f"{folder}/*.parquet{marker}"
+
+
+def _meant(calendar: Calendar, folder: str) -> list[str] | None:
+    """The partitions that the name of a folder may mean; None where it lies outside of the log, or means none."""
+    name, separator, value = unquote(folder).rpartition("=")
+    if folder.startswith(("_", ".")) or _DATE.match(value) and value[:10] < calendar.start.isoformat():
+        return None
+    keys = calendar.meant(value)
+    held = [key for key in keys if calendar.holds(key)]
+    if keys and not held:
+        return None
+    # What is not named as a partition of anything, such as another log's folder, is none.
+    return held if held or separator and name else None
 
 
 def _digest(states: Iterable[tuple[str, State]]) -> str:

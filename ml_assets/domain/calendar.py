@@ -6,6 +6,7 @@ wall clock, which is wrong in the hour that clocks repeat.
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property, lru_cache
@@ -21,6 +22,8 @@ _DAY = timedelta(days=1)
 _DAYS = {"day": 1, "week": 7}
 #: A date, or an instant, as people write them.
 _INSTANT = re.compile(r"(\d{4})-?(\d\d?)-?(\d\d?)(?:[-T ](\d\d?)(?::?(\d\d)(?::?\d\d)?)? ?(Z|[+-]\d\d:?\d\d)?)?")
+#: A week of ISO 8601, which begins on a Monday.
+_WEEK = re.compile(r"\d{4}-?W\d\d")
 #: Dates of partitions: with the longest window before or after them, all instants can be reckoned with.
 _FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2200, 1, 1)
 _NO_ZONE = re.compile(r"localtime$|Factory$|posixrules$|(posix|right)/")
@@ -139,7 +142,7 @@ class Calendar:
         if index is None:
             span = f"from {self.key(0)} on" + (f" and before {self.end}" if self.end else "")
             words = f"{key!r} is no partition of a calendar with one each {self.every} {span}"
-            meant = [one for one in self._meant(key) if self.holds(one)]
+            meant = [one for one in self.meant(key) if self.holds(one)]
             raise ValueError(f"{words}; did you mean {' or '.join(meant)}?" if meant else words)
         return index
 
@@ -154,9 +157,16 @@ class Calendar:
             index = self._read(key)
         return None if index < 0 or (self.length is not None and index >= self.length) else index
 
-    def _meant(self, text: str) -> list[str]:
-        """The keys of the partitions that hold the instant that a text names: two where clocks repeat the hour."""
-        match = _INSTANT.fullmatch(text.strip())
+    def meant(self, text: str) -> list[str]:
+        """The keys of the partitions that hold the instant that a text names: two where clocks repeat the hour.
+
+        They may lie before the start, or after the end.
+        """
+        text = text.strip()
+        if _WEEK.fullmatch(text):
+            with suppress(ValueError):
+                text = date.fromisoformat(text).isoformat()
+        match = _INSTANT.fullmatch(text)
         if match is None:
             return []
         year, month, day, hour, minute, offset = match.groups()

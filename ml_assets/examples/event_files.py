@@ -19,6 +19,7 @@ from ml_assets.paths import AnyPath
 
 MARKER = "_SUCCESS"
 PART = "part-0.parquet"
+_HOUR = KEY_FORMATS["hour"]
 
 
 def days(first_day: date, last_day: date) -> Iterator[date]:
@@ -93,10 +94,10 @@ def write_partition(folder: AnyPath, key: str, frame: pd.DataFrame, *, every: Ev
 
 def _check_key(key: str, every: Every) -> str:
     try:
-        known = datetime.strptime(key, KEY_FORMATS[every]).strftime(KEY_FORMATS[every]) == key
+        right = datetime.strptime(key, _HOUR).strftime(_HOUR) if every == "hour" else date.fromisoformat(key).isoformat()
     except ValueError:
-        known = False
-    if not known:
+        right = None
+    if key != right:
         right = "2026-01-01-00:00+0900" if every == "hour" else "2026-01-01"
         raise ValueError(f"{key!r} names no {every}; write it as {right}")
     return key

@@ -7,6 +7,7 @@ from functools import partial
 
 import dagster as dg
 
+from ml_assets.data.event_files import EventFolder
 from ml_assets.domain.due import Facts, Status, basis, statuses
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.restatement import EventVersion, version_of
@@ -23,6 +24,7 @@ class Now:
 
     `arrivals`: what the source has and nothing records (log, partition, version), oldest first. `statuses`: of every
     partition, by model and asset. `absent`: by log, why nothing of it can have arrived yet, where that is so.
+    `unmatched`: a line for each log with folders that match no partition.
     """
 
     logs: Sequence[EventLog]
@@ -30,6 +32,7 @@ class Now:
     statuses: Mapping[str, Mapping[str, Mapping[str, Status]]]
     arrivals: Sequence[tuple[str, str, str]]
     absent: Mapping[str, str]
+    unmatched: Sequence[str] = ()
 
 
 def find(
@@ -63,7 +66,16 @@ def find(
         for model in models
     }
     absent = {key: of.absent for key, of in asked.items() if of.absent}
-    return Now(logs, facts, found, _arrivals(recorded, present), absent)
+    unmatched = [words for log in logs if log.key not in absent and (words := describe_unmatched(log, events_root))]
+    return Now(logs, facts, found, _arrivals(recorded, present), absent, unmatched)
+
+
+def describe_unmatched(log: EventLog, root: AnyPath) -> str:
+    """The folders of a log that match no partition, in words; empty where there is none.
+
+    Raises: NoFolderError where it has no folder; SourceError where it cannot be asked.
+    """
+    return "" if log.table is not None else EventFolder(root, log).describe_unmatched()
 
 
 def _present(

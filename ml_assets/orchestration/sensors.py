@@ -126,6 +126,7 @@ def look(
     launches, refused = _not_tried_too_often(instance, wanted, as_of)
     arrivals = now.arrivals[:REPORTS_PER_TICK]
     lines = [f"{len(arrivals)} event partitions arrived or changed"] if arrivals else []
+    lines += now.unmatched
     lines += [describe_late(log, facts.late[log.key]) for log in now.logs if facts.late[log.key]]
     lines += [
         memo.same(("words", model.name), (model, of), partial(describe, model, of))

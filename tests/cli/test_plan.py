@@ -69,3 +69,22 @@ def test_a_backfill_asks_the_logs_that_it_needs_alone(team: TeamProject) -> None
         (line,) = gone.stderr.splitlines()
         assert line.startswith("Error: event log cafe/visits: there is no folder ")
         assert line.endswith("; 1 had arrived, and are out of reach or lost")
+
+
+def test_folders_that_match_no_partition_are_told_wherever_a_person_looks(team: TeamProject) -> None:
+    for log in ("visits", "orders"):
+        for day in ("dt=2026-03-01", "dt=2026-03-02"):
+            folder = team.home / "events/shop" / log / day
+            folder.mkdir(parents=True)
+            (folder / "_SUCCESS").touch()
+    told = [
+        f"event log shop/{log}: 2 folders match no partition, so that nothing of it is read, such as dt=2026-03-01: "
+        "it would be date=2026-03-01"
+        for log in ("visits", "orders")
+    ]
+    for command in ("plan", "backfill"):
+        assert answer(team, command, "shop").stdout.splitlines()[:2] == told
+    assert json.loads(answer(team, "plan", "shop", "--json").stdout)["unmatched"] == told
+    assert team.project.look(["shop"]).message.splitlines()[:2] == told
+    debt = answer(team, "debt", "shop/order", "--as-of", "2026-03-09T00:00Z")
+    assert [line.strip() for line in debt.stdout.splitlines()][-2:] == told
