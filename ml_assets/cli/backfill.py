@@ -104,7 +104,8 @@ def as_json(done: Done) -> dict[str, Any]:
 
 def render(done: Done) -> Iterator[Text]:
     """The summary: how many were made, and the others by their cause."""
-    yield from (Text(line, style="yellow") for line in (*done.planned.before, *done.planned.absent, *done.planned.unmatched))
+    planned = done.planned
+    yield from (Text(line, style="yellow") for line in (*planned.before, *planned.absent, *planned.unmatched))
     if not done.outcomes:
         yield Text("nothing to make")
         return

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Sequence
 
+from ml_assets.domain.lost import without_lost
+
 #: One partition or number, or several of them.
 _NAMED = re.compile(r"(?:,? ?\b\d[\w:.+-]*)+")
 
 
 def general(why: str) -> str:
-    """What equal reasons share: all but the partitions and numbers that they name."""
-    return _NAMED.sub(" 0", why)
+    """What equal reasons share: all but the partitions, the numbers and the lost file that they name."""
+    return _NAMED.sub(" 0", without_lost(why))
 
 
 def by_the_first(reasons: Sequence[tuple[str, str]]) -> str:

@@ -1,8 +1,8 @@
-"""Shows the evaluation debt, from what is recorded alone: no source is asked, and nothing is launched."""
+"""Shows the evaluation debt, from what is recorded and stored: no source is asked, and nothing is launched."""
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -15,10 +15,12 @@ from ml_assets.data.event_files import NoFolderError
 from ml_assets.domain.debt import OWED, Cause, Debt, Entry, LateChange, debt
 from ml_assets.domain.due import Facts, statuses
 from ml_assets.domain.durations import Duration
+from ml_assets.domain.lost import without_lost
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import read_error, read_facts
+from ml_assets.orchestration.lost import find_lost
 from ml_assets.orchestration.present import describe_unmatched
 from ml_assets.orchestration.ticks import looked_at
 
@@ -30,6 +32,7 @@ _STYLES = {
     Cause.MISSING_INPUT: "yellow",
     Cause.NOT_LOOKED_AT: "yellow",
     Cause.STALE: "yellow",
+    Cause.LOST: "bold red",
     Cause.FAILED: "bold red",
 }
 
@@ -60,9 +63,13 @@ class ModelDebt:
 
 
 def find_debts(project: Project, models: Sequence[Model], *, as_of: datetime) -> list[ModelDebt]:
-    """The debts of some models: what is expected as of an instant, against what is recorded now."""
+    """The debts of some models: what is expected as of an instant, against what is recorded now, and in the store.
+
+    Raises: StoreError when the store does not say what it holds.
+    """
     instance = project.instance
     facts = read_facts(instance, models, code=code_versions(models, project.root))
+    facts = replace(facts, lost=find_lost(project.store, facts.made))
     looked = looked_at(instance, {log.service for model in models for log in model.logs} | {m.service for m in models})
     found = []
     for model in models:
@@ -225,13 +232,14 @@ def _reason(one: ModelDebt, entry: Entry) -> str:
 def _outdated_lines(one: ModelDebt) -> Iterator[Text]:
     calendar = one.model.partitions
     if one.debt.outdated:
-        yield Text("  outdated, and made again by hand only:")
+        yield Text("  outdated or lost, and made again by hand only:")
     for asset, partitions in one.debt.outdated.items():
-        by_reason: dict[str, list[int]] = {}
+        by_reason: dict[str, dict[str, str]] = {}
         for partition, why in partitions.items():
-            by_reason.setdefault(why, []).append(calendar.index_of(partition))
-        for why, indices in by_reason.items():
-            yield Text(f"    {asset} {describe_spans(calendar, indices)}: {why}")
+            by_reason.setdefault(without_lost(why), {})[partition] = why
+        for of in by_reason.values():
+            spans = describe_spans(calendar, map(calendar.index_of, of))
+            yield Text(f"    {asset} {spans}: {by_the_first([*of.items()])}")
 
 
 def _late_lines(one: ModelDebt) -> Iterator[Text]:

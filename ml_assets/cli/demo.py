@@ -66,7 +66,9 @@ def run_demo(
     _show(console, tick, models, State.WAITING, "Not mature yet, and why:")
     unfinished = _show(console, tick, models, State.FAILED, "Failed:", style="bold red")
     unfinished |= _show(console, tick, models, State.DUE, "Due, but killed too often or canceled:", style="bold red")
-    console.print(f"\nReport with pictures: {write_report(project, project.home / 'report.html')}", soft_wrap=True)
+    report = project.home / "report.html"
+    write_report(project, report)
+    console.print(f"\nReport with pictures: {report}", soft_wrap=True)
     elsewhere = project.home != Path(DEFAULT_HOME).absolute()
     at_home = f" HOME_FOLDER={project.home}" if elsewhere else ""
     console.print(f"The same state in the Dagster UI: [bold]make dev{at_home}[/bold]", soft_wrap=True)

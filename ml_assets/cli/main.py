@@ -106,9 +106,10 @@ class Commands(click.Group):
             from ml_assets.cli.home import HomeError
             from ml_assets.components.reading import DefsFileError, find_cause
             from ml_assets.data.databases import SourceError
+            from ml_assets.data.store import ArtifactError, StoreError
             from ml_assets.domain.errors import SpecError
 
-            cause = find_cause(error, DefsFileError, HomeError, SourceError, SpecError)
+            cause = find_cause(error, ArtifactError, DefsFileError, HomeError, SourceError, SpecError, StoreError)
             if cause is None:
                 raise
             raise click.ClickException(str(cause)) from error
@@ -249,7 +250,8 @@ def metrics(home: Path, model: str, first: str | None, last: str | None, kind: s
 
     They are the current ones, as they are stored. JSON and CSV have a row for each metric, with the numbers of examples
     and positives, whether it is comparable, the reason why a number is absent, and the runs that made it and its model.
-    Where there is none, a line says how many are expected and why they are not there.
+    Where there is none, a line says how many are expected and why they are not there. Exits with 1 and says which, when
+    one is lost from the store.
     """
     from rich.console import Console
 
@@ -262,8 +264,10 @@ def metrics(home: Path, model: str, first: str | None, last: str | None, kind: s
         asked = ModelSpan.of(project, model, first, last)
     except (NoAssetError, SpanError) as error:
         raise click.UsageError(str(error)) from error
-    found = find_metrics(project, asked)
-    if not found:
+    found, lost = find_metrics(project, asked)
+    for line in lost:
+        click.echo(line, err=True)
+    if not found and not lost:
         click.echo(why_none(project, asked, as_of=datetime.now(UTC)), err=kind is not None)
     if kind == "json":
         click.echo(json.dumps({"model": asked.model.name, "metrics": as_json(found)}, indent=2))
@@ -275,6 +279,7 @@ def metrics(home: Path, model: str, first: str | None, last: str | None, kind: s
             # A file has no width.
             console.width = 400
         console.print(table(found, metrics_in(found)))
+    sys.exit(1 if lost else 0)
 
 
 def _plan_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -445,16 +450,45 @@ def retry(home: Path, run_id: str) -> None:
 
 @main.command()
 @_home_option(exists=True)
+@click.argument("selection", default="all")
+@click.option("--hashes", is_flag=True, help="Read all content, too, and compare it with the recorded data versions.")
+def verify(home: Path, selection: str, hashes: bool) -> None:
+    """Compare the artifact store with what is recorded of SELECTION, which is as of `plan`, by default all.
+
+    A version should be there with all its files if it is current, or if something current was made of it. Prints what
+    is lost, and what is there and recorded by nobody, such as what a killed run has left. Nothing is changed: `plan`
+    says what would make again what is lost. Exits with 1 when something is lost.
+    """
+    from rich.console import Console
+
+    from ml_assets.cli.project import NoAssetError, Project
+    from ml_assets.cli.verify import render
+    from ml_assets.cli.verify import verify as compare
+
+    try:
+        found = compare(Project(home), selection, hashes=hashes, console=Console(stderr=True))
+    except NoAssetError as error:
+        raise click.UsageError(str(error)) from error
+    for line in render(found):
+        click.echo(line)
+    sys.exit(1 if found.lost else 0)
+
+
+@main.command()
+@_home_option(exists=True)
 @click.option("--output", type=_Path(dir_okay=False), help="[default: report.html in the home]")
 def report(home: Path, output: Path | None) -> None:
-    """Write an HTML page with every metric over time."""
+    """Write an HTML page with every metric over time. Exits with 1 and says which, when one is lost from the store."""
     from ml_assets.cli.project import Project
     from ml_assets.cli.report import write_report
 
     path = output or home / "report.html"
     with _writing(path):
-        write_report(Project(home), path)
+        lost = write_report(Project(home), path)
     click.echo(f"wrote {path}")
+    for line in lost:
+        click.echo(line, err=True)
+    sys.exit(1 if lost else 0)
 
 
 @main.command()

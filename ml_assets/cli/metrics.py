@@ -41,9 +41,10 @@ class ModelSpan:
         return self.span is None or self.model.partitions.index_of(partition) in self.span
 
 
-def find_metrics(project: Project, asked: ModelSpan) -> list[Judgement]:
-    """The current metrics."""
-    return judgements(project, asked.model, asked.span)
+def find_metrics(project: Project, asked: ModelSpan) -> tuple[list[Judgement], list[str]]:
+    """The current metrics, and lines that say which of them are lost."""
+    lost: list[str] = []
+    return judgements(project, asked.model, asked.span, on_lost=lost.append), lost
 
 
 def why_none(project: Project, asked: ModelSpan, *, as_of: datetime) -> str:

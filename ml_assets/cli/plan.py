@@ -8,7 +8,9 @@ from typing import Any
 
 from rich.text import Text
 
+from ml_assets.cli.causes import by_the_first
 from ml_assets.cli.project import Project
+from ml_assets.domain.lost import without_lost
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.plan import Budget, Kind, PlannedRun, estimate, in_order, plan
 from ml_assets.domain.runs import RunSize
@@ -65,12 +67,12 @@ class Planned:
 
 
 def make_plan(project: Project, asked: Asked, *, parallelism: int, as_of: datetime) -> Planned:
-    """Plan what a person asks for, from what has arrived and what is recorded.
+    """Plan what a person asks for, from what has arrived, what is recorded, and what of that is in the store.
 
-    Raises: NoAssetError, SpanError; SourceError when a log that it needs cannot be asked.
+    Raises: NoAssetError, SpanError; SourceError when a log that it needs cannot be asked; StoreError likewise.
     """
     assets, models, spans = resolve(project, asked)
-    found = project.now(models, as_of=as_of)
+    found = project.now(models, as_of=as_of, store=project.store)
     runs: list[PlannedRun] = []
     blocked: dict[str, Mapping[str, str]] = {}
     for model in models:
@@ -196,18 +198,18 @@ def render(planned: Planned) -> Iterator[Text]:
 
 def _assets_table(planned: Planned) -> Iterator[Text]:
     """A line for each asset and reason."""
-    rows: dict[tuple[str, str, str], list[str]] = {}
+    rows: dict[tuple[str, str, Kind, str], dict[str, str]] = {}
     for run in planned.runs:
         for asset, partition in run.items:
             want = run.wants[asset, partition]
-            rows.setdefault((asset, run.model, _words(want.kind, want.why)), []).append(partition)
+            rows.setdefault((asset, run.model, want.kind, without_lost(want.why)), {})[partition] = want.why
     lines = []
-    for (asset, name, why), partitions in sorted(rows.items()):
+    for (asset, name, kind, _), why in sorted(rows.items(), key=lambda row: row[0]):
         calendar = planned.models[name].partitions
         each = planned.seconds.get(asset)
         cost = _NO_HISTORY if each is None else f"{each:.1f} s each"
-        spans = describe_spans(calendar, map(calendar.index_of, partitions))
-        lines.append((asset, str(len(partitions)), spans, cost, why))
+        spans = describe_spans(calendar, map(calendar.index_of, why))
+        lines.append((asset, str(len(why)), spans, cost, _words(kind, by_the_first([*why.items()]))))
     yield from _aligned(lines)
 
 

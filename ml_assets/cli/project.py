@@ -186,10 +186,10 @@ class Project:
         """What creates runs of the project's assets."""
         return Runs(self.instance, self.root, self.definitions_module, self.imports)
 
-    def now(self, models: Sequence[Model], *, as_of: datetime) -> Now:
-        """What is there of some models and the logs that they read. Raises: as `find`."""
+    def now(self, models: Sequence[Model], *, as_of: datetime, store: ArtifactStore | None = None) -> Now:
+        """What is there of some models and the logs that they read. Args: `store`: as of `find`. Raises: as `find`."""
         code = code_versions(models, self.root)
-        return find(self.instance, models, code=code, events_root=self.events_root, as_of=as_of)
+        return find(self.instance, models, code=code, events_root=self.events_root, as_of=as_of, store=store)
 
     def describe_absent(self, absent: Mapping[str, str]) -> list[str]:
         """A line for each log of which nothing can have arrived yet. Args: `absent`: as of `Now`."""

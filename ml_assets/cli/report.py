@@ -30,7 +30,8 @@ td:first-child, th:first-child {text-align: left} td:first-child {white-space: n
 <h1>Offline evaluation</h1>
 <p>Each point is one model, trained on what was known at the end of its partition and judged on what came after. Bars
 are 95 % bootstrap intervals. Grey: the horizon is not the attribution, so the metric judges ranking, not calibration.</p>
-{% for model in models %}
+{% for line in lost %}<p>{{ line }}</p>
+{% endfor %}{% for model in models %}
 <h2>{{ model.name }}</h2>
 <div class="charts">{% for title, picture in model.pictures.items() %}
 <img alt="{{ title }} of {{ model.name }} over its partitions" src="data:image/svg+xml;base64,{{ picture }}">{% endfor %}</div>
@@ -55,19 +56,21 @@ mean. The earliest horizon that agrees with the longest is the earliest one to t
 )
 
 
-def write_report(project: Project, path: Path) -> Path:
+def write_report(project: Project, path: Path) -> list[str]:
     """Write the page.
 
-    Returns: the path written.
+    Returns: lines that say which metrics are lost.
     """
-    page = render([(model, judgements(project, model)) for model in project.models.values()])
+    lost: list[str] = []
+    found = [(model, judgements(project, model, on_lost=lost.append)) for model in project.models.values()]
+    page = render(found, lost)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
-    return path
+    return lost
 
 
-def render(found: Iterable[tuple[Model, Sequence[Judgement]]]) -> str:
-    """The page; models without metrics are left out."""
+def render(found: Iterable[tuple[Model, Sequence[Judgement]]], lost: Sequence[str] = ()) -> str:
+    """The page; models without metrics are left out. Args: `lost`: lines that say which metrics are."""
     models = [
         {
             "name": model.name,
@@ -78,7 +81,7 @@ def render(found: Iterable[tuple[Model, Sequence[Judgement]]]) -> str:
         for model, results in found
         if results
     ]
-    return _PAGE.render(models=models, titles=[metric.title for metric in ALL_METRICS])
+    return _PAGE.render(models=models, lost=lost, titles=[metric.title for metric in ALL_METRICS])
 
 
 def number(value: float, low: float, high: float) -> str:

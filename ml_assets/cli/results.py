@@ -1,14 +1,18 @@
 """The metrics that exist, read from their artifacts, for the demo's table and the report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from ml_assets.cli.causes import by_the_first
 from ml_assets.cli.project import Project
-from ml_assets.data.store import Artifact
+from ml_assets.data.inventory import Inventory, Version
+from ml_assets.data.store import Artifact, ArtifactError
 from ml_assets.data.tables import read_table
 from ml_assets.domain.durations import Duration
+from ml_assets.domain.lost import describe_lost
+from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.spec import Model
 from ml_assets.notebooks.order import TABLE
 from ml_assets.orchestration.lineage import current_runs
@@ -29,24 +33,43 @@ class Judgement:
     artifact: Artifact
 
 
-def judgements(project: Project, model: Model, span: range | None = None) -> list[Judgement]:
+def judgements(
+    project: Project, model: Model, span: range | None = None, *, on_lost: Callable[[str], None] | None = None
+) -> list[Judgement]:
     """The current metrics of a model, by horizon and partition.
 
     What was made before the calendar changed, and is none of its partitions any more, is left out.
-    Args: `span`: indices of partitions; None: all.
+    Args: `span`: indices of partitions; None: all; `on_lost`: told for each horizon which of them are lost, and left
+    out. Raises: ArtifactError where nobody is told; StoreError when the store does not say what it holds.
     """
     result = []
     calendar = model.partitions
     for horizon in sorted(model.evaluation.horizons, key=lambda h: h.elapsed):
         asset = model.asset("metrics", horizon)
-        for partition, run_id in sorted(current_runs(project.instance, asset).items()):
-            if not calendar.holds(partition) or (span is not None and calendar.index_of(partition) not in span):
-                continue
+        recorded = [
+            Version(partition, run_id)
+            for partition, run_id in sorted(current_runs(project.instance, asset).items())
+            if calendar.holds(partition) and (span is None or calendar.index_of(partition) in span)
+        ]
+        lost = Inventory(project.store, asset).losses(recorded) if recorded else {}
+        if lost:
+            line = _describe(model, asset, lost)
+            if on_lost is None:
+                raise ArtifactError(line)
+            on_lost(line)
+        for partition, run_id in (one for one in recorded if one not in lost):
             artifact = project.store.load(asset, partition, run_id)
             table = read_table(artifact.folder / TABLE).set_index("metric")
             judged = artifact.manifest["inputs"][model.asset("model")]["run_id"]
             result.append(Judgement(model, partition, horizon, table, judged, artifact))
     return result
+
+
+def _describe(model: Model, asset: str, lost: Mapping[Version, str]) -> str:
+    calendar = model.partitions
+    spans = describe_spans(calendar, [calendar.index_of(version.partition) for version in lost])
+    why = by_the_first([(version.partition, describe_lost(what)) for version, what in lost.items()])
+    return f"{asset} {spans}: {why}; `ml-assets plan {model.name}` says what makes it again"
 
 
 def maturity_curve(results: Sequence[Judgement], metric: str) -> pd.DataFrame:

@@ -185,14 +185,14 @@ def _example(root: AnyPath, log: EventLog) -> str:
 def _meant(calendar: Calendar, folder: str) -> list[str] | None:
     """The partitions that the name of a folder may mean; None where it lies outside of the log, or means none."""
     name, separator, value = unquote(folder).rpartition("=")
-    if folder.startswith(("_", ".")) or _DATE.match(value) and value[:10] < calendar.start.isoformat():
+    if folder.startswith(("_", ".")) or (_DATE.match(value) and value[:10] < calendar.start.isoformat()):
         return None
     keys = calendar.meant(value)
     held = [key for key in keys if calendar.holds(key)]
     if keys and not held:
         return None
     # What is not named as a partition of anything, such as another log's folder, is none.
-    return held if held or separator and name else None
+    return held if held or (separator and name) else None
 
 
 def _digest(states: Iterable[tuple[str, State]]) -> str:

@@ -22,6 +22,10 @@ class ArtifactError(Exception):
     """An artifact that does not exist, or cannot be written."""
 
 
+class StoreError(Exception):
+    """The store does not say what it holds: it is out of reach, or may not be read. Nothing is known to be lost."""
+
+
 @dataclass(frozen=True)
 class Artifact:
     """A published version of one partition of an asset."""
@@ -117,13 +121,28 @@ class ArtifactStore:
 def load_artifact(folder: AnyPath) -> Artifact:
     """The published version in a folder.
 
-    Raises: ArtifactError when there is none: the folder is missing, or its run did not end well.
+    Raises: ArtifactError when there is none: the folder is missing, or its run did not end well; StoreError when there
+    is no store.
     """
     try:
         text = (folder / MANIFEST).read_text(encoding="utf-8")
+        return Artifact(folder, json.loads(text))
     except FileNotFoundError:
+        _check_bucket(folder)
         raise ArtifactError(f"there is no artifact in {folder}: its {MANIFEST} is missing") from None
-    return Artifact(folder, json.loads(text))
+    except ValueError as error:
+        raise ArtifactError(f"there is no artifact in {folder}: its {MANIFEST} is damaged: {error}") from None
+
+
+def _check_bucket(folder: AnyPath) -> None:
+    """Raise StoreError when not the folder is missing, but the bucket that it would lie in."""
+    if isinstance(folder, Path):
+        return
+    try:
+        # Of a folder that is missing, it finds nothing.
+        folder.fs.find(folder.path)
+    except FileNotFoundError:
+        raise StoreError(f"{folder}: there is no bucket {folder.drive}") from None
 
 
 def _publish_here(folder: Path, manifest: Mapping[str, Any]) -> Artifact:

@@ -25,17 +25,18 @@ class Cause(StrEnum):
     MISSING_INPUT = "missing input"
     NOT_LOOKED_AT = "not looked at yet"
     STALE = "stale"
+    LOST = "lost"
     FAILED = "failed"
 
 
 #: The causes that leave a metric owed: neither is it there, nor does it run, nor is it only a matter of time.
-OWED = frozenset({Cause.DUE, Cause.MISSING_INPUT, Cause.NOT_LOOKED_AT, Cause.STALE, Cause.FAILED})
+OWED = frozenset({Cause.DUE, Cause.MISSING_INPUT, Cause.NOT_LOOKED_AT, Cause.STALE, Cause.LOST, Cause.FAILED})
 
 
 class Entry(NamedTuple):
     """One model partition at one horizon.
 
-    `matures_at`: the end of its outcomes' window; `asset`: what failed, runs or is due; `run`: where it failed.
+    `matures_at`: the end of its outcomes' window; `asset`: what failed, runs, is lost or due; `run`: where it failed.
     """
 
     partition: str
@@ -65,7 +66,7 @@ class Debt:
     """The debt of one model.
 
     `entries`: each expected partition at each horizon, once; `outdated`: the training data and models, by asset, that
-    nothing makes again by itself, with the reason.
+    are outdated or lost, and that nothing makes again by itself, with the reason.
     """
 
     entries: tuple[Entry, ...]
@@ -113,7 +114,12 @@ class _Horizon:
         missing = self._missing(partition, chain)
         overdue = self._ended(missing, as_of)
         cause, why, asset, run = Cause.DUE, "", "", ""
-        if State.FAILED in first:
+        # What is made of something that is lost fails: upstream comes first.
+        broken = next((state for state in first if state in {State.LOST, State.FAILED}), None)
+        if broken is State.LOST:
+            cause, asset = Cause.LOST, first[State.LOST]
+            why = f"{asset} is {self.found[asset][partition].why}"
+        elif broken is State.FAILED:
             cause, asset = Cause.FAILED, first[State.FAILED]
             why, run = f"{asset} failed", self.facts.failed[asset][partition].run
         elif overdue and overdue.keys() <= set(self.unseen):
@@ -136,13 +142,16 @@ class _Horizon:
 
     def _chain(self, partition: str) -> list[str]:
         """What the metric needs that may be missing, upstream first, and itself: a model that exists can be judged."""
-        made = self.facts.made
         chain = [self.data_asset, self.metrics_asset]
-        if partition not in made.get(self.model_asset, ()):
+        if not self._is_there(self.model_asset, partition):
             chain.insert(0, self.model_asset)
-            if partition not in made.get(self.training_asset, ()):
+            if not self._is_there(self.training_asset, partition):
                 chain.insert(0, self.training_asset)
         return chain
+
+    def _is_there(self, asset: str, partition: str) -> bool:
+        facts = self.facts
+        return partition in facts.made.get(asset, ()) and partition not in facts.lost.get(asset, ())
 
     def _missing(self, partition: str, chain: list[str]) -> dict[str, set[int]]:
         """The event partitions that have not arrived, by log."""
@@ -186,7 +195,7 @@ def _outdated(model: Model, facts: Facts, found: Found) -> dict[str, dict[str, s
     for asset in (model.asset("training_data"), model.asset("model")):
         made = facts.made.get(asset, {})
         for partition, status in found[asset].items():
-            if status.state is State.OUTDATED:
+            if status.state in {State.OUTDATED, State.LOST}:
                 outdated.setdefault(asset, {})[partition] = status.why
             elif status.state is State.FAILED and partition in made:
                 outdated.setdefault(asset, {})[partition] = f"to make it again failed {status.why}"

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ml_assets.domain.durations import Duration
+from ml_assets.domain.lost import describe_lost
 from ml_assets.domain.maturity import Arrivals, Arrived, describe_missing, same_partitions
 from ml_assets.domain.runs import RunSize, group
 from ml_assets.domain.spec import Model
@@ -24,13 +25,14 @@ class Made:
     """The current materialization of a partition.
 
     `id`: which materialization it is; `data_version`: hash of its content; `inputs`: digest of what it was made
-    from, None when that is not known; `code`: version of the code that made it.
+    from, None when that is not known; `code`: version of the code that made it; `run`: the run that did.
     """
 
     id: int
     data_version: str
     inputs: str | None
     code: str | None
+    run: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Facts:
     """What is recorded, by asset or log key, then by partition key.
 
     `arrived`: the versions of event partitions that count. `late`: those that changed after their restatement window.
+    `lost`: the file that is not in the store any more, of what is made. No sensor looks for it, or makes it again.
     """
 
     arrived: Arrived
@@ -59,6 +62,7 @@ class Facts:
     running: Mapping[str, frozenset[str]] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     late: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    lost: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class State(StrEnum):
@@ -70,13 +74,14 @@ class State(StrEnum):
     WAITING = "waiting"
     FAILED = "failed"
     OUTDATED = "outdated"
+    LOST = "lost"
 
 
 class Status(NamedTuple):
     """A state and its cause in words.
 
-    `inputs`: digest of the inputs as they are now, where known. `missing`: the event partitions that it waits for, as
-    indices by log key.
+    `inputs`: digest of the inputs as they are now, where known. `missing`: the event partitions that it waits for, also
+    where it is lost, as indices by log key.
     """
 
     state: State
@@ -125,10 +130,8 @@ def statuses(model: Model, facts: Facts, *, as_of: datetime) -> dict[str, dict[s
 def basis(model: Model, facts: Facts, *, as_of: datetime) -> tuple[object, ...]:
     """All that the statuses of a model, and what is due, follow from: with equal ones both are equal."""
     calendar = model.partitions
-    of_assets = [
-        (facts.made.get(name), facts.failed.get(name), facts.running.get(name), facts.code.get(name))
-        for name in model.assets
-    ]
+    recorded = (facts.made, facts.failed, facts.running, facts.code, facts.lost)
+    of_assets = [tuple(of.get(name) for of in recorded) for name in model.assets]
     # Attempts compare without their ids, which tell what came before.
     tried = [[attempt.id for attempt in facts.failed.get(name, {}).values()] for name in model.assets]
     arrived = [facts.arrived.get(log.key) for log in model.logs]
@@ -192,7 +195,16 @@ class _Asset:
         self.failed = facts.failed.get(name, {})
         self.running = facts.running.get(name, frozenset())
         self.code = facts.code.get(name)
+        self.lost = facts.lost.get(name, {})
+        self.there = {name: of for name, of in self.made.items() if name not in self.lost} if self.lost else self.made
         self.found: dict[str, Status] = {}
+
+    def note(self, partition: str, status: Status) -> None:
+        """Keep the status of a partition, which was judged as if what is lost had never been."""
+        if partition in self.lost and status.state in {State.DUE, State.WAITING}:
+            waits = f"; it waits {status.why}" if status.state is State.WAITING else ""
+            status = status._replace(state=State.LOST, why=f"{describe_lost(self.lost[partition])}{waits}")
+        self.found[partition] = status
 
     def settle(self, partition: str, wanted: str, cause: str, changed: State, *, since: int = -1) -> Status:
         """The status of a partition whose inputs are there: `wanted` is their digest.
@@ -201,7 +213,7 @@ class _Asset:
         """
         if partition in self.running:
             return Status(State.RUNNING, inputs=wanted)
-        made, failed = self.made.get(partition), self.failed.get(partition)
+        made, failed = self.there.get(partition), self.failed.get(partition)
         if made and made.inputs == wanted:
             if made.code is None or made.code == self.code:
                 return Status(State.DONE, "", wanted)
@@ -240,8 +252,8 @@ class _Judge:
         training, trained = self.training, self.assets[model.asset("model")]
         needs = Needs(model, None)
         for index, partition in self._expected(None):
-            training.found[partition] = self._data(training, index, partition, needs)
-            trained.found[partition] = self._model(trained, training, partition)
+            training.note(partition, self._data(training, index, partition, needs))
+            trained.note(partition, self._model(trained, training, partition))
         for horizon in model.evaluation.horizons:
             data = self.assets[model.asset("evaluation_data", horizon)]
             metrics = self.assets[model.asset("metrics", horizon)]
@@ -251,8 +263,8 @@ class _Judge:
                 if status.state is State.DUE and partition not in trained.made:
                     why = f"for the model of {partition} ({trained.found[partition].state})"
                     status = Status(State.WAITING, why, status.inputs)
-                data.found[partition] = status
-                metrics.found[partition] = self._metrics(metrics, data, trained, partition)
+                data.note(partition, status)
+                metrics.note(partition, self._metrics(metrics, data, trained, partition))
         return {name: asset.found for name, asset in self.assets.items()}
 
     def _expected(self, horizon: Duration | None) -> Sequence[tuple[int, str]]:
@@ -261,7 +273,7 @@ class _Judge:
 
     def _data(self, data: _Asset, index: int, partition: str, needs: Needs) -> Status:
         parts, trains = needs.of(index), needs.horizon is None
-        made = data.made.get(partition)
+        made = data.there.get(partition)
         if not self.arrivals.mature(parts):
             if made:
                 return Status(State.DONE, inputs=made.inputs)
@@ -296,7 +308,7 @@ class _Judge:
         if model is None:
             # Evaluation data that was launched by hand.
             return metrics.follow(partition, trained.found[partition], "model", behind=State.WAITING)
-        if upstream.state is not State.DONE and upstream.state is not State.OUTDATED:
+        if upstream.state not in {State.DONE, State.OUTDATED, State.LOST}:
             # Whether the rows change is known only when the evaluation data has been made again.
             return metrics.follow(partition, upstream, "evaluation data", behind=State.WAITING)
         wanted = metrics_inputs(evaluation_data, model)

@@ -13,12 +13,13 @@ from enum import StrEnum
 from ml_assets.domain.due import Facts, State, Status
 from ml_assets.domain.durations import parse_duration
 from ml_assets.domain.errors import SpecError
+from ml_assets.domain.lost import describe_lost
 from ml_assets.domain.runs import RunSize, comes_after, group
 from ml_assets.domain.spec import Model
 
 
 class Kind(StrEnum):
-    """Why a partition is made: there is none, or the one that there is was made from other inputs or code."""
+    """Why a partition is made: there is none (any more), or the one that there is was made of other inputs or code."""
 
     MISSING = "missing"
     STALE = "stale"
@@ -201,6 +202,8 @@ class _Planner:
         """Why a partition is to be made; None where it exists as it should, or is being made."""
         if status.state is State.RUNNING:
             return None
+        if partition in self._facts.lost.get(asset, {}):
+            return Want(Kind.MISSING, describe_lost(self._facts.lost[asset][partition]))
         if partition not in self._facts.made.get(asset, {}):
             return Want(Kind.MISSING, f"failed {status.why}" if status.state is State.FAILED else "")
         why = ""
@@ -218,14 +221,17 @@ class _Planner:
     def _obstacle(self, partition: str, status: Status, inputs: Sequence[str], after: str | None) -> str:
         """Why a partition cannot be made; empty where it can."""
         for one in (*inputs, *((after,) if after else ())):
-            if partition not in self._wanted[one] and partition not in self._facts.made.get(one, {}):
+            lost = one in inputs and partition in self._facts.lost.get(one, {})
+            if partition not in self._wanted[one] and (lost or partition not in self._facts.made.get(one, {})):
                 upstream = self._found[one][partition]
+                if lost and upstream.state is not State.RUNNING:
+                    return f"its {self._step(one)} is {describe_lost(self._facts.lost[one][partition])}"
                 known = upstream.state in {State.WAITING, State.RUNNING}
                 state = f"{upstream.state} {upstream.why}".rstrip() if known else "missing"
                 return status.why if status.missing else f"its {self._step(one)} is {state}"
         if inputs:
             return ""
-        waits = status.state is State.WAITING and (status.missing or after is None)
+        waits = status.missing or (status.state is State.WAITING and after is None)
         return status.why if waits else ""
 
     def _step(self, asset: str) -> str:

@@ -6,7 +6,7 @@ mean is the matter of the module that makes them.
 
 import io
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +19,6 @@ from ml_assets.paths import AnyPath
 
 MARKER = "_SUCCESS"
 PART = "part-0.parquet"
-_HOUR = KEY_FORMATS["hour"]
 
 
 def days(first_day: date, last_day: date) -> Iterator[date]:
@@ -93,13 +92,15 @@ def write_partition(folder: AnyPath, key: str, frame: pd.DataFrame, *, every: Ev
 
 
 def _check_key(key: str, every: Every) -> str:
+    """The key of a partition. Raises: ValueError for one that the reader would not find."""
+    example = "2026-01-01-00:00+0900" if every == "hour" else "2026-01-01"
     try:
-        right = datetime.strptime(key, _HOUR).strftime(_HOUR) if every == "hour" else date.fromisoformat(key).isoformat()
+        instant = datetime.strptime(key, KEY_FORMATS[every]).replace(tzinfo=UTC)
     except ValueError:
-        right = None
-    if key != right:
-        right = "2026-01-01-00:00+0900" if every == "hour" else "2026-01-01"
-        raise ValueError(f"{key!r} names no {every}; write it as {right}")
+        instant = None
+    # It takes some other spellings, too.
+    if instant is None or len(key) != len(example):
+        raise ValueError(f"{key!r} names no {every}; write it as {example}")
     return key
 
 

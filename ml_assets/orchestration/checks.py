@@ -16,7 +16,7 @@ from ml_assets.domain.durations import Duration
 from ml_assets.domain.spec import Model
 from ml_assets.notebooks.order import TABLE, ReadRecord
 from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.pins import current
+from ml_assets.orchestration.pins import LostError, UpstreamPin, current
 from ml_assets.paths import AnyPath
 
 if TYPE_CHECKING:
@@ -71,11 +71,26 @@ def verify_no_leak(
 
     # In a time zone of its own, adding hours to it would count those of the wall clock.
     bounds = _bounds(model, horizon, cutoff.astimezone(UTC))
-    others = (current(instance, store, asset, partition) for asset in _apart_from(model, horizon))
-    tables = [other.artifact.folder / TABLE for other in others if other is not None]
+    tables = [
+        other.artifact.folder / TABLE
+        for asset in _apart_from(model, horizon)
+        if (other := _other(instance, store, asset, partition, may_be_lost=horizon is None)) is not None
+    ]
     apart_from = [table for table in tables if table.exists()]
     verdict = verify(folder / TABLE, model.exposures.columns, bounds, apart_from=apart_from)
     return _with_late_reads(verdict, bounds, reads)
+
+
+def _other(
+    instance: dg.DagsterInstance, store: ArtifactStore, asset: str, partition: str, *, may_be_lost: bool
+) -> UpstreamPin | None:
+    try:
+        return current(instance, store, asset, partition)
+    except LostError:
+        # Evaluation data that is lost is verified against this training data when it is made again.
+        if not may_be_lost:
+            raise
+        return None
 
 
 def _bounds(model: Model, horizon: Duration | None, cutoff: datetime) -> "Bounds":

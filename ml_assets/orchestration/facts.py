@@ -259,7 +259,7 @@ def _made(event: Event, note: str | None, attempt: _Tried | None) -> Made:
             inputs, code = note.split(".")
         elif attempt is not None:
             inputs, code = attempt.inputs, attempt.code
-    return Made(event.id, event.version or "", inputs, code)
+    return Made(event.id, event.version or "", inputs, code, event.run)
 
 
 def _failed(instance: dg.DagsterInstance, tried: Mapping[str, Mapping[str, _Tried]]) -> dict[str, dict[str, Attempt]]:

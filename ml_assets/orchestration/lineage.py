@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from ml_assets.data.store import Artifact, ArtifactError, ArtifactStore
 from ml_assets.orchestration.facts import asset_key
@@ -36,15 +37,22 @@ class Lineage:
 
 def current_runs(instance: dg.DagsterInstance, asset: str) -> dict[str, str]:
     """The run that made the current materialization of each partition of an asset."""
-    runs: dict[str, str] = {}
+    return {partition: next(iter(runs)) for partition, runs in recorded_versions(instance, asset).items()}
+
+
+def recorded_versions(instance: dg.DagsterInstance, asset: str) -> dict[str, dict[str, str]]:
+    """The data versions that are recorded of an asset, by partition and by run, the current one first."""
+    found: dict[str, dict[str, str]] = {}
     cursor, more = None, True
     while more:
         page = instance.fetch_materializations(asset_key(asset), limit=1000, cursor=cursor)
         for record in page.records:
-            if record.partition_key is not None:
-                runs.setdefault(record.partition_key, record.run_id)
+            event = record.asset_materialization
+            if record.partition_key is not None and event is not None:
+                version = (event.tags or {}).get(DATA_VERSION_TAG, "")
+                found.setdefault(record.partition_key, {}).setdefault(record.run_id, version)
         cursor, more = page.cursor, page.has_more
-    return runs
+    return found
 
 
 def versions(instance: dg.DagsterInstance, asset: str, partition: str) -> tuple[str, ...]:

@@ -10,10 +10,11 @@ from datetime import datetime
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from ml_assets.data.store import Artifact, ArtifactStore
+from ml_assets.data.store import MANIFEST, Artifact, ArtifactError, ArtifactStore
 from ml_assets.domain.due import Made, metrics_inputs, model_inputs
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.lost import describe_lost
 from ml_assets.domain.maturity import Arrivals, ImmatureWindowError, describe_missing
 from ml_assets.domain.restatement import version_of
 from ml_assets.domain.spec import Model
@@ -36,6 +37,17 @@ class MissingInputError(Exception):
     def __init__(self, asset: str, partition: str, remedy: str = "materialize it first") -> None:
         super().__init__(f"{asset} {partition} does not exist; {remedy}")
         self.asset = asset
+
+
+class LostError(ArtifactError):
+    """A partition is recorded as made, and not in the store.
+
+    `inputs`: the digest of the inputs of the partition that was to be made of it, as `due` computes it.
+    """
+
+    def __init__(self, asset: str, partition: str, what: str) -> None:
+        super().__init__(f"{asset} {partition} is {describe_lost(what)}; `ml-assets plan {asset}` says what makes it")
+        self.inputs = ""
 
 
 class ChangedWhileReadError(Exception):
@@ -90,17 +102,28 @@ def pin(
 
     Args: `runs`: upstream versions that these made are taken instead of the current ones.
     Raises: ImmatureWindowError when event partitions have not arrived, naming them, or when rows that training counts
-    may still become known; MissingInputError when an upstream partition was not materialized.
+    may still become known; MissingInputError when an upstream partition was not materialized, LostError when it was,
+    and is lost.
     """
     if not _UPSTREAM[step]:
         events = pin_events(instance, model, horizon, partition, as_of, events_root)
         return Pins(events.inputs, {}, events)
-    upstream = {}
-    for name, asset in upstream_assets(model, step, horizon).items():
-        upstream[name] = _pin_upstream(instance, store, asset, partition, runs)
+    assets = upstream_assets(model, step, horizon)
+    made = {name: _recorded(instance, asset, partition, runs) for name, asset in assets.items()}
+    for name, asset in assets.items():
+        if made[name] is None:
+            raise MissingInputError(asset, partition)
+    there = {name: one for name, one in made.items() if one is not None}
     if step == "model":
-        return Pins(model_inputs(upstream["training_data"].made), upstream, None)
-    return Pins(metrics_inputs(upstream["evaluation_data"].made, upstream["model"].made), upstream, None)
+        inputs = model_inputs(there["training_data"])
+    else:
+        inputs = metrics_inputs(there["evaluation_data"], there["model"])
+    try:
+        upstream = {name: _load(store, assets[name], partition, one) for name, one in there.items()}
+    except LostError as error:
+        error.inputs = inputs
+        raise
+    return Pins(inputs, upstream, None)
 
 
 def upstream_assets(model: Model, step: str, horizon: Duration | None) -> dict[str, str]:
@@ -111,7 +134,15 @@ def upstream_assets(model: Model, step: str, horizon: Duration | None) -> dict[s
 def current(
     instance: dg.DagsterInstance, store: ArtifactStore, asset: str, partition: str, runs: Collection[str] = ()
 ) -> UpstreamPin | None:
-    """The current version of a partition, or the newest one that `runs` made; None when it does not exist."""
+    """The current version of a partition, or the newest one that `runs` made; None when it does not exist.
+
+    Raises: LostError when it is not in the store.
+    """
+    made = _recorded(instance, asset, partition, runs)
+    return None if made is None else _load(store, asset, partition, made)
+
+
+def _recorded(instance: dg.DagsterInstance, asset: str, partition: str, runs: Collection[str]) -> Made | None:
     records = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=asset_key(asset), asset_partitions=[partition]), limit=100 if runs else 1
     ).records
@@ -120,8 +151,14 @@ def current(
     record = next((one for one in records if one.run_id in runs), records[0])
     event = record.asset_materialization
     version = (event.tags or {}).get(DATA_VERSION_TAG, "") if event else ""
-    made = Made(record.storage_id, version, None, None)
-    return UpstreamPin(asset, made, record.run_id, store.load(asset, partition, record.run_id))
+    return Made(record.storage_id, version, None, None, record.run_id)
+
+
+def _load(store: ArtifactStore, asset: str, partition: str, made: Made) -> UpstreamPin:
+    try:
+        return UpstreamPin(asset, made, made.run, store.load(asset, partition, made.run))
+    except ArtifactError:
+        raise LostError(asset, partition, str(store.folder(asset, partition, made.run) / MANIFEST)) from None
 
 
 def check_unchanged(model: Model, events: EventPins, events_root: AnyPath) -> None:
@@ -202,12 +239,3 @@ def _keys(log: EventLog, indices: range) -> list[str]:
     """The partitions at some indices; there is none before the log's start or after its end."""
     keys = (log.partitions.key(index) for index in indices if index >= 0)
     return [key for key in keys if log.partitions.holds(key)]
-
-
-def _pin_upstream(
-    instance: dg.DagsterInstance, store: ArtifactStore, asset: str, partition: str, runs: Collection[str]
-) -> UpstreamPin:
-    found = current(instance, store, asset, partition, runs)
-    if found is None:
-        raise MissingInputError(asset, partition)
-    return found

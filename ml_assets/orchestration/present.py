@@ -1,13 +1,14 @@
 """What is there now: what the sources have, held against what is recorded. They are asked, and nothing is decided."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
 import dagster as dg
 
 from ml_assets.data.event_files import EventFolder
+from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.due import Facts, Status, basis, statuses
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.restatement import EventVersion, version_of
@@ -15,6 +16,7 @@ from ml_assets.domain.spec import Model
 from ml_assets.orchestration.arrival import Answer, ask
 from ml_assets.orchestration.facts import read_arrived, read_facts
 from ml_assets.orchestration.facts_memo import Memo
+from ml_assets.orchestration.lost import find_lost
 from ml_assets.paths import AnyPath
 
 
@@ -44,11 +46,13 @@ def find(
     events_root: AnyPath,
     as_of: datetime,
     memo: Memo | None = None,
+    store: ArtifactStore | None = None,
 ) -> Now:
     """Compare the source with what is recorded.
 
-    Args: `logs`: beside those of the models; `memo`: what was found before.
-    Raises: SourceError when a log cannot be asked: a source that is down is not one without news.
+    Args: `logs`: beside those of the models; `memo`: what was found before; `store`: where to look for what is lost,
+    which is not looked for without.
+    Raises: SourceError when a log cannot be asked: a source that is down is not one without news; StoreError likewise.
     """
     # A model may read logs of other services, whose sensors may have stopped.
     logs = list({log.key: log for log in (*logs, *(log for model in models for log in model.logs))}.values())
@@ -57,6 +61,8 @@ def find(
     asked = {log.key: ask(log, events_root, recorded[log.key], as_of=as_of) for log in logs}
     present = {log.key: _present(log, recorded[log.key], asked[log.key], as_of) for log in logs}
     facts = read_facts(instance, models, code=code, arrived=present, memo=memo)
+    if store is not None:
+        facts = replace(facts, lost=find_lost(store, facts.made))
     found = {
         model.name: memo.same(
             ("statuses", model.name),

@@ -30,7 +30,7 @@ from ml_assets.orchestration.lineage import current_runs, versions
 from ml_assets.orchestration.notebook_view import link_to
 from ml_assets.orchestration.one_line import on_one_line
 from ml_assets.orchestration.orders import step_order
-from ml_assets.orchestration.pins import ChangedWhileReadError, MissingInputError, Pins, check_unchanged, pin
+from ml_assets.orchestration.pins import ChangedWhileReadError, LostError, MissingInputError, Pins, check_unchanged, pin
 from ml_assets.orchestration.planned import forget_planned_check, forget_planned_partition
 from ml_assets.orchestration.records import manifest, metadata, pictures
 from ml_assets.orchestration.resume import made_before, resumed_runs
@@ -174,18 +174,24 @@ class _Partition:
         events_root = context.resources.events.path(instance)
         store = ArtifactStore(context.resources.artifacts.path(instance))
         started, as_of = time.monotonic(), datetime.now(UTC)
-        pins = pin(
-            instance,
-            model,
-            asset.step,
-            asset.horizon,
-            self.name,
-            as_of=as_of,
-            events_root=events_root,
-            store=store,
-            # It goes on from what these made, or what itself has made, whatever has been made since.
-            runs=[context.run.run_id, *resumed_runs(instance, context.run)],
-        )
+        try:
+            pins = pin(
+                instance,
+                model,
+                asset.step,
+                asset.horizon,
+                self.name,
+                as_of=as_of,
+                events_root=events_root,
+                store=store,
+                # It goes on from what these made, or what itself has made, whatever has been made since.
+                runs=[context.run.run_id, *resumed_runs(instance, context.run)],
+            )
+        except LostError as error:
+            # A sensor tries again when that was made again, which a person decides.
+            tried = (asset.name, self.name, error.inputs, asset.code_version, context.run.run_id)
+            yield attempt(*tried, verdict=FAILED, error=on_one_line(error))
+            raise
         asset.check_loaded()
         tried = (asset.name, self.name, pins.inputs, asset.code_version, context.run.run_id)
         # `made_before` has found no materialization of an earlier attempt: what it left nobody knows of.
