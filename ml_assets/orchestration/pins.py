@@ -46,7 +46,9 @@ class LostError(ArtifactError):
     """
 
     def __init__(self, asset: str, partition: str, what: str) -> None:
-        super().__init__(f"{asset} {partition} is {describe_lost(what)}; `ml-assets plan {asset}` says what makes it")
+        super().__init__(
+            f"{asset} {partition} is {describe_lost(what)}; `ml-assets plan {asset}` says what makes it again"
+        )
         self.inputs = ""
 
 

@@ -5,8 +5,9 @@ three days, and the metrics of a day mature at the beginning of the fourth day a
 """
 
 import json
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,11 @@ class Shop:
             inputs = self._inputs(asset, partition)
             note_begun(self.project.instance, asset, partition, inputs, self.code[asset], "")
             self._record(materialization(asset, partition, f"rows of {day}"))
+            # Reported from outside of a run, it belongs to the run without a name.
+            folder = self.project.store.folder(asset, partition, "")
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                self.project.store.publish(folder, {"data_version": f"rows of {day}"})  # type: ignore[arg-type]
 
     def fail(self, asset: str, *, day: int, error: str) -> None:
         partition = f"2026-03-{day:02}"
@@ -129,7 +135,7 @@ shop/order as of 2026-03-10 09:00 CET
   2d  2026-03-05              failed         1d 9h  shop/order/evaluation_data_2d failed in run run-7: NotebookError: [red] no rows
   2d  2026-03-06..2026-03-07  missing input  9h 0m  shop/orders 2026-03-09
   2d  2026-03-08..2026-03-09  missing input         shop/visits 2026-03-09, shop/orders 2026-03-09
-  outdated, and made again by hand only:
+  outdated or lost, and made again by hand only:
     shop/order/training_data 2026-03-03: its event partitions changed
   changed after the restatement window, and not acted on:
     shop/orders 2026-03-05: read by shop/order/metrics_2d 2026-03-03..2026-03-04
@@ -142,7 +148,7 @@ def test_what_should_exist_is_reckoned_as_of_the_instant_that_is_given(made: Sho
     assert lines[:2] == ["shop/order as of 2026-03-08 23:59 CET", "    2d: done 1, waiting 2, stale 1, failed 1"]
     assert lines[4:6] == [
         "  2d  2026-03-06..2026-03-07  waiting           matures at 2026-03-10 00:00 CET .. 2026-03-11 00:00 CET",
-        "  outdated, and made again by hand only:",
+        "  outdated or lost, and made again by hand only:",
     ]
 
 
@@ -186,7 +192,7 @@ def test_each_horizon_has_its_counts_and_a_done_partition_ends_a_span(made: Shop
         "  1d  2026-03-05              due      0m     shop/order/model is due",
         "  2d  2026-03-03              waiting         matures at 2026-03-08 01:00 CET",
         "  2d  2026-03-04..2026-03-05  waiting  2h 0m  for shop/orders 2026-03-08",
-        "  outdated, and made again by hand only:",
+        "  outdated or lost, and made again by hand only:",
         "    shop/order/model 2026-03-03, 2026-03-05: one",
         "    shop/order/model 2026-03-04: other",
         "  changed after the restatement window, and not acted on:",
@@ -340,3 +346,46 @@ def test_an_unknown_model_is_answered_with_those_that_there_are(made: Shop) -> N
 )
 def test_an_age_is_told_by_its_two_largest_units(age: timedelta, words: str) -> None:
     assert describe_age(age) == words
+
+
+def test_what_is_lost_is_told_by_spans_with_the_first_file_and_is_owed(
+    made: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(made.project.home, home)
+    project = Project(home, made.project.root)
+    monkeypatch.setattr(project_module, "Project", lambda _: project)
+    for asset in (TRAINING_DATA, MODEL):
+        shutil.rmtree(project.store.root / asset)
+    (project.store.folder(METRICS, "2026-03-03", "") / "manifest.json").write_text("")
+    lost = replace(made, project=project)
+    result = lost.debt()
+    assert result.exit_code == 1
+    root = project.store.root
+    lines = result.stdout.splitlines()
+    assert lines[1] == "    2d: missing input 4, lost 3", "what is to be made of a lost model is owed for that"
+    assert lines[2].split("  ")[-1] == (
+        f"{METRICS} is recorded, but lost from the store: {root}/{METRICS}/2026-03-03/manifest.json (damaged)"
+    )
+    assert lines[-4:-2] == [
+        f"    {asset} 2026-03-03..2026-03-05: 2026-03-03: recorded, but lost from the store: "
+        f"{root}/{asset}/2026-03-03/manifest.json"
+        for asset in (TRAINING_DATA, MODEL)
+    ]
+    entries = json.loads(lost.debt("--json").stdout)["models"]["shop/order"]["entries"]
+    assert entries[0]["cause"] == "lost"
+
+
+def test_a_store_that_cannot_be_listed_is_an_error_and_no_loss(
+    made: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(made.project.home, home)
+    project = Project(home, made.project.root)
+    monkeypatch.setattr(project_module, "Project", lambda _: project)
+    shutil.rmtree(home / "artifacts")
+    (home / "artifacts").write_text("no folder")
+    result = replace(made, project=project).debt()
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: the store {home}/artifacts cannot be listed: NotADirectoryError: ")
+    assert len(result.stderr.splitlines()) == 1

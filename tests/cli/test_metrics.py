@@ -1,10 +1,13 @@
 """The metrics of a model as the command prints them: artifacts of real tables, which no run has made."""
 
+import html
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,7 @@ from ml_assets.cli.main import main
 from ml_assets.cli.project import Project
 from ml_assets.cli.report import chart
 from ml_assets.cli.results import judgements
+from ml_assets.data.store import ArtifactError
 from ml_assets.metrics.evaluate import evaluate
 from ml_assets.metrics.log_loss import LOG_LOSS
 from ml_assets.metrics.registry import ALL_METRICS
@@ -136,3 +140,42 @@ def test_what_was_recorded_before_the_calendar_moved_is_left_out(project: Projec
     for span in (None, range(2)):
         assert [one.partition for one in judgements(project, later, span)] == DAYS[1:]
     assert chart(judgements(project, later), LOG_LOSS)
+
+
+def test_metrics_that_are_lost_are_one_line_and_the_others_are_printed(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(project.home, home)
+    robbed = Project(home, project.root)
+    monkeypatch.setattr(project_module, "Project", lambda _: robbed)
+    for day in DAYS[1:]:
+        (robbed.store.folder(METRICS, day, "") / TABLE).unlink()
+    words = (
+        f"{METRICS} 2026-03-04..2026-03-05: 2026-03-04: recorded, but lost from the store: "
+        f"{robbed.store.root}/{METRICS}/2026-03-04/{TABLE}; `ml-assets plan shop/order` says what makes it again\n"
+    )
+    result = printed(robbed, "shop/order", "--csv")
+    assert (result.exit_code, result.stderr) == (1, words)
+    assert set(pd.read_csv(io.StringIO(result.stdout))["partition"]) == {DAYS[0]}
+    page = home / "report.html"
+    result = CliRunner().invoke(main, ["report", "--home", str(home)], catch_exceptions=False)
+    assert (result.exit_code, result.stdout, result.stderr) == (1, f"wrote {page}\n", words)
+    text = html.unescape(page.read_text())
+    assert words.strip() in text
+    assert "<td>2026-03-03</td>" in text
+    with pytest.raises(ArtifactError, match="lost from the store"):
+        judgements(robbed, robbed.models["shop/order"])
+
+
+def test_where_all_are_lost_no_debt_is_told_instead(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(project.home, home)
+    robbed = Project(home, project.root)
+    monkeypatch.setattr(project_module, "Project", lambda _: robbed)
+    shutil.rmtree(home / "artifacts")
+    result = printed(robbed, "shop/order")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert len(result.stderr.splitlines()) == 1

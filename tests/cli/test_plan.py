@@ -1,6 +1,7 @@
 """Plans, and backfills that have nothing to make, of logs that nobody has written yet, or that are gone."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from ml_assets.cli import project as project_module
 from ml_assets.cli.main import main
-from ml_assets.orchestration.facts import read_arrived
+from ml_assets.orchestration.facts import materialization, read_arrived
 from tests.support import shop
 from tests.support.projects import TeamProject
 
@@ -88,3 +89,60 @@ def test_folders_that_match_no_partition_are_told_wherever_a_person_looks(team: 
     assert team.project.look(["shop"]).message.splitlines()[:2] == told
     debt = answer(team, "debt", "shop/order", "--as-of", "2026-03-09T00:00Z")
     assert [line.strip() for line in debt.stdout.splitlines()][-2:] == told
+
+
+def make(team: TeamProject, *days: str) -> None:
+    """Record that all that comes before a metric is made of some days, and publish it."""
+    project = team.project
+    for asset in (f"shop/order/{step}" for step in ("training_data", "model", "evaluation_data_2d")):
+        for day in days:
+            project.instance.report_runless_asset_event(materialization(asset, day, "version"))
+            # Reported from outside of a run, it belongs to the run without a name.
+            project.store.publish(Path(str(project.store.prepare(asset, day, ""))), {"data_version": "version"})
+
+
+def test_what_is_lost_is_owed_by_plan_and_backfill_with_the_first_file(team: TeamProject) -> None:
+    make(team, "2026-03-03", "2026-03-04", "2026-03-05")
+    for day in range(1, 10):
+        for log in ("visits", "orders"):
+            folder = team.home / "events/shop" / log / f"date=2026-03-{day:02}"
+            folder.mkdir(parents=True)
+            (folder / "_SUCCESS").touch()
+    model = team.project.store.root / "shop/order/model"
+    for day in ("2026-03-03", "2026-03-04"):
+        (model / day / "manifest.json").unlink()
+    span = ("--from", "2026-03-03", "--to", "2026-03-05", "--missing")
+    lines = answer(team, "plan", "shop/order/model", *span).stdout.splitlines()
+    assert [line.split("  ") for line in lines[:1]] == [
+        [
+            "shop/order/model",
+            "2",
+            "2026-03-03..2026-03-04",
+            "no history yet",
+            f"missing: 2026-03-03: recorded, but lost from the store: {model}/2026-03-03/manifest.json",
+        ]
+    ]
+    why = json.loads(answer(team, "plan", "shop/order/model", *span, "--json", "--parallel", "1").stdout)["runs"][0][
+        "why"
+    ]
+    words = f"missing: recorded, but lost from the store: {model}/2026-03-04/manifest.json"
+    assert why["shop/order/model"]["2026-03-04"] == words
+    blocked = answer(team, "plan", "shop/order/metrics_2d", *span).stdout.splitlines()[-1]
+    lost = f"its model is recorded, but lost from the store: {model}/2026-03-03/manifest.json"
+    assert blocked == f"  shop/order/metrics_2d 2026-03-03..2026-03-04 (2026-03-03 {lost})"
+    launches = team.project.look(["shop"]).launches
+    assert all(
+        "shop/order/model" not in launch.request.assets or "2026-03-03" not in launch.request.partitions
+        for launch in launches
+    )
+
+
+def test_a_store_that_cannot_be_listed_plans_nothing(team: TeamProject) -> None:
+    make(team, "2026-03-03")
+    shutil.rmtree(team.home / "artifacts")
+    (team.home / "artifacts").touch()
+    for command in ("plan", "backfill"):
+        result = answer(team, command, "shop")
+        assert (result.exit_code, result.stdout) == (1, "")
+        (line,) = result.stderr.splitlines()
+        assert line.startswith(f"Error: the store {team.home}/artifacts cannot be listed: NotADirectoryError: ")

@@ -224,7 +224,11 @@ def weekly(start: date) -> EventLog:
         ("hour", "hour=2026-01-05-07%3A00%2B0000", "it would be hour=2026-01-05-16:00+0900"),
         ("hour", "date=2026-01-05", "it would be hour=2026-01-05-00:00+0900"),
         ("week", "week=2026-01-12", "it would be week=2026-01-08 (its weeks begin on Thursdays, as its start, 2026-01"),
-        ("week", "week=2026-W03", "it would be week=2026-01-08 (its weeks begin on Thursdays, as its start, 2026-01-01"),
+        (
+            "week",
+            "week=2026-W03",
+            "it would be week=2026-01-08 (its weeks begin on Thursdays, as its start, 2026-01-01",
+        ),
         ("week", "date=2026-01-08", "it would be week=2026-01-08 (its weeks begin on Thursdays, as its start, 2026-01"),
     ],
 )

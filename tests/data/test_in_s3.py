@@ -11,8 +11,9 @@ from upath import UPath
 
 from ml_assets.data.databases import SourceError
 from ml_assets.data.event_files import EventFilesError, EventFolder, NoFolderError, partition_folder
+from ml_assets.data.inventory import Inventory, Version
 from ml_assets.data.parquet import read_parquet
-from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore, load_artifact
+from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore, StoreError, load_artifact
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import Columns, EventLog
@@ -175,3 +176,44 @@ def test_what_an_attempt_without_a_manifest_has_left_is_not_part_of_the_next(roo
         made = store.publish(draft, {"data_version": "abc"}, to=store.folder(*KEY))
     assert made.manifest["files"] == {"whole.parquet": 5}
     assert sorted(path.name for path in made.folder.iterdir()) == [MANIFEST, "whole.parquet"]
+
+
+def test_versions_in_a_store_are_found_as_on_a_disk(root: UPath) -> None:
+    store, asset = ArtifactStore(root), KEY[0]
+    versions = [Version(f"2026-01-0{day}", "run-1") for day in (1, 2, 3)]
+    for version in versions:
+        with store.draft(asset, *version) as folder:
+            (folder / "trees.txt").write_bytes(b"tree")
+            store.publish(folder, {"data_version": "abc"}, to=store.folder(asset, *version))
+    assert Inventory(store, asset).losses(versions) == {}
+    (store.folder(asset, *versions[0]) / "trees.txt").unlink()
+    (store.folder(asset, *versions[1]) / MANIFEST).write_bytes(b"")
+    found = Inventory(store, asset)
+    assert found.losses(versions) == {
+        versions[0]: f"{root}/{asset}/2026-01-01/run-1/trees.txt",
+        versions[1]: f"{root}/{asset}/2026-01-02/run-1/{MANIFEST} (damaged)",
+    }
+    assert found.beside(versions[1:]) == ["2026-01-01/run-1"]
+    assert list(Inventory(store, "ads/cvr/nothing").losses(versions)) == versions, (
+        "a folder that is missing has nothing"
+    )
+
+
+def test_a_bucket_that_is_gone_is_an_error_and_no_loss(server: None) -> None:
+    root = path_of("s3://no-such-bucket/artifacts")
+    store = ArtifactStore(root)
+    with pytest.raises(
+        StoreError, match=r"the store s3://no-such-bucket/artifacts cannot be listed: FileNotFoundError"
+    ):
+        Inventory(store, KEY[0])
+    with pytest.raises(StoreError, match="there is no bucket no-such-bucket"):
+        store.load(*KEY)
+
+
+def test_an_endpoint_that_is_down_is_an_error_and_no_loss(server: None) -> None:
+    elsewhere = UPath(
+        "s3://models/artifacts", endpoint_url="http://127.0.0.1:9", config_kwargs={"retries": {"max_attempts": 1}}
+    )
+    elsewhere.fs.retries = 1
+    with pytest.raises(StoreError, match=r"the store s3://models/artifacts cannot be listed: "):
+        Inventory(ArtifactStore(elsewhere), KEY[0])

@@ -28,6 +28,7 @@ TRAINING_DATA, MODEL = "ads/cvr/training_data", "ads/cvr/model"
 EVALUATION_DATA, METRICS = "ads/cvr/evaluation_data_1d", "ads/cvr/metrics_1d"
 CHAIN = (TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS)
 IMPRESSIONS, CONVERSIONS = "ads/impressions", "ads/conversions"
+FIRST = "2026-01-02"
 ONE_DAY, TWO_DAYS = Duration(1, "d"), Duration(2, "d")
 MATURE = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -446,3 +447,41 @@ def test_what_differs_in_its_partitions_or_in_which_log_is_read_for_what_is_not_
 def _assert_shared_is_needed(model: Model, index: int) -> None:
     for horizon in (None, *model.evaluation.horizons):
         assert Needs(model, horizon).of(index) == needed(model, windows_of(model, index, horizon))
+
+
+def _lose(world: World, *assets: str) -> Debt:
+    """The debt once the store has lost the first day of some assets."""
+    facts = replace(world.facts(), lost={asset: {FIRST: f"/store/{asset}"} for asset in assets})
+    return debt(world.model, facts, statuses(world.model, facts, as_of=world.now), as_of=world.now)
+
+
+def _first_entry(found: Debt) -> Entry:
+    return next(entry for entry in found.entries if entry.horizon == ONE_DAY and entry.partition == FIRST)
+
+
+@pytest.mark.parametrize("asset", [EVALUATION_DATA, METRICS])
+def test_a_metric_or_its_rows_that_are_lost_are_owed_with_the_file(asset: str, judged: World) -> None:
+    entry = _first_entry(_lose(judged, asset))
+    words = f"{asset} is recorded, but lost from the store: /store/{asset}"
+    assert (entry.cause, entry.why, entry.asset) == (Cause.LOST, words, asset)
+
+
+@pytest.mark.parametrize("asset", [TRAINING_DATA, MODEL])
+def test_training_that_is_lost_owes_no_metric_that_is_there_and_is_listed(asset: str, judged: World) -> None:
+    found = _lose(judged, asset)
+    assert _first_entry(found).cause is Cause.DONE
+    assert found.outdated == {asset: {FIRST: f"recorded, but lost from the store: /store/{asset}"}}
+
+
+@pytest.mark.parametrize(("lost", "named"), [((MODEL,), MODEL), ((MODEL, TRAINING_DATA), TRAINING_DATA)])
+def test_a_metric_that_needs_a_lost_model_is_owed_for_that(lost: tuple[str, ...], named: str, world: World) -> None:
+    _make(world, TRAINING_DATA, MODEL, EVALUATION_DATA)
+    entry = _first_entry(_lose(world, *lost))
+    assert (entry.cause, entry.asset) == (Cause.LOST, named)
+
+
+def test_what_failed_for_a_lost_model_is_owed_for_that(world: World) -> None:
+    _make(world, TRAINING_DATA, MODEL, EVALUATION_DATA)
+    _make(world, METRICS, fails=True)
+    assert _first_entry(_lose(world)).cause is Cause.FAILED
+    assert _first_entry(_lose(world, MODEL)).cause is Cause.LOST

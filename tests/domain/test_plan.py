@@ -4,6 +4,7 @@ One model, daily from 2026-01-01 on: training reads two days, evaluation the day
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ml_assets.domain.due import State, statuses
+from ml_assets.domain.due import State, due, statuses
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.plan import Budget, Kind, Plan, PlannedRun, Want, estimate, in_order, plan
 from ml_assets.domain.runs import RunSize
@@ -548,3 +549,102 @@ def test_states_are_met_that_the_cases_above_name(world: World) -> None:
     found = statuses(world.model, world.facts(), as_of=world.now)
     assert [status.state for status in found[TRAINING_DATA].values()] == [State.DUE] * 4
     assert list(found[TRAINING_DATA]) == ["2026-01-02", "2026-01-03", "2026-01-04", "2026-01-05"]
+
+
+def _lose(world: World, *assets: str, day: int = 1, **changes: Any) -> Plan:
+    """The plan once the store has lost a day of some assets."""
+    key = world.key(day)
+    facts = replace(world.facts(), lost={asset: {key: f"/store/{asset}/{key}"} for asset in assets})
+    found = statuses(world.model, facts, as_of=world.now)
+    options = {"assets": list(world.code), "size": RunSize(world.partitions_per_run), "only": _of_day(key), **changes}
+    return plan(world.model, facts, found, **options)
+
+
+def _of_day(key: str) -> Callable[[str, str], bool]:
+    return lambda _, partition: partition == key
+
+
+def _lost(asset: str) -> Want:
+    return Want(Kind.MISSING, f"recorded, but lost from the store: /store/{asset}/{FIRST}")
+
+
+@pytest.fixture
+def finished(world: World) -> World:
+    """All of the first day is made."""
+    _make(world, *ALL)
+    return world
+
+
+def test_all_that_is_lost_is_owed_with_its_reason(finished: World) -> None:
+    assert _plan(finished, only=_of_day(FIRST)).runs == []
+    assert _wants(_lose(finished, *ALL)) == {asset: _lost(asset) for asset in ALL}
+
+
+@pytest.mark.parametrize(
+    ("asset", "follows"),
+    [
+        (TRAINING_DATA, {MODEL: "its training data made again", **dict.fromkeys((METRICS, METRICS_2D), "its model made again")}),
+        (MODEL, dict.fromkeys((METRICS, METRICS_2D), "its model made again")),
+        (EVALUATION_DATA, {METRICS: "its evaluation data 1d made again"}),
+        (METRICS, {}),
+    ],
+)  # fmt: skip
+def test_what_is_made_of_what_was_lost_is_made_again_after_it(
+    asset: str, follows: dict[str, str], finished: World
+) -> None:
+    made = _lose(finished, asset)
+    assert _wants(made) == {asset: _lost(asset), **{one: Want(Kind.STALE, why) for one, why in follows.items()}}
+    assert _wants(_lose(finished, asset, kinds=[Kind.MISSING])) == {asset: _lost(asset)}
+    assert not _wants(_lose(finished, asset, kinds=[Kind.STALE]))
+
+
+def test_what_needs_something_that_is_lost_is_blocked_unless_that_is_made_too(world: World) -> None:
+    _make(world, TRAINING_DATA, MODEL, EVALUATION_DATA)
+    made = _lose(world, MODEL, assets=[METRICS])
+    assert _blocked(made) == {METRICS: f"its model is recorded, but lost from the store: /store/{MODEL}/{FIRST}"}
+    assert _wants(_lose(world, MODEL, assets=[MODEL, METRICS])) == {MODEL: _lost(MODEL), METRICS: MISSING}
+
+
+def test_what_is_lost_and_whose_events_have_gone_cannot_be_made(finished: World) -> None:
+    del finished.source[IMPRESSIONS][0]
+    made = _lose(finished, TRAINING_DATA)
+    assert TRAINING_DATA not in _wants(made)
+    words = f"{_lost(TRAINING_DATA).why}; it waits for ads/impressions 2026-01-01"
+    assert _blocked(made) == {TRAINING_DATA: words}
+
+
+def test_what_is_lost_and_being_made_is_not_planned(finished: World) -> None:
+    finished.launch([Step(MODEL, 1)])
+    assert MODEL not in _wants(_lose(finished, MODEL))
+
+
+@pytest.mark.parametrize("asset", ALL)
+def test_nothing_that_is_lost_is_due(asset: str, finished: World) -> None:
+    facts = replace(finished.facts(), lost={asset: {FIRST: "/store"}})
+    found = statuses(finished.model, facts, as_of=finished.now)
+    assert found[asset][FIRST].state is State.LOST
+    requests = due(finished.model, facts, found, size=RunSize(30))
+    assert not any(FIRST in request.partitions for request in requests)
+
+
+@given(models(), st.integers(4, DAYS), st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_is_lost_is_made_again_and_then_nothing_is_owed(
+    model: Model, days_over: int, data: st.DataObject
+) -> None:
+    world = _reach(model, days_over, True, [])
+    before, made = _plan(world), sorted(world.made, key=lambda step: (step.asset, step.day))
+    assert before.runs == []
+    lost = data.draw(st.sets(st.sampled_from(made))) if made else set()
+    by_asset: dict[str, dict[str, str]] = {}
+    for step in lost:
+        by_asset.setdefault(step.asset, {})[world.key(step.day)] = "/store"
+    facts = replace(world.facts(), lost=by_asset)
+    found = statuses(model, facts, as_of=world.now)
+    assert due(model, facts, found, size=RunSize(30)) == world.requests() == []
+    again = plan(model, facts, found, assets=list(world.code), size=RunSize(30))
+    planned = _planned(world, again.runs)
+    assert {step for step, want in planned.items() if want.kind is Kind.MISSING} == lost
+    assert again.blocked == before.blocked
+    _execute(world, again)
+    assert _plan(world) == before

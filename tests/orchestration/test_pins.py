@@ -1,7 +1,9 @@
 """What a run pins at its start, and what it refuses."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from ml_assets.orchestration.facts import materialization, read_facts
 from ml_assets.orchestration.orders import examples_order
 from ml_assets.orchestration.pins import (
     ChangedWhileReadError,
+    LostError,
     MissingInputError,
     Pins,
     check_unchanged,
@@ -139,3 +142,22 @@ def test_a_window_of_empty_partitions_still_knows_its_columns(service: Service) 
     assert [one.files for one in order.exposures.partitions] == [[]]
     assert order.exposures.schema_file is not None
     assert order.exposures.schema_file.parent.name == "date=2026-05-03"
+
+
+@pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: path.write_text("")])
+def test_an_upstream_partition_that_is_lost_is_refused_with_the_inputs_that_it_would_have_been(
+    harm: Callable[[Path], object], service: Service
+) -> None:
+    service.arrive(1, 2, 3)
+    service.look()
+    make(service, "shop/order/training_data", "2026-05-02")
+    inputs = pinned(service, MODEL, "2026-05-02").inputs
+    manifest = service.root.parent / "artifacts/shop/order/training_data/2026-05-02/manifest.json"
+    harm(manifest)
+    with pytest.raises(LostError) as error:
+        pinned(service, MODEL, "2026-05-02")
+    assert str(error.value) == (
+        f"shop/order/training_data 2026-05-02 is recorded, but lost from the store: {manifest}; "
+        "`ml-assets plan shop/order/training_data` says what makes it again"
+    )
+    assert error.value.inputs == inputs

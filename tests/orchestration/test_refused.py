@@ -8,14 +8,15 @@ import pytest
 from dagster._core.storage.tags import BACKFILL_ID_TAG
 from sqlalchemy.exc import OperationalError
 
+from ml_assets.domain.due import State, statuses
 from ml_assets.notebooks.run import NotebookError
 from ml_assets.orchestration import planned, runner
-from ml_assets.orchestration.assets import model_definitions
+from ml_assets.orchestration.assets import code_versions, model_definitions
 from ml_assets.orchestration.checks import NO_LEAK
-from ml_assets.orchestration.facts import asset_key, read_facts
+from ml_assets.orchestration.facts import asset_key, materialization, read_facts
 from ml_assets.orchestration.resources import Storage, default_resources
 from ml_assets.orchestration.runs import REQUEST_TAG, range_tags
-from tests.orchestration.conftest import STORAGES, Service
+from tests.orchestration.conftest import AS_OF, STORAGES, Service
 from tests.support.projects import REPOSITORY
 
 pytestmark = pytest.mark.parametrize("storage", STORAGES)
@@ -146,3 +147,21 @@ def test_a_notebook_that_raises_is_no_leak_and_its_error_is_what_the_event_says(
     assert observed.asset_observation.description == "failed: NotebookError: no rows"
     # Here Dagster says failed as well: it is what a person must see to.
     assert left_behind(service) == [DUE]
+
+
+def test_what_is_made_of_something_lost_fails_once_until_that_is_made_again(service: Service) -> None:
+    model, name = service.model, "shop/order/model"
+    made = materialization(ASSET, DUE, "version")
+    service.instance.report_runless_asset_event(made)
+    result = launch(service, [DUE], steps=(name,))
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert f"{ASSET} {DUE} is recorded, but lost from the store: " in str(failure.step_failure_data.error)
+    code = code_versions([model], REPOSITORY)
+
+    def state() -> State:
+        facts = read_facts(service.instance, [model], code=code)
+        return statuses(model, facts, as_of=AS_OF)[name][DUE].state
+
+    assert state() is State.FAILED
+    service.instance.report_runless_asset_event(made)
+    assert state() is State.DUE
