@@ -214,11 +214,12 @@ def debt(home: Path, model: str | None, as_of: datetime, as_json_: bool) -> None
     nothing launched. A
     metric is done, waiting (for outcomes that are still to happen), running, due (to be launched), missing input (event
     partitions ended and have not arrived), not looked at yet (no sensor or backfill has asked whether they have), stale
-    (its inputs or its code changed) or failed. Ages count from when it could be computed. Outdated training, and events
-    that changed too late to count, are listed below. Of several models, one that owes nothing has one line.
+    (its inputs or its code changed), lost (it is recorded, or what it needs is, and not in the store) or failed. Ages
+    count from when it could be computed. Outdated or lost training, and events that changed too late to count, are
+    listed below. Of several models, one that owes nothing has one line.
 
-    Exits with 1 when a metric failed, is stale, due, not looked at or misses input, with 0 when all others are a matter
-    of time.
+    Exits with 1 when a metric failed, is lost, stale, due, not looked at or misses input, with 0 when all others are a
+    matter of time.
     """
     from rich.console import Console
 
@@ -322,8 +323,8 @@ def plan(home: Path, parallel: int | None, **options: Any) -> None:
     """Print what a backfill of SELECTION would run, why, in which order and runs, and how long it would take.
 
     SELECTION is `all`, a service, a model, an asset, or a selection of Dagster such as 'key:"ads/cvr/model"+'. Without
-    --missing or --stale both are planned: what does not exist or failed, and what other code or other inputs made,
-    with all that is made from it. Seconds are medians of past partitions.
+    --missing or --stale both are planned: what does not exist, is lost or failed, and what other code or other inputs
+    made, with all that is made from it. Seconds are medians of past partitions.
     """
     from rich.console import Console
 

@@ -15,7 +15,7 @@ import pytest
 from ml_assets.cli.daemon import daemon
 from ml_assets.cli.home import prepare_home
 from ml_assets.cli.project import Project
-from ml_assets.orchestration.lineage import current_runs
+from ml_assets.orchestration.lineage import current_runs, trace
 from tests.support import forks, shop
 from tests.support.projects import TeamProject
 
@@ -301,3 +301,32 @@ def test_the_daemon_of_a_running_instance_executes_a_submitted_backfill(team: Te
     assert "waiting" not in refused.stdout
     done = run(team, home, "backfill", "shop", "--to", DAYS[-1])
     assert (done.returncode, done.stdout) == (0, "nothing to make\n"), done.stderr
+
+
+def test_what_was_lost_is_made_again_and_the_metric_says_which_model_it_judged(
+    team: TeamProject, straight: Path
+) -> None:
+    home, day = team.root / "robbed", DAYS[0]
+    shutil.copytree(straight, home)
+    project, before = Project(home, team.root), data_versions(team, straight)
+    model = project.store.root / MODEL / day
+    for folder in (project.store.root / DATA / day, model):
+        shutil.rmtree(folder)
+    lost = run(team, home, "verify", "shop", "--hashes")
+    assert [line.split(" is recorded")[0] for line in lost.stdout.splitlines()[:2]] == [
+        f"lost: {asset} {day}" for asset in (DATA, MODEL)
+    ], lost.stderr
+    assert len(lost.stdout.splitlines()) == 3, "the content of all others is what was recorded"
+    assert lost.returncode == 1
+    due = {partition for launch in project.look(["shop"]).launches for partition in launch.request.partitions}
+    assert day not in due, "what is lost is for a person"
+    done = run(team, home, "backfill", "shop", "--to", DAYS[-1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "made 3 of 3 partitions" in done.stdout
+    assert data_versions(team, home) == before
+    judged = trace(project.instance, project.store, METRICS, day).root
+    assert judged is not None
+    (of,) = [one for one in judged.inputs if one.asset == MODEL]
+    assert [of.run_id] == [path.name for path in model.iterdir()]
+    assert run(team, home, "verify", "shop", "--hashes").returncode == 0
+    assert "nothing to make" in run(team, home, "plan", "shop", "--to", DAYS[-1]).stdout

@@ -364,8 +364,9 @@ def test_what_is_lost_is_told_by_spans_with_the_first_file_and_is_owed(
     root = project.store.root
     lines = result.stdout.splitlines()
     assert lines[1] == "    2d: missing input 4, lost 3", "what is to be made of a lost model is owed for that"
-    assert lines[2].split("  ")[-1] == (
-        f"{METRICS} is recorded, but lost from the store: {root}/{METRICS}/2026-03-03/manifest.json (damaged)"
+    assert lines[2] == (
+        f"  2d  2026-03-03..2026-03-05  lost           3d 9h  2026-03-03: {TRAINING_DATA} is recorded, but lost from the "
+        f"store: {root}/{TRAINING_DATA}/2026-03-03/manifest.json"
     )
     assert lines[-4:-2] == [
         f"    {asset} 2026-03-03..2026-03-05: 2026-03-03: recorded, but lost from the store: "

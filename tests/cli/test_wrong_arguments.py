@@ -86,6 +86,7 @@ SPANS = [
     ("shop/order", "--from", "2026-13-01", "from 2026-03-01 on and before 2026-03-15"),
     ("shop/order", "--from", "2026-3-5", "did you mean 2026-03-05?"),
     ("shop/order", "--from", "20260305", "did you mean 2026-03-05?"),
+    ("shop/order", "--from", "2026-W10", "did you mean 2026-03-02?"),
     ("shop/order", "--to", "2026-03-05-05:00", "did you mean 2026-03-05?"),
     ("shop/order", "--from", "2026-02-28", "from 2026-03-01 on and before 2026-03-15"),
     (
@@ -174,6 +175,10 @@ def test_an_asset_or_its_partition(command: str, asset: str, partition: str, wor
         (["debt", "--as-of", "0001-01-01T00:00+14:00"], "write a date before 2100"),
         (["harmless", "shop/order/modl", "--reason", "x"], "did you mean 'shop/order/model'?"),
         (["harmless", "shop/order/model"], "Missing option '--reason'"),
+        (["verify", "shop/ordr"], "did you mean 'shop/order'?"),
+        (["verify", ""], "'' is no service"),
+        (["verify", "shop/order", "--hash"], "No such option '--hash'"),
+        (["verify", "--home", "nowhere"], "'nowhere' does not exist; `make demo` makes a home with events"),
         (["retry", "nope"], "there is no run nope"),
         (["report", "--output", "a_file/report.html"], "a_file/report.html: cannot be written: "),
         (["report", "--output", "/proc/report.html"], "/proc/report.html: cannot be written: "),
@@ -227,7 +232,7 @@ def test_what_lies_before_the_first_partition_is_said(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["debt"], ["plan", "all"], ["backfill", "all"], ["report"], ["lineage", ASSET, "2026-03-05"],
+    "command", [["debt"], ["plan", "all"], ["backfill", "all"], ["report"], ["verify"], ["lineage", ASSET, "2026-03-05"],
                 ["notebook", ASSET, "2026-03-05"], ["harmless", ASSET, "--reason", "x"], ["new", "shop/next"]]
 )  # fmt: skip
 def test_each_command_answers_a_wrong_file_by_one_line(
