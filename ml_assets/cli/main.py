@@ -210,13 +210,12 @@ def lineage(home: Path, asset: str, partition: str, run_id: str | None, as_json_
 def debt(home: Path, model: str | None, as_of: datetime, as_json_: bool) -> None:
     """Print which metrics of a MODEL, or of all, should exist as of T, and why some do not on today's inputs.
 
-    What should exist is reckoned as of T and held against what is recorded now: no source is asked what has arrived,
-    nothing launched. A
-    metric is done, waiting (for outcomes that are still to happen), running, due (to be launched), missing input (event
-    partitions ended and have not arrived), not looked at yet (no sensor or backfill has asked whether they have), stale
-    (its inputs or its code changed), lost (it is recorded, or what it needs is, and not in the store) or failed. Ages
-    count from when it could be computed. Outdated or lost training, and events that changed too late to count, are
-    listed below. Of several models, one that owes nothing has one line.
+    What should exist is reckoned as of T and held against what is recorded and stored now: no source is asked what has
+    arrived, nothing launched. A metric is done, waiting (for outcomes that are still to happen), running, due (to be
+    launched), missing input (event partitions ended and have not arrived), not looked at yet (no sensor or backfill has
+    asked whether they have), stale (its inputs or its code changed), lost (it is recorded, or what it needs is, and not
+    in the store) or failed. Ages count from when it could be computed. Outdated or lost training, and events that
+    changed too late to count, are listed below. Of several models, one that owes nothing has one line.
 
     Exits with 1 when a metric failed, is lost, stale, due, not looked at or misses input, with 0 when all others are a
     matter of time.

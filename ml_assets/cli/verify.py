@@ -16,7 +16,7 @@ from ml_assets.cli.plan import models_of
 from ml_assets.cli.project import Project
 from ml_assets.data.content import hash_files, hash_frame
 from ml_assets.data.inventory import Inventory, Version
-from ml_assets.data.store import StoreError
+from ml_assets.data.store import Artifact, StoreError
 from ml_assets.data.tables import read_table
 from ml_assets.domain.lost import describe_lost
 from ml_assets.notebooks.order import TABLE
@@ -125,25 +125,21 @@ class _Asset:
 
     def _content(self, version: Version, manifest: Mapping[str, Any]) -> str:
         """The data version of what the files hold, as it is reckoned when they are saved."""
-        folder, files = self._store.folder(self.name, version.partition, version.run), manifest["files"]
+        artifact = Artifact(self._store.folder(self.name, version.partition, version.run), manifest)
         with tempfile.TemporaryDirectory(prefix="ml_assets-verify-") as copy:
             try:
-                here = local_copy(folder, Path(copy))
-                as_files = hash_files([here / name for name in files], relative_to=here)
+                here = local_copy(artifact.folder, Path(copy))
+                as_files = hash_files([here / name for name in manifest["files"]], relative_to=here)
             except Exception as error:
                 # Stores raise errors of their own kinds.
-                raise StoreError(f"{folder} cannot be read: {type(error).__name__}: {error}") from error
-            if not all(_is_table(name) for name in files):
+                raise StoreError(f"{artifact.folder} cannot be read: {type(error).__name__}: {error}") from error
+            if not artifact.holds(TABLE):
                 return as_files
             try:
                 return hash_frame(read_table(here / TABLE))
             except (OSError, ValueError):
                 # Its bytes were read, and are no table.
                 return as_files
-
-
-def _is_table(name: str) -> bool:
-    return name.split("/", maxsplit=1)[0] == TABLE
 
 
 def _inputs(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Version]]:

@@ -43,6 +43,10 @@ class Artifact:
         """Bytes of all files but the manifest."""
         return sum(self.manifest["files"].values())
 
+    def holds(self, name: str) -> bool:
+        """Whether a file of this name was published, or files in a folder of this name."""
+        return any(file.split("/", maxsplit=1)[0] == name for file in self.manifest["files"])
+
 
 @dataclass(frozen=True)
 class ArtifactStore:

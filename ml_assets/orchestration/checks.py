@@ -16,7 +16,7 @@ from ml_assets.domain.durations import Duration
 from ml_assets.domain.spec import Model
 from ml_assets.notebooks.order import TABLE, ReadRecord
 from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.pins import LostError, UpstreamPin, current
+from ml_assets.orchestration.pins import LostError, current
 from ml_assets.paths import AnyPath
 
 if TYPE_CHECKING:
@@ -71,26 +71,34 @@ def verify_no_leak(
 
     # In a time zone of its own, adding hours to it would count those of the wall clock.
     bounds = _bounds(model, horizon, cutoff.astimezone(UTC))
-    tables = [
-        other.artifact.folder / TABLE
-        for asset in _apart_from(model, horizon)
-        if (other := _other(instance, store, asset, partition, may_be_lost=horizon is None)) is not None
-    ]
-    apart_from = [table for table in tables if table.exists()]
+    # Evaluation data that is lost is compared with this training data when it is made again.
+    lost = horizon is None
+    others = _apart_from(model, horizon)
+    tables = (_table_of(instance, store, asset, partition, may_be_lost=lost) for asset in others)
+    apart_from = [table for table in tables if table is not None]
     verdict = verify(folder / TABLE, model.exposures.columns, bounds, apart_from=apart_from)
     return _with_late_reads(verdict, bounds, reads)
 
 
-def _other(
+def _table_of(
     instance: dg.DagsterInstance, store: ArtifactStore, asset: str, partition: str, *, may_be_lost: bool
-) -> UpstreamPin | None:
+) -> AnyPath | None:
+    """The table of another partition; None where it has none.
+
+    Raises: LostError for one that is lost, unless it `may_be_lost`, too.
+    """
     try:
-        return current(instance, store, asset, partition)
+        other = current(instance, store, asset, partition)
+        if other is None or not other.artifact.holds(TABLE):
+            return None
+        table = other.artifact.folder / TABLE
+        if not table.exists():
+            raise LostError(asset, partition, str(table))
     except LostError:
-        # Evaluation data that is lost is verified against this training data when it is made again.
-        if not may_be_lost:
-            raise
-        return None
+        if may_be_lost:
+            return None
+        raise
+    return table
 
 
 def _bounds(model: Model, horizon: Duration | None, cutoff: datetime) -> "Bounds":

@@ -22,6 +22,7 @@ from ml_assets.notebooks.order import TABLE, ReadRecord
 from ml_assets.orchestration.checks import _bounds, no_leak_evaluation, no_leak_spec, verify_no_leak
 from ml_assets.orchestration.facts import materialization
 from ml_assets.orchestration.partitions import partitions_definition
+from ml_assets.orchestration.pins import LostError
 
 HOUR = timedelta(hours=1)
 SHARED = "the exposure is in training and in evaluation data"
@@ -201,6 +202,16 @@ def test_an_artifact_without_a_table_shares_nothing(shop: Shop) -> None:
     (folder / "model.txt").touch()
     shop.publish("training_data", folder)
     assert shop.verify(shop.table(LATER), SHORT).passed
+
+
+@pytest.mark.parametrize("file", ["manifest.json", TABLE])
+def test_what_is_lost_cannot_be_compared_with_and_keeps_back_evaluations_alone(file: str, shop: Shop) -> None:
+    for asset in ("training_data", "evaluation_data_1d"):
+        shop.publish(asset, shop.table({"visit": 7}))
+        (shop.store.folder(f"shop/order/{asset}", D, "") / file).unlink()
+    with pytest.raises(LostError, match=rf"training_data {D} is recorded, but lost from the store: .*/{file};"):
+        shop.verify(shop.table(LATER), SHORT)
+    assert shop.verify(shop.table({"visit": 7})).passed, "evaluation data is compared when it is made again"
 
 
 def test_all_rules_that_are_broken_are_told_together(shop: Shop) -> None:
