@@ -21,7 +21,7 @@ from ml_assets.domain.spec import Model
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts import read_error, read_facts
 from ml_assets.orchestration.lost import find_lost
-from ml_assets.orchestration.present import describe_unmatched
+from ml_assets.orchestration.present import unmatched_of
 from ml_assets.orchestration.ticks import looked_at
 
 _STYLES = {
@@ -87,7 +87,7 @@ def _unmatched(project: Project, model: Model) -> list[str]:
     lines = []
     for log in model.logs:
         try:
-            lines.append(describe_unmatched(log, project.events_root))
+            lines.append(unmatched_of(log, project.events_root))
         except NoFolderError:
             continue
         except Exception as error:  # noqa: BLE001  (stores raise errors of their own kinds)

@@ -6,7 +6,6 @@ the sensor imports this.
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +15,10 @@ from urllib.parse import unquote
 from upath import UPath
 
 from ml_assets.data.databases import SourceError
-from ml_assets.domain.calendar import Calendar, Every
+from ml_assets.domain.calendar import Every
 from ml_assets.domain.event_log import EventLog, Marker
 from ml_assets.paths import AnyPath, name_below
 
-#: How local dates begin, and hours, that are written as ours.
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _COLUMN: dict[Every, str] = {"hour": "hour", "day": "date", "week": "week"}
 
 
@@ -70,7 +67,7 @@ def folder_name(root: AnyPath, every: Every, partition: str) -> str:
 class EventFolder:
     """The folder of an event log: the partitions that have one below it, and their files.
 
-    `folders`: their names by partition key, in the order of time. Hours hold a colon, which Hive and Spark escape
+    `folders`: their names by partition key, in the order of time; `names`: of all folders that are there. Hours hold a colon, which Hive and Spark escape
     (`%3A`); any way of escaping is read.
     """
 
@@ -80,16 +77,16 @@ class EventFolder:
         Raises: NoFolderError when the log has no folder at all; SourceError when there is no such bucket;
         EventFilesError when two are of one partition.
         """
-        self.path, self._log, self._root = root / log.location, log, root
+        self.path = root / log.location
         self._files: _Files = _Local(self.path) if isinstance(self.path, Path) else _Remote(self.path, whole)
         try:
             names = self._files.folders()
         except FileNotFoundError:
             raise NoFolderError(
                 f"event log {log.key}: there is no folder {self.path}; its partitions are expected below it, such as "
-                f"{_example(root, log)}"
+                f"{example_of(root, log)}"
             ) from None
-        self._names = names
+        self.names = names
         prefix = f"{_COLUMN[log.partitions.every]}="
         self.folders: dict[str, str] = {}
         for name in sorted(name for name in names if name.startswith(prefix)):
@@ -98,27 +95,6 @@ class EventFolder:
                 both = f"{self.path / self.folders[partition]} and {name}"
                 raise EventFilesError(f"event log {log.key}: {both} are the same partition; keep one of them")
             self.folders[partition] = name
-
-    def describe_unmatched(self) -> str:
-        """How many folders match no partition, and the right name of one, in words; empty where there is none.
-
-        A log may reach further back than its start, and go on after its end.
-        """
-        calendar = self._log.partitions
-        known = {name for partition, name in self.folders.items() if calendar.holds(partition)}
-        meant = [(name, _meant(calendar, name)) for name in sorted(set(self._names) - known)]
-        unmatched = [(name, keys) for name, keys in meant if keys is not None]
-        if not unmatched:
-            return ""
-        first, keys = next((one for one in unmatched if one[1]), unmatched[0])
-        right = " or ".join(folder_name(self._root, calendar.every, key) for key in keys)
-        weeks = f" (its weeks begin on {calendar.start:%A}s, as its start, {calendar.start}, does)"
-        number = "1 folder matches" if len(unmatched) == 1 else f"{len(unmatched)} folders match"
-        return (
-            f"event log {self._log.key}: {number} no partition, so that nothing of it is read, such as {first}: "
-            + (f"it would be {right}" if right else f"a partition is named as {_example(self._root, self._log)}")
-            + (weeks if calendar.every == "week" else "")
-        )
 
     def data_files(self, partition: str) -> list[AnyPath]:
         """The Parquet files of a partition; none when it has no events, or no folder at all.
@@ -175,24 +151,11 @@ class EventFolder:
         return _digest(zip(names, states, strict=True))
 
 
-def _example(root: AnyPath, log: EventLog) -> str:
+def example_of(root: AnyPath, log: EventLog) -> str:
     """A partition as it is to be written: `date=2026-01-01/*.parquet, with _SUCCESS beside it`."""
     folder = partition_folder(root, log, log.partitions.key(0)).name
     marker = f", with {log.arrival.file} beside it" if isinstance(log.arrival, Marker) else ""
     return f"{folder}/*.parquet{marker}"
-
-
-def _meant(calendar: Calendar, folder: str) -> list[str] | None:
-    """The partitions that the name of a folder may mean; None where it lies outside of the log, or means none."""
-    name, separator, value = unquote(folder).rpartition("=")
-    if folder.startswith(("_", ".")) or (_DATE.match(value) and value[:10] < calendar.start.isoformat()):
-        return None
-    keys = calendar.meant(value)
-    held = [key for key in keys if calendar.holds(key)]
-    if keys and not held:
-        return None
-    # What is not named as a partition of anything, such as another log's folder, is none.
-    return held if held or (separator and name) else None
 
 
 def _digest(states: Iterable[tuple[str, State]]) -> str:

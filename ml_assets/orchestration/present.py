@@ -9,6 +9,7 @@ import dagster as dg
 
 from ml_assets.data.event_files import EventFolder
 from ml_assets.data.store import ArtifactStore
+from ml_assets.data.unmatched import describe_unmatched
 from ml_assets.domain.due import Facts, Status, basis, statuses
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.restatement import EventVersion, version_of
@@ -72,16 +73,16 @@ def find(
         for model in models
     }
     absent = {key: of.absent for key, of in asked.items() if of.absent}
-    unmatched = [words for log in logs if log.key not in absent and (words := describe_unmatched(log, events_root))]
+    unmatched = [words for log in logs if log.key not in absent and (words := unmatched_of(log, events_root))]
     return Now(logs, facts, found, _arrivals(recorded, present), absent, unmatched)
 
 
-def describe_unmatched(log: EventLog, root: AnyPath) -> str:
+def unmatched_of(log: EventLog, root: AnyPath) -> str:
     """The folders of a log that match no partition, in words; empty where there is none.
 
     Raises: NoFolderError where it has no folder; SourceError where it cannot be asked.
     """
-    return "" if log.table is not None else EventFolder(root, log).describe_unmatched()
+    return "" if log.table is not None else describe_unmatched(EventFolder(root, log), root, log)
 
 
 def _present(

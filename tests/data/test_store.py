@@ -121,3 +121,11 @@ def test_equal_artifacts_have_equal_manifests_byte_by_byte(store: ArtifactStore)
     store.publish(one, {"data_version": "abc", "partition": "d"})
     store.publish(other, {"partition": "d", "data_version": "abc"})
     assert (one / MANIFEST).read_bytes() == (other / MANIFEST).read_bytes()
+
+
+@pytest.mark.parametrize("text", ["", "{", "\ufffd"])
+def test_a_manifest_that_was_damaged_is_no_version_and_says_so(text: str, store: ArtifactStore) -> None:
+    folder = published(store)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    with pytest.raises(ArtifactError, match=f"there is no artifact in {folder}: its manifest.json is damaged: "):
+        store.load(*MODEL)
