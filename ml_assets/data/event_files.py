@@ -15,11 +15,9 @@ from urllib.parse import unquote
 from upath import UPath
 
 from ml_assets.data.databases import SourceError
-from ml_assets.domain.calendar import Every
+from ml_assets.domain.calendar import FOLDER_COLUMNS, Every
 from ml_assets.domain.event_log import EventLog, Marker
 from ml_assets.paths import AnyPath, name_below
-
-_COLUMN: dict[Every, str] = {"hour": "hour", "day": "date", "week": "week"}
 
 
 class EventFilesError(Exception):
@@ -61,14 +59,14 @@ def partition_folder(root: AnyPath, log: EventLog, partition: str) -> AnyPath:
 
 def folder_name(root: AnyPath, every: Every, partition: str) -> str:
     """The name of the folder of a partition, such as `date=2026-01-01`."""
-    return f"{_COLUMN[every]}={name_below(root, partition)}"
+    return f"{FOLDER_COLUMNS[every]}={name_below(root, partition)}"
 
 
 class EventFolder:
     """The folder of an event log: the partitions that have one below it, and their files.
 
-    `folders`: their names by partition key, in the order of time; `names`: of all folders that are there. Hours hold a colon, which Hive and Spark escape
-    (`%3A`); any way of escaping is read.
+    `folders`: their names by partition key, in the order of time; `names`: of all folders that are there. Hours hold a
+    colon, which Hive and Spark escape (`%3A`); any way of escaping is read.
     """
 
     def __init__(self, root: AnyPath, log: EventLog, *, whole: bool = False) -> None:
@@ -87,7 +85,7 @@ class EventFolder:
                 f"{example_of(root, log)}"
             ) from None
         self.names = names
-        prefix = f"{_COLUMN[log.partitions.every]}="
+        prefix = f"{FOLDER_COLUMNS[log.partitions.every]}="
         self.folders: dict[str, str] = {}
         for name in sorted(name for name in names if name.startswith(prefix)):
             partition = unquote(name).removeprefix(prefix)

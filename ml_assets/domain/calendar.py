@@ -29,6 +29,8 @@ _FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2200, 1, 1)
 _NO_ZONE = re.compile(r"localtime$|Factory$|posixrules$|(posix|right)/")
 #: Partitions of which the later are unions of the earlier, where their edges meet.
 COARSENESS: dict[Every, int] = {"hour": 0, "day": 1, "week": 2}
+#: What the folders of partitions are named after, as in `date=2026-01-01`.
+FOLDER_COLUMNS: dict[Every, str] = {"hour": "hour", "day": "date", "week": "week"}
 KEY_FORMATS: dict[str, str] = {"hour": "%Y-%m-%d-%H:%M%z", "day": "%Y-%m-%d", "week": "%Y-%m-%d"}
 
 

@@ -13,9 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ml_assets.data.event_files import folder_name
-from ml_assets.domain.calendar import KEY_FORMATS, Every
-from ml_assets.paths import AnyPath
+from ml_assets.domain.calendar import FOLDER_COLUMNS, KEY_FORMATS, Every
+from ml_assets.paths import AnyPath, name_below
 
 MARKER = "_SUCCESS"
 PART = "part-0.parquet"
@@ -49,7 +48,7 @@ def write_day(
     partition that is written, such as `ads/impressions/date=2026-01-01`.
     """
     key = (day + shift).isoformat()
-    if (events_root / log / folder_name(events_root, "day", key) / MARKER).exists():
+    if (events_root / log / f"date={key}" / MARKER).exists():
         return
     times = {name: rows[name] + shift for name in rows.select_dtypes("datetimetz")}
     if write_partition(events_root / log, key, rows.assign(**times)) and on_partition:
@@ -63,7 +62,7 @@ def write_partition(folder: AnyPath, key: str, frame: pd.DataFrame, *, every: Ev
     Returns: False when the partition is complete and holds exactly these rows already; it is then left as it is.
     Raises: ValueError when a column has no type, as an empty column of Python strings has none, or `key` names none.
     """
-    partition = folder / folder_name(folder, every, _check_key(key, every))
+    partition = folder / f"{FOLDER_COLUMNS[every]}={name_below(folder, _check_key(key, every))}"
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     untyped = [field.name for field in table.schema if pa.types.is_null(field.type)]
     if untyped:
