@@ -515,6 +515,7 @@ def pair(paths: tuple[Path, ...], check: bool, prefer: Literal["py", "ipynb"] | 
     cells keep their ids.
     """
     from ml_assets.notebooks.pairs import PairError, bring_into_step, find_pairs, find_problems, find_unstaged
+    from ml_assets.notebooks.runnable import find_obstacles
 
     if check and prefer:
         raise click.UsageError("--check writes nothing; leave out --from")
@@ -525,7 +526,7 @@ def pair(paths: tuple[Path, ...], check: bool, prefer: Literal["py", "ipynb"] | 
         raise click.ClickException(str(error)) from error
     for one in found:
         try:
-            lines = find_problems(one) if check else bring_into_step(one, prefer)
+            lines = find_problems(one) + find_obstacles(one.ipynb) if check else bring_into_step(one, prefer)
             lines += find_unstaged(one) if staged else []
         except PairError as error:
             click.echo(f"Error: {error}", err=True)

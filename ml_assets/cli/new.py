@@ -25,6 +25,7 @@ from ml_assets.domain.spec import Notebooks
 from ml_assets.notebooks.formats import read_notebook
 from ml_assets.notebooks.pairs import bring_into_step, find_pairs
 from ml_assets.notebooks.percent import from_text, lost_by_py, to_ipynb, to_text, torn_lines
+from ml_assets.notebooks.runnable import other_language
 
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 _FEATURES = ("device", "hour")
@@ -218,8 +219,7 @@ def _read_notebook(path: Path) -> tuple[str, NotebookNode]:
         notebook = from_text(text) if path.suffix == ".py" else read_notebook(path, upgrade=True)
     except ValueError as error:
         raise NewError(f"--from-notebook {path}: is no notebook (version 4): {error}") from None
-    language = notebook.metadata.get("kernelspec", _KERNEL).get("language", "python")
-    if language != "python":
+    if language := other_language(notebook.metadata):
         raise NewError(f"--from-notebook {path}: is in {language}; a step is a notebook in Python")
     if lost := list(torn_lines(text) if path.suffix == ".py" else lost_by_py(notebook)):
         raise NewError("\n".join(f"--from-notebook {path}: {one}" for one in lost))

@@ -10,6 +10,7 @@ from ml_assets.domain.errors import SpecError
 from ml_assets.domain.versions import digest
 from ml_assets.notebooks.config_reads import keys_read
 from ml_assets.notebooks.formats import parse
+from ml_assets.notebooks.runnable import must_be
 from ml_assets.notebooks.source import FileState, Source, imported_modules, read_source, state_of
 
 
@@ -19,7 +20,7 @@ def notebook_version(notebook: Path, config: Mapping[str, Any], *, root: Path, k
     Comments, blank lines, Markdown, outputs and metadata do not count, nor does what the cell tagged `parameters`
     holds: Dagster replaces it.
     Args: `root`: the project's folder; `key` names the place in the specification for the error.
-    Raises: SpecError when the file is missing, is no notebook, or has no cell tagged `parameters`.
+    Raises: SpecError when the file is missing, is no notebook, cannot be run, or has no cell tagged `parameters`.
     """
     state = state_of(notebook)
     if state is None or notebook.is_dir():
@@ -28,11 +29,13 @@ def notebook_version(notebook: Path, config: Mapping[str, Any], *, root: Path, k
         cells = _cells(notebook, state)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SpecError(key, str(notebook), f"a Jupyter notebook (version 4); this file is none: {error}") from None
+    if cells.obstacle:
+        raise SpecError(key, str(notebook), cells.obstacle)
     if cells.parameters != 1:
         raise SpecError(
             key,
             str(notebook),
-            "a notebook with one cell tagged `parameters`, which sets `context` (for example "
+            "a notebook with one code cell tagged `parameters`, which sets `context` (for example "
             f'`context = context_of("ads/cvr/model")`); it has {cells.parameters}',
         )
     modules = imported_modules((cell for cell in cells.code if cell), root=root, beside=notebook.parent)
@@ -49,12 +52,13 @@ def config_keys_of(notebook: Path) -> frozenset[str] | None:
 class _Cells(NamedTuple):
     """The code cells of a notebook that hold code, None for one that Dagster replaces; and how many those are.
 
-    `config_keys`: the keys of `config` that they read; None: all of them.
+    `config_keys`: the keys of `config` that they read; None: all of them. `obstacle`: what keeps it from being run.
     """
 
     code: tuple[Source | None, ...]
     parameters: int
     config_keys: frozenset[str] | None
+    obstacle: str | None
 
 
 @cache
@@ -62,16 +66,17 @@ def _cells(notebook: Path, state: FileState) -> _Cells:  # noqa: ARG001  (a file
     code: list[Source | None] = []
     texts: list[str] = []
     parameters = 0
-    for cell in parse(notebook.read_text(encoding="utf-8"))["cells"]:
+    content = parse(notebook.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
         tags = list(cell["metadata"].get("tags", ()))
-        parameters += tags.count("parameters")
         if cell["cell_type"] == "code":
+            parameters += tags.count("parameters")
             text = "".join(cell["source"])
             source = None if "parameters" in tags else read_source(text)
             texts += [] if source is None else [text]
             if source is None or source.text:
                 code.append(source)
-    return _Cells(tuple(code), parameters, keys_read(texts))
+    return _Cells(tuple(code), parameters, keys_read(texts), must_be(content))
 
 
 def git_commit(root: Path) -> str | None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ml_assets.notebooks.order import ORDER_TAG
 
@@ -26,8 +27,22 @@ class Context:
 
 def context_of_order(order_file: Path) -> Context:
     """The context of the step that a file orders. Its log is printed below the cell."""
+    if (shell := _shell()) is not None:
+        from ml_assets.notebooks.shell import prepare
+
+        prepare(shell)
     log = logging.getLogger("ml_assets.notebook")
     log.setLevel(logging.INFO)
     log.propagate = False
     log.handlers = [logging.StreamHandler(sys.stdout)]
     return Context(Run({ORDER_TAG: str(order_file)}), log)
+
+
+def _shell() -> Any:
+    """That of the kernel that this process is; None where it is none."""
+    if "ipykernel" not in sys.modules:
+        return None
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    return shell if hasattr(shell, "kernel") else None

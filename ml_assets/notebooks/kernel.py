@@ -14,6 +14,7 @@ from ipykernel.kernelapp import IPKernelApp
 from typing_extensions import override
 
 from ml_assets.interrupts import heed_interrupts
+from ml_assets.notebooks.shell import prepare
 
 
 class KernelApp(IPKernelApp):
@@ -22,6 +23,11 @@ class KernelApp(IPKernelApp):
     When it has told the kernel to end, the control thread flushes what was printed, by the IOPub thread. Python's exit
     stops that one first: the control thread would wait for ten seconds, and its end is waited for. Clients wait three.
     """
+
+    @override
+    def initialize(self, argv: list[str] | None = None) -> None:
+        super().initialize(argv)  # type: ignore[no-untyped-call]
+        prepare(self.shell)
 
     @override
     def start(self) -> None:

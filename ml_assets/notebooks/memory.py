@@ -35,6 +35,10 @@ class MemoryGroup:
         return "no limit but the machine's"
 
 
+#: Of the container of this process.
+MEMORY = MemoryGroup()
+
+
 def _entries(path: Path) -> Mapping[str, str]:
     """The lines `name number` of a file, which may be missing."""
     lines = path.read_text(encoding="ascii").splitlines() if path.is_file() else []

@@ -51,10 +51,12 @@ import ml_assets.models.delayed_feedback
 import ml_assets.models.gbdt
 import ml_assets.models.saved
 import ml_assets.models.sklearn_classifier
+import ml_assets.notebooks.client
 import ml_assets.notebooks.kernel_context
 import ml_assets.notebooks.kernels
 import ml_assets.notebooks.progress
 import ml_assets.notebooks.reading
+import ml_assets.notebooks.shell
 import ml_assets.notebooks.step
 import ml_assets.notebooks.summary
 from ml_assets.catalog import catalog

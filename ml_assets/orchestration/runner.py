@@ -20,9 +20,9 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG
 
 from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.maturity import ImmatureWindowError
+from ml_assets.notebooks.dagster_run import run_notebook
 from ml_assets.notebooks.executed import executed_path, remove_old
 from ml_assets.notebooks.order import TABLE, StepOrder, StepResult
-from ml_assets.notebooks.run import run_notebook
 from ml_assets.notebooks.warm import kernels_of
 from ml_assets.orchestration.checks import CHECKED, NO_LEAK, no_leak_evaluation, verify_no_leak
 from ml_assets.orchestration.facts import FAILED, STOPPED, asset_key, attempt, materialization, note_begun

@@ -8,7 +8,6 @@ from typing import Any
 
 import nbformat
 import pandas as pd
-from nbclient import NotebookClient
 
 from ml_assets.cli.project import Project
 from ml_assets.data.content import hash_files
@@ -21,10 +20,9 @@ from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import needed, windows_of
 from ml_assets.models.saved import load_model, save_model
 from ml_assets.notebooks.code import config_keys_of
-from ml_assets.notebooks.formats import read_notebook
 from ml_assets.notebooks.frames import is_spark, to_pandas
-from ml_assets.notebooks.kernels import warm_kernels
-from ml_assets.notebooks.order import RESULT_FILE, TABLE, StepOrder, StepResult
+from ml_assets.notebooks.order import TABLE, StepOrder
+from ml_assets.notebooks.run import Notebook, run_on_order
 from ml_assets.orchestration.orders import step_order
 from ml_assets.orchestration.pins import EventPins, upstream_assets
 
@@ -78,8 +76,8 @@ class RunNotebook:
         Args: `partition`: the model's first one where it is left out. `logs`: of training and evaluation data, the rows
         of each event log by its key. `inputs`: of the other steps, what each upstream step saved: a table, a fitted
         model, or the result of another run. Tables are pandas or Spark frames. `config`: instead of the declared one.
-        Raises: nbclient's CellExecutionError when a cell raises; ValueError for an asset, a log or an input that there
-        is not, and for rows of a log without instants.
+        Raises: NotebookError as a run of Dagster does, when a cell raises, the kernel dies or nothing is saved;
+        ValueError for an asset, a log or an input that there is not, and for rows of a log without instants.
         """
         model, step, horizon = self._project.find(asset)
         model = _read_from_files(model if config is None else replace(model, config=dict(config)))
@@ -174,18 +172,11 @@ def _write_log(log: EventLog, indices: range, rows: Any, root: Path) -> list[str
 def _run(notebook: Path, order: StepOrder, work: Path, kernels: Callable[[], Path | None]) -> NotebookResult:
     order_file = work / "order.json"
     order_file.write_text(order.model_dump_json(), encoding="utf-8")
-    node = read_notebook(notebook)
-    for cell in node.cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            cell.source = (
-                "from pathlib import Path\n\nfrom ml_assets.notebooks.context import context_of_order\n\n"
-                f"context = context_of_order(Path({str(order_file)!r}))"
-            )
-    client = NotebookClient(node, timeout=None, resources={"metadata": {"path": str(notebook.parent)}})
-    with warm_kernels(kernels()):
-        client.execute()
-    path = work / RESULT_FILE
-    result = StepResult.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else StepResult()
-    if result.data_version is not None:
-        ArtifactStore.publish(order.folder, {"data_version": result.data_version})
-    return NotebookResult(order.folder, result.data_version, result.numbers, result.figures, node)
+    opening = (
+        "from pathlib import Path\n\nfrom ml_assets.notebooks.context import context_of_order\n\n"
+        f"context = context_of_order(Path({str(order_file)!r}))"
+    )
+    opened = Notebook.read(notebook, opening)
+    result = run_on_order(opened, order, order_file, kernels=kernels())
+    ArtifactStore.publish(order.folder, {"data_version": result.data_version})
+    return NotebookResult(order.folder, result.data_version, result.numbers, result.figures, opened.node)

@@ -251,7 +251,7 @@ def test_a_notebook_of_format_3_is_told_how_to_be_upgraded(written: Write) -> No
 @pytest.mark.parametrize("cells", [[], [code("train()")], [PARAMETERS, PARAMETERS]], ids=["none", "untagged", "twice"])
 def test_a_notebook_needs_one_parameters_cell(cells: list[Cell], written: Write) -> None:
     found = sum("tags" in cell["metadata"] for cell in cells)
-    right = r"""one cell tagged `parameters`, which sets `context` \(for example `context = context_of\("ads/cvr/model"\)`\)"""
+    right = r"""one code cell tagged `parameters`, which sets `context` \(for example `context = context_of\("ads/cvr/model"\)`\)"""
     with pytest.raises(SpecError, match=rf"{right}; it has {found}"):
         notebook_version(written(*cells), CONFIG)
 

@@ -35,7 +35,7 @@ def no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a kernel would be started")
 
-    monkeypatch.setattr(module, "NotebookClient", refuse)
+    monkeypatch.setattr(module, "run_on_order", refuse)
 
 
 def refused(run: Callable[..., Any], message: str, *arguments: Any, **named: Any) -> None:
