@@ -18,7 +18,7 @@ from typing_extensions import override
 
 _KERNEL_START_SECONDS = 120
 #: The name of what was raised last, if Python would end by it with status 0, else nothing.
-_EXIT = (
+EXIT = (
     "(lambda raised: type(raised).__name__ if isinstance(raised, SystemExit) and (raised.code is None or "
     "isinstance(raised.code, int) and not raised.code) else '')(__import__('sys').last_value)"
 )
@@ -116,6 +116,6 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
         content: dict[str, Any] = {"status": "aborted"}
         # What is asked while the kernel takes leave of the cells after the failed one is put off, too.
         while content["status"] == "aborted":
-            asked = self.kc.execute("", silent=True, user_expressions={"exit": _EXIT})
+            asked = self.kc.execute("", silent=True, user_expressions={"exit": EXIT})
             content = (await self.async_wait_for_reply(asked))["content"]
         return str(content["user_expressions"]["exit"].get("data", {}).get("text/plain", "")).strip("'")

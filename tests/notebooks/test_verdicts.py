@@ -4,19 +4,24 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import dagster as dg
 import pytest
 from click.testing import CliRunner
 from dagster._core.definitions.reconstruct import ReconstructableRepository
+from playwright.sync_api import sync_playwright
 
 from ml_assets.cli.main import main
 from ml_assets.domain.errors import SpecError
+from ml_assets.notebooks.client import EXIT
 from ml_assets.notebooks.code import notebook_version
+from tests.browser.screen import NO_BROWSER, browser_here
 from tests.support import forks
+from tests.support.lab import TOKEN, lab
 from tests.support.projects import REPOSITORY
-from tests.support.verdicts import REFUSED, ROWS, SAVED, in_a_test, order
+from tests.support.verdicts import MAY_RAISE, REFUSED, ROWS, SAVED, has_saved, in_a_test, opening, order
 
 
 def assert_same(found: dict[str, str]) -> None:
@@ -84,3 +89,92 @@ def test_dagster_says_the_same(tmp_path: Path, instance: dg.DagsterInstance) -> 
     assert result.success
     assert_same(json.loads((tmp_path / "verdicts.json").read_text()))
     assert SAVED in {row.verdict for row in ROWS.values()}
+
+
+#: The kernels of the server are JupyterLab's own, forked where all that they import is imported.
+WARM = """
+from pathlib import Path
+
+from ml_assets.notebooks import kernels
+
+kernels.OURS = kernels.THEIRS
+kernels.WarmProvisioner.address = Path({address!r})
+c.KernelProvisionerFactory.default_provisioner_name = kernels.PROVISIONER
+"""
+#: Opens a notebook, runs all of its cells, and tells what the kernel has answered: to which cell, and how.
+RUN_ALL = """async ([path, exit]) => {
+    const app = window.jupyterapp;
+    const widget = await app.commands.execute('docmanager:open', {path});
+    await widget.context.ready;
+    // Where a notebook names no kernel that is here, a person is asked, and takes the one that is offered.
+    const asks = setInterval(() => document.querySelector('.jp-Dialog .jp-mod-accept')?.click(), 100);
+    await widget.sessionContext.ready;
+    clearInterval(asks);
+    const kernel = widget.sessionContext.session.kernel;
+    await kernel.info;
+    const cells = {}, replies = [];
+    const died = new Promise(resolve => kernel.statusChanged.connect((_, status) => {
+        if (status === 'autorestarting' || status === 'restarting' || status === 'dead') resolve('died');
+    }));
+    kernel.anyMessage.connect((_, {msg, direction}) => {
+        if (direction === 'send' && msg.header.msg_type === 'execute_request')
+            cells[msg.header.msg_id] = msg.metadata.cellId;
+        if (direction === 'recv' && msg.header.msg_type === 'execute_reply')
+            replies.push({...msg.content, cell: cells[msg.parent_header.msg_id]});
+    });
+    const ended = await Promise.race([app.commands.execute('notebook:run-all-cells'), died]);
+    let exited = '';
+    if (ended !== 'died') {
+        const asked = kernel.requestExecute({code: '', silent: true, user_expressions: {exit}});
+        const found = (await asked.done).content.user_expressions.exit;
+        exited = found.data ? found.data['text/plain'].slice(1, -1) : '';
+    }
+    const shown = widget.content.model.toJSON().cells.map(cell => ({
+        id: cell.id, tags: cell.metadata.tags || [], errors: cell.outputs.filter(one => one.output_type === 'error'),
+    }));
+    await widget.context.save();
+    await widget.sessionContext.shutdown();
+    widget.dispose();
+    return {died: ended === 'died', exited, replies, shown};
+}"""
+
+
+def verdict(found: dict[str, Any], file: Path) -> str:
+    """What a person sees in JupyterLab, in the words of a run."""
+    if found["died"]:
+        return "in cell [3], where its kernel died"
+    replies = {reply["cell"]: reply for reply in found["replies"] if reply["status"] == "error"}
+    ended = ""
+    for number, cell in enumerate(found["shown"], 1):
+        raised = replies.get(cell["id"])
+        if MAY_RAISE in cell["tags"]:
+            continue
+        if raised and raised["ename"] == found["exited"]:
+            ended = f"ended in cell [{number}], before it saved"
+        elif error := raised or next(iter(cell["errors"]), None):
+            return f"in cell [{number}]: {error['ename']}: {error['evalue']}"
+    return SAVED if has_saved(file) else ended or "saved nothing"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(browser_here() is None, reason=NO_BROWSER)
+def test_run_all_in_jupyterlab_comes_to_the_same(tmp_path: Path) -> None:
+    files = {}
+    for name, row in ROWS.items():
+        files[name] = order(tmp_path / "orders" / name)
+        row.write(tmp_path / "notebooks" / name, opening(files[name]))
+    found = {}
+    config = WARM.format(address=str(forks.address()))
+    with lab(
+        tmp_path / "notebooks", tmp_path / "state", "--LabApp.expose_app_in_browser=True", config=config
+    ) as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_here(), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(f"{server.url}/lab?token={TOKEN}&reset")
+        page.wait_for_function("window.jupyterapp && window.jupyterapp.restored", timeout=300_000)
+        page.evaluate("window.jupyterapp.restored.then(() => null)")
+        for name in ROWS:
+            ran = page.evaluate(RUN_ALL, [f"{name}/model.ipynb", EXIT])
+            found[name] = verdict(ran, files[name])
+        browser.close()
+    assert_same(found)
