@@ -77,7 +77,6 @@ ROWS = {
     "quit without a call": saves(SAVE, "quit", FAIL),
     "an exit of a kind of its own": saves(SAVE, "class Enough(SystemExit): ...\nraise Enough", FAIL),
     "exit before the save": Row("ended in cell [2], before it saved", ("import sys\nsys.exit(0)", SAVE)),
-    "IPython's exit before the save": Row("ended in cell [2], before it saved", ("exit()", SAVE)),
     "no save": Row("saved nothing", ("1",)),
     "another status": fails("in cell [3]: SystemExit: 3", "exit(3)"),
     "a text": fails("in cell [3]: SystemExit: no rows", "import sys\nsys.exit('no rows')"),
@@ -85,10 +84,13 @@ ROWS = {
     "an empty text": fails("in cell [3]: SystemExit: ", "import sys\nsys.exit('')"),
     "a process that ends": fails("in cell [3], where its kernel died", "import os\nos._exit(0)"),
     "an error after the save": fails("in cell [3]: ZeroDivisionError: division by zero", FAIL, "2"),
-    "a cell that may raise": saves((FAIL, MAY_RAISE), SAVE),
-    "a cell that may exit": saves(("exit(3)", MAY_RAISE), SAVE),
-    "a cell that others skip": saves((SAVE, "skip-execution")),
-    "magics": saves("%time 1", "%%capture\nprint(1)", "!true", SAVE),
+    "cells that may raise or exit, and one that others skip": saves(
+        (FAIL, MAY_RAISE), ("exit(3)", MAY_RAISE), (SAVE, "skip-execution")
+    ),
+    "magics and half a character": saves(
+        "%time 1", "%%capture\nprint(1)", "!true", r"print('\ud800')", r"'\udfff'", SAVE
+    ),
+    "odd characters": saves(f"{ODD}\nassert len(literal) == 16", SAVE, warned="U+2028"),
     "an unknown magic": fails(
         "in cell [3]: UsageError: Line magic function `%no_such` not found", "%no_such", warned="no magic %no_such"
     ),
@@ -103,16 +105,13 @@ ROWS = {
     "an error of half a character": fails(
         r"in cell [3]: ValueError: \ud800 and \udc80", r"raise ValueError('\ud800 and \udc80')"
     ),
-    "a long error": fails("in cell [3]: ValueError: xxx", "raise ValueError('x' * 1_000_000)"),
-    "half a character is shown": saves(r"print('\ud800')", r"'\udfff'", SAVE),
-    "a kernel of another name": saves(
-        SAVE, metadata={"kernelspec": {"name": "conda-env-ml-py", "display_name": "ml", "language": "Python"}}
+    "a long error": fails("in cell [3]: ValueError: xxx", "raise ValueError('x' * 100_000)"),
+    "format 4.0 without a kernel": saves(SAVE, metadata={}, minor=0),
+    "format 4.2 with a kernel of another name": saves(
+        SAVE,
+        metadata={"kernelspec": {"name": "conda-env-ml-py", "display_name": "ml", "language": "Python"}},
+        minor=2,
     ),
-    "no kernel": saves(SAVE, metadata={}),
-    "format 4.0": saves(SAVE, minor=0),
-    "format 4.2": saves(SAVE, minor=2),
-    "format 4.4": saves(SAVE, minor=4),
-    "odd characters": saves(f"{ODD}\nassert len(literal) == 16", SAVE),
 }
 #: What is refused before it is run, by a part of the error.
 REFUSED = {
@@ -120,7 +119,7 @@ REFUSED = {
         "its kernel is of R", ("x <- 1",), {"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}}
     ),
     "another language, by what ran it": Row("its kernel is of julia", ("x = 1",), {"language_info": {"name": "julia"}}),
-    "half a character": Row("cell 2 holds half of one, U+D800", ("'\ud800'",)),
+    "half a character": Row("cell 2 holds U+D800, half of a character", ("'\ud800'",)),
 }
 
 
