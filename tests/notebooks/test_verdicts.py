@@ -58,12 +58,23 @@ def test_the_check_of_pairs_warns_of_what_fails_wherever_it_is_run(
     assert CliRunner().invoke(main, ["pair", "--check", "."]).output == ""
     for name in warned:
         rows[name].write(tmp_path / name, "context = None").with_suffix(".py").write_text("# %%\n")
-    checked = CliRunner().invoke(main, ["pair", "--check", "."]).output.splitlines()
+    checked = CliRunner().invoke(main, ["pair", "--check", "."]).output.split("\n")
     for name, why in warned.items():
         assert [line for line in checked if line.startswith(f"{name}/model.ipynb: ") and why in line], name
 
 
+@pytest.fixture
+def another_python3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that another Python has installed under the name of ours, and that cannot be started."""
+    folder = tmp_path / "jupyter" / "kernels" / "python3"
+    folder.mkdir(parents=True)
+    spec = {"argv": ["/nowhere/python", "-f", "{connection_file}"], "display_name": "3", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("another_python3")
 def test_a_test_says_what_became_of_each(tmp_path: Path) -> None:
     found = {}
     for name, row in ROWS.items():
