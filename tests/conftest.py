@@ -50,6 +50,7 @@ _LONGEST = (
     "test_interrupts",
     "test_notebook_history",
     "test_kernel",
+    "test_verdicts",
     "test_gated_loop",
     "test_spark_engine",
     "test_s3_loop",
