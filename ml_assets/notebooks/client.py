@@ -14,6 +14,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NotebookExecutionManager
+from papermill.log import logger
 from typing_extensions import override
 
 _KERNEL_START_SECONDS = 120
@@ -59,6 +60,7 @@ def execute(notebook: NotebookNode, *, folder: Path, log_output: bool) -> Ending
         kernel_name="python3",
         startup_timeout=_KERNEL_START_SECONDS,
         timeout=None,
+        log=logger,
         log_output=log_output,
         # JupyterLab knows no such tag.
         skip_cells_with_tag="",
