@@ -95,7 +95,8 @@ def test_dagster_says_the_same(tmp_path: Path, instance: dg.DagsterInstance) -> 
         row.write(tmp_path / name, "context = None")
     repository = ReconstructableRepository.for_module("tests.support.verdicts", "defs", str(REPOSITORY))
     with patch.dict(os.environ, VERDICTS=str(tmp_path), KERNELS=str(forks.address() or "")):
-        result = dg.execute_job(repository.get_reconstructable_job("__ASSET_JOB"), instance)
+        job = repository.get_reconstructable_job("__ASSET_JOB")
+        result = dg.execute_job(job, instance, run_config={"execution": {"config": {"in_process": {}}}})
     assert result.success
     assert_same(json.loads((tmp_path / "verdicts.json").read_text()))
     assert SAVED in {row.verdict for row in ROWS.values()}
