@@ -1,13 +1,14 @@
 """Turns feature columns into the numbers a tree model reads: fitted once on training rows, then only reused.
 
-Here: which features are categories, their codes, and their JSON form. Not here: models, files, config.
+Here: which features are categories, their codes, what rows hold that training did not, and the JSON form. Not here:
+how the rates of a category of many values are found (`rates`), models, files, config.
 """
 
 import math
 import numbers
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -16,27 +17,71 @@ from pandas.api import types
 from ml_assets.domain.near_misses import suggestion, suggestions
 
 Category = str | bool | int | float
+Lacking = Literal["none", "some", "all"]
 
 # 7 and 7.0 are one category, since a column of whole numbers with a gap arrives as floats; "7" and True are others.
 _FAMILY: dict[type, str] = {str: "text", bool: "boolean", int: "number", float: "number"}
 
 
+# Fewer values than this may all be new by chance: a single row of a new user is nothing of note.
+_ENOUGH = 10
+
+
 @dataclass(frozen=True)
 class Feature:
-    """One encoded column: `categories` in code order, or None for a number."""
+    """One encoded column: `categories` in code order, or None for a number.
+
+    `rates`: a number for each code, then those for missing and for unseen values; the numbers then stand for the codes.
+    `lacking`: how many rows of the training lacked it; None where that was not kept.
+    """
 
     name: str
     categories: tuple[Category, ...] | None = None
+    rates: tuple[float, ...] | None = None
+    lacking: Lacking | None = None
 
     def encode(self, column: pd.Series) -> np.ndarray:
-        """Return float64: the number itself, or the code of the category; NaN for missing and unseen values."""
+        """Return float64: the number itself, or the code or rate of the category. Without rates, missing and unseen
+        values have no code: NaN.
+        """
+        return self.encode_with_note(column)[0]
+
+    def encode_with_note(self, column: pd.Series) -> tuple[np.ndarray, str]:
+        """Beside it, what the column holds that training did not, in words and numbers; empty where that is nothing.
+
+        A value of a category that is new among others that are known is nothing of note.
+        """
         if self.categories is None:
-            return as_numbers(column)
+            values = as_numbers(column)
+            return values, self._note(np.isnan(values), np.isinf(values), known=True)
         cells = _cells(column)
+        codes = self._codes(cells)
+        missing, unseen = np.array([cell is None for cell in cells], dtype=bool), np.isnan(codes)
+        note = self._note(missing, np.zeros(len(cells)), known=not unseen.all())
+        if self.rates is None:
+            return codes, note
+        places = np.where(missing, -2, np.where(unseen, -1, codes)).astype(np.intp)
+        return np.array(self.rates)[places], note
+
+    def _note(self, missing: np.ndarray, infinite: np.ndarray, *, known: bool) -> str:
+        rows, lacking, strange = len(missing), int(missing.sum()), int(infinite.sum())
+        there = rows - lacking
+        found = []
+        if lacking and self.lacking == "none":
+            found.append(f"{lacking} of {rows} rows lack `{self.name}`, which training never lacked")
+        if there and self.lacking == "all":
+            found.append(f"{there} of {rows} rows have `{self.name}`, which every row of the training lacked")
+        elif there >= _ENOUGH and not known:
+            found.append(f"none of the {there} values of `{self.name}` was in the training")
+        if strange:
+            found.append(f"{strange} of {rows} rows have an infinite `{self.name}`")
+        return "; ".join(found)
+
+    def _codes(self, cells: list[Category | None]) -> np.ndarray:
         self._refuse_another_family(cells)
         # The type is part of the key, because True == 1 in Python.
         codes: dict[tuple[type, Category | None], float] = {
-            (type(value), value): float(code) for code, value in enumerate(self.categories)
+            (type(value), value): float(code) for code, value in enumerate(self.categories or ())
         }
         return np.array([codes.get((type(cell), cell), math.nan) for cell in cells], dtype="float64")
 
@@ -74,17 +119,29 @@ class Encoder:
 
     def transform(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the features as float64 columns, in the fitted order and with the rows of `frame`."""
-        encoded = {feature.name: feature.encode(only_column(frame, feature.name)) for feature in self.features}
-        return pd.DataFrame(encoded, index=frame.index)
+        return self.transform_with_notes(frame)[0]
+
+    def transform_with_notes(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+        """Beside them, what the rows hold that training did not, by feature, in words and numbers."""
+        encoded, notes = {}, {}
+        for feature in self.features:
+            encoded[feature.name], note = feature.encode_with_note(only_column(frame, feature.name))
+            if note:
+                notes[feature.name] = note
+        return pd.DataFrame(encoded, index=frame.index), notes
+
+    def with_rates(self, rates: Mapping[str, Sequence[float]]) -> "Encoder":
+        """The same with numbers in place of the codes of the features named."""
+        return Encoder(
+            tuple(
+                replace(feature, rates=tuple(map(float, rates[feature.name]))) if feature.name in rates else feature
+                for feature in self.features
+            )
+        )
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return plain values for `json.dumps`, which keeps the types of categories apart."""
-        return [
-            {"name": feature.name, "kind": "numeric"}
-            if feature.categories is None
-            else {"name": feature.name, "kind": "categorical", "categories": list(feature.categories)}
-            for feature in self.features
-        ]
+        return [_stored(feature) for feature in self.features]
 
     @classmethod
     def from_json(cls, stored: Any) -> "Encoder":
@@ -131,26 +188,54 @@ def _fitted(column: pd.Series, named_categorical: bool) -> Feature:
             "derive one from it, such as the hour of a timestamp"
         )
     if not looks_categorical and not named_categorical:
-        return Feature(name)
-    distinct = {(type(cell), cell) for cell in _cells(column) if cell is not None}
+        return Feature(name, lacking=_lacking(np.isnan(as_numbers(column))))
+    cells = _cells(column)
+    distinct = {(type(cell), cell) for cell in cells if cell is not None}
     # Sorted, so that codes depend on the values and never on the order of rows.
     by_family = sorted((_FAMILY[kind], value) for kind, value in distinct)
-    return Feature(name, tuple(value for _, value in by_family))
+    lacking = _lacking(np.array([cell is None for cell in cells]))
+    return Feature(name, tuple(value for _, value in by_family), lacking=lacking)
+
+
+def _lacking(missing: np.ndarray) -> Lacking:
+    if not missing.any():
+        return "none"
+    return "all" if missing.all() else "some"
+
+
+def _stored(feature: Feature) -> dict[str, Any]:
+    kind = "numeric" if feature.categories is None else "categorical"
+    lists = {"categories": feature.categories, "rates": feature.rates}
+    return {
+        "name": feature.name,
+        "kind": kind,
+        **{name: list(values) for name, values in lists.items() if values is not None},
+        "lacking": feature.lacking,
+    }
 
 
 def _restored(entry: Any) -> Feature:
     match entry:
+        # What was saved before this was kept has no such key.
+        case {"lacking": lacking} if lacking not in (*get_args(Lacking), None):
+            pass
         case {"name": str(name), "kind": "numeric"}:
-            return Feature(name)
+            return Feature(name, lacking=entry.get("lacking"))
+        case {"name": str(name), "kind": "categorical", "categories": list(values), "rates": list(rates)}:
+            if all(type(value) in _FAMILY for value in values) and len(rates) == len(values) + 2:
+                return Feature(name, tuple(values), tuple(map(float, rates)), entry.get("lacking"))
         case {"name": str(name), "kind": "categorical", "categories": list(values)}:
             if all(type(value) in _FAMILY for value in values):
-                return Feature(name, tuple(values))
+                return Feature(name, tuple(values), lacking=entry.get("lacking"))
     raise ValueError(f"{entry!r} is not a stored feature: expected name, kind and, if categorical, its categories")
 
 
 def _cells(column: pd.Series) -> list[Category | None]:
+    cells: list[Category | None] = column.tolist()
+    if set(map(type, cells)) <= {str, int, bool}:
+        return cells  # as they are, cell by cell would be slow
     try:
-        return [_category(cell) for cell in column.tolist()]
+        return [_category(cell) for cell in cells]
     except TypeError as error:
         raise ValueError(
             f"column {column.name!r} holds {error}: a category is text, a number or a boolean; convert it first"

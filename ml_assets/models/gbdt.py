@@ -3,6 +3,7 @@
 Here: everything that runs LightGBM. Not here: encoding, LightGBM's parameter names, the file format.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
@@ -15,13 +16,16 @@ import pandas as pd
 
 from ml_assets.domain.near_misses import suggestion
 from ml_assets.models import model_files
+from ml_assets.models.calibration import log_odds_shift
 from ml_assets.models.encoders import Encoder, as_numbers, only_column
 from ml_assets.models.parameters import DEFAULTS, contract, resolve
+from ml_assets.models.rates import FEW, rates_of_others, shrunk_rates, slots
 
 # LightGBM writes feature names into a line of its text format, and itself refuses or rewrites these.
 _UNWRITABLE = set('",:[]{} ')
 _LARGEST = 2**31 - 1  # LightGBM's integers are 32-bit
 _EXAMPLES = ("mature", "all")
+_FORESTS = ("rf", "random_forest")
 
 
 @dataclass(frozen=True)
@@ -91,10 +95,23 @@ class GbdtModel:
         return list(self.config.features)
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return the probability of a positive label for each row, shape (n,)."""
-        matrix = self.encoder.transform(frame).to_numpy()
+        """Return the probability of a positive label for each row, shape (n,).
+
+        Warns of what the rows hold that training did not: `unlike_training`.
+        """
+        encoded, notes = self.encoder.transform_with_notes(frame)
+        if notes:
+            warnings.warn("; ".join(notes.values()), stacklevel=2)
+        matrix = encoded.to_numpy()
         # One thread: a process that forks after LightGBM started a thread pool can hang.
         return np.asarray(self._booster.predict(matrix, num_threads=1), dtype="float64")
+
+    def unlike_training(self, frame: pd.DataFrame) -> dict[str, str]:
+        """What these rows hold that training did not, by feature, in words: such as a value that training never lacked.
+
+        The trees still predict such rows, but learned nothing of them: a number that is missing is taken for 0.
+        """
+        return self.encoder.transform_with_notes(frame)[1]
 
     def importance(self) -> pd.DataFrame:
         """Return columns feature and gain (the total that splits on it gained), the largest gain first."""
@@ -135,8 +152,12 @@ def train(
     matrix = encoder.transform(examples).to_numpy()
     # A canonical order: sums of floats and sampled rows depend on the order LightGBM sees.
     order = np.lexsort((labels, *matrix.T) if weight is None else (weight, labels, *matrix.T))
+    codes, labels = matrix[order], labels[order]
     weight = None if weight is None else weight[order]
-    booster = _boosted(matrix[order], labels[order], weight, encoder, config)
+    rates, seen, known = _rates(codes, labels, weight, encoder, config)
+    encoder = encoder.with_rates(rates)
+    booster = _boosted(seen, labels, weight, encoder, config)
+    _calibrate(booster, known, labels, weight, config)
     return GbdtModel(booster.model_to_string(), encoder, config, label, len(labels), int(labels.sum()))
 
 
@@ -180,11 +201,44 @@ def _require_weights(weight: np.ndarray, rows: int) -> None:
         raise ValueError(f"weight holds {wrong[:5].tolist()}: expected finite numbers that are not negative")
 
 
+def _rates(
+    codes: np.ndarray, labels: np.ndarray, weight: np.ndarray | None, encoder: Encoder, config: GbdtConfig
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """The rates of the categories of many values; the matrix with what the trees may see in training; that of later."""
+    rates, seen, known = {}, codes.copy(), codes.copy()
+    every = np.ones(len(labels)) if weight is None else weight
+    for at, feature in enumerate(encoder.features):
+        values = len(feature.categories or ())
+        if values > FEW:
+            rates[feature.name] = shrunk_rates(codes[:, at], labels, every, values)
+            seen[:, at] = rates_of_others(codes[:, at], labels, every, values, config.seed)
+            known[:, at] = rates[feature.name][slots(codes[:, at], values)]
+    return rates, seen, known
+
+
+def _calibrate(
+    booster: lgb.Booster, matrix: np.ndarray, labels: np.ndarray, weight: np.ndarray | None, config: GbdtConfig
+) -> None:
+    """Shift the log-odds so that the mean prediction of the training rows is their rate.
+
+    Shrunk leaves and few rounds leave it off by some percent. The shift becomes a part of the leaves, as LightGBM does
+    with the rate that it begins with.
+    """
+    # A random forest has the mean of its trees, the others the sum.
+    trees = booster.num_trees() if config.parameters.get("boosting") in _FORESTS else 1
+    score = np.asarray(booster.predict(matrix, raw_score=True, num_threads=1)) / trees
+    shift = log_odds_shift(score, float(np.average(labels, weights=weight)), weight)
+    for tree in booster.dump_model(num_iteration=trees)["tree_info"]:
+        for leaf in range(tree["num_leaves"]):
+            number = tree["tree_index"], leaf
+            booster.set_leaf_output(*number, booster.get_leaf_output(*number) + shift)
+
+
 def _boosted(
     matrix: np.ndarray, labels: np.ndarray, weight: np.ndarray | None, encoder: Encoder, config: GbdtConfig
 ) -> lgb.Booster:
     parameters = {**DEFAULTS, **config.parameters, **contract(config.seed)}
-    categorical = [position for position, feature in enumerate(encoder.features) if feature.categories is not None]
+    categorical = [at for at, one in enumerate(encoder.features) if one.categories is not None and one.rates is None]
     data = lgb.Dataset(matrix, labels, weight=weight, feature_name=config.features, categorical_feature=categorical)
     try:
         return lgb.train(parameters, data, num_boost_round=config.rounds)

@@ -13,7 +13,9 @@ MODEL_FILE = "model.txt"
 SCHEMA_FILE = "schema.json"
 
 _FORMAT = "ml_assets.models.gbdt"
-_VERSION = 1
+_VERSION = 2
+#: Version 1 had neither rates nor what training lacked; it is read as it always was.
+_READ = (1, _VERSION)
 
 
 def write(folder: Path, text: str, schema: Mapping[str, Any]) -> None:
@@ -30,9 +32,10 @@ def read(folder: Path) -> tuple[str, dict[str, Any]]:
     text, stored = _content(folder / MODEL_FILE), _content(folder / SCHEMA_FILE)
     schema = _parsed(folder / SCHEMA_FILE, stored)
     found = schema.get("format"), schema.get("version")
-    if found != (_FORMAT, _VERSION):
+    if found[0] != _FORMAT or found[1] not in _READ:
+        versions = " or ".join(map(str, _READ))
         raise ValueError(
-            f"{folder / SCHEMA_FILE} has format {found[0]!r}, version {found[1]!r}: expected {_FORMAT!r}, {_VERSION}"
+            f"{folder / SCHEMA_FILE} has format {found[0]!r}, version {found[1]!r}: expected {_FORMAT!r}, {versions}"
         )
     _refuse_other_features(folder, text, schema)
     if schema.get("fingerprint") != _fingerprint(text, schema):

@@ -24,6 +24,9 @@ class SavedModel(Protocol):
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the probability of the outcome for each row, float64, shape (n,)."""
 
+    def unlike_training(self, frame: pd.DataFrame) -> dict[str, str]:
+        """What these rows hold that training did not, by column, in words and numbers, as far as the model knows."""
+
     def save(self, folder: Path) -> None:
         """Write it; equal models give equal bytes. Raises: ValueError where it cannot be loaded without its code."""
 

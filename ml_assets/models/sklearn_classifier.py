@@ -74,6 +74,10 @@ class SklearnClassifier:
             _refuse_another_family(encoder, frame)
         return np.asarray(self.estimator.predict_proba(frame[self.columns])[:, 1], dtype="float64")
 
+    def unlike_training(self, frame: pd.DataFrame) -> dict[str, str]:  # noqa: ARG002
+        """Nothing: what scikit-learn's estimators cannot predict they refuse, and what to do with it is declared."""
+        return {}
+
     def save(self, folder: Path) -> None:
         """Write model.skops; equal fitted models give equal bytes.
 

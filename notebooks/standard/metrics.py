@@ -34,6 +34,8 @@ metrics
 # %%
 step.save(metrics)
 step.report(**describe_metrics(metrics))
+# What the model never saw in training: its predictions of these rows are guesses.
+step.report(**{f"{column}_note": note for column, note in model.unlike_training(examples).items()})
 
 # %% [markdown]
 # Predicted against observed, by tenths of the examples.

@@ -122,7 +122,7 @@ def test_whole_numbers_that_arrive_as_floats_are_the_same_categories():
     encoder = fitted([7, 9])
     assert codes(encoder, [9.0, math.nan, 7.0]) == [1.0, None, 0.0]
     assert codes(encoder, [9, None, 7], dtype="Int64") == [1.0, None, 0.0]
-    assert encoder == fitted([9.0, math.nan, 7.0])
+    assert encoder == fitted([9.0, 7.0])
     assert json.dumps(encoder.to_json()[0]["categories"]) == "[7, 9]"
 
 
@@ -243,3 +243,46 @@ def test_a_feature_named_twice_is_refused():
 def test_json_of_another_form_is_refused(stored):
     with pytest.raises(ValueError, match="is stored as a list|is not a stored feature"):
         Encoder.from_json(stored)
+
+
+@pytest.mark.parametrize(
+    ("trained", "arrived", "note"),
+    [
+        ([1.0, 2.0], [3.0, None, math.nan, 4.0], "2 of 4 rows lack `x`, which training never lacked"),
+        (["a", "b"], ["a", None, "b"], "1 of 3 rows lack `x`, which training never lacked"),
+        ([True, False], [True, None], "1 of 2 rows lack `x`, which training never lacked"),
+        ([1.0, None], [None, 2.0, math.nan], ""),
+        (["a", None], [None, None], ""),
+        ([None, None], [None, 1.0], "1 of 2 rows have `x`, which every row of the training lacked"),
+        ([None, None], [None, None], ""),
+        ([1.0, math.inf], [-math.inf, 1.0, math.inf], "2 of 3 rows have an infinite `x`"),
+        (["a", "b"], ["A", "B"] * 5 + ["A"], "none of the 11 values of `x` was in the training"),
+        (["a", "b"], ["A", "B"] * 5 + ["a"], ""),
+        (["a", "b"], ["A"], ""),
+        ([1.0, 2.0], [], ""),
+        (
+            [1.0, 2.0],
+            [math.inf, None],
+            "1 of 2 rows lack `x`, which training never lacked; 1 of 2 rows have an infinite `x`",
+        ),
+    ],
+)
+def test_what_rows_hold_that_training_did_not_is_counted(trained: list, arrived: list, note: str):
+    text = isinstance(trained[0], str | bool)
+    frame = pd.DataFrame({"x": trained}, dtype=object if text else float)
+    encoder = Encoder.fit(frame, ["x"])
+    for one in (encoder, Encoder.from_json(json.loads(json.dumps(encoder.to_json())))):
+        found = one.transform_with_notes(pd.DataFrame({"x": arrived}, dtype=object if text else float))[1]
+        assert found == ({"x": note} if note else {})
+
+
+def test_an_encoder_that_was_stored_before_this_was_kept_says_nothing_of_it():
+    entry = {"name": "x", "kind": "numeric"}
+    assert Encoder.from_json([entry]).transform_with_notes(pd.DataFrame({"x": [None, 1.0]}))[1] == {}
+
+
+def test_rates_stand_for_the_codes_of_values_and_for_missing_and_unseen_ones():
+    encoder = fitted(["a", "b"]).with_rates({"x": [0.1, 0.2, 0.3, 0.4]})
+    for one in (encoder, Encoder.from_json(json.loads(json.dumps(encoder.to_json())))):
+        assert one == encoder
+        assert codes(one, ["b", None, "a", "c"]) == [0.2, 0.3, 0.1, 0.4]
