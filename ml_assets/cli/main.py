@@ -248,10 +248,11 @@ def debt(home: Path, model: str | None, as_of: datetime, as_json_: bool) -> None
 def metrics(home: Path, model: str, first: str | None, last: str | None, kind: str | None) -> None:
     """Print the metrics of a MODEL, with their intervals, by partition and horizon.
 
-    They are the current ones, as they are stored. JSON and CSV have a row for each metric, with the numbers of examples
-    and positives, whether it is comparable, the reason why a number is absent, and the runs that made it and its model.
-    Where there is none, a line says how many are expected and why they are not there. Exits with 1 and says which, when
-    one is lost from the store.
+    They are the current ones, as they are stored. Intervals take rows as independent. JSON and CSV have a row for each
+    metric, with the numbers of examples and positives, whether it is comparable, the reason why a number is absent, and
+    the runs that made it and its model.
+    Where there is none, a line says how many are expected and why they are not there. Exits with 1 and
+    says which, when one is lost from the store.
     """
     from rich.console import Console
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from ml_assets.cli.debt import describe_counts, find_debts
 from ml_assets.cli.plan import span_of
 from ml_assets.cli.project import Project
-from ml_assets.cli.report import number
+from ml_assets.cli.report import absences, number
 from ml_assets.cli.results import Judgement, judgements
 from ml_assets.domain.spec import Model
 from ml_assets.metrics.evaluate import COLUMNS
@@ -89,11 +89,12 @@ def metrics_in(results: Sequence[Judgement]) -> dict[str, str]:
 
 
 def table(results: Sequence[Judgement], shown: Mapping[str, str]) -> Table:
-    """A row for each partition and horizon, a column for each metric. Grey: not comparable.
+    """A row for each partition and horizon, a column for each metric, and below why some numbers are absent.
 
+    Grey: not comparable.
     Args: `shown`: the titles of the metrics by name.
     """
-    found = Table(title="Offline evaluation, 95 % intervals", box=box.SIMPLE)
+    found = Table(title="Offline evaluation, 95 % intervals that take rows as independent", box=box.SIMPLE)
     for heading in ("model", "partition", "horizon", "examples"):
         found.add_column(heading, no_wrap=True)
     for title in shown.values():
@@ -108,6 +109,7 @@ def table(results: Sequence[Judgement], shown: Mapping[str, str]) -> Table:
             *(_cell(result.metrics, name) for name in shown),
             result.model_run.split("-")[0],
         )
+    found.caption, found.caption_justify = Text("\n".join(absences(results, shown))), "left"
     return found
 
 
@@ -116,4 +118,4 @@ def _cell(metrics: pd.DataFrame, name: str) -> Text:
     if name not in metrics.index:
         return Text("-")
     row = metrics.loc[name]
-    return Text(number(row["value"], row["low"], row["high"]), style="" if row["comparable"] else "dim")
+    return Text(number(row), style="" if row["comparable"] else "dim")

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,9 @@ td:first-child, th:first-child {text-align: left} td:first-child {white-space: n
 </style>
 <h1>Offline evaluation</h1>
 <p>Each point is one model, trained on what was known at the end of its partition and judged on what came after. Bars
-are 95 % bootstrap intervals. Grey: the horizon is not the attribution, so the metric judges ranking, not calibration.</p>
+are 95 % bootstrap intervals that take rows as independent: where one user or page has many, they are too narrow.
+Expected calibration error has none; the wide pale bars are the central 95 % of what a calibrated model would score on the
+same predictions. Grey: the horizon is not the attribution, so the metric judges ranking, not calibration.</p>
 {% for line in lost %}<p>{{ line }}</p>
 {% endfor %}{% for model in models %}
 <h2>{{ model.name }}</h2>
@@ -49,7 +51,9 @@ mean. The earliest horizon that agrees with the longest is the earliest one to t
 {% for row in model.rows %}<tr><td>{{ row.partition }}</td><td>{{ row.horizon }}</td><td>{{ row.examples }}</td>
 {% for cell in row.cells %}<td{% if not cell.comparable %} class="apart"{% endif %} title="{{ cell.reason }}">{{ cell.text }}</td>{% endfor %}
 <td><code>{{ row.run }}</code></td></tr>
-{% endfor %}</table></div></details>
+{% endfor %}</table></div>
+{% for line in model.notes %}<p class="apart">{{ line }}</p>
+{% endfor %}</details>
 {% endfor %}</html>
 """,
     autoescape=True,
@@ -76,6 +80,7 @@ def render(found: Iterable[tuple[Model, Sequence[Judgement]]], lost: Sequence[st
             "name": model.name,
             "pictures": {metric.title: _svg(chart(results, metric)) for metric in ALL_METRICS},
             "rows": [_row(result) for result in results],
+            "notes": absences(results, {metric.name: metric.title for metric in ALL_METRICS}),
             "curve": _curve(results),
         }
         for model, results in found
@@ -84,17 +89,39 @@ def render(found: Iterable[tuple[Model, Sequence[Judgement]]], lost: Sequence[st
     return _PAGE.render(models=models, lost=lost, titles=[metric.title for metric in ALL_METRICS])
 
 
-def number(value: float, low: float, high: float) -> str:
-    """A metric with its interval, such as `0.182 [0.170, 0.195]`; a dash when it is absent."""
-    if pd.isna(value):
+def number(row: Mapping[Hashable, Any]) -> str:
+    """A metric with what it is held against, such as `0.182 [0.170, 0.195]`; a dash when it is absent."""
+    if pd.isna(row["value"]):
         return "-"
-    return f"{value:.3f}" + ("" if pd.isna(low) else f" [{low:.3f}, {high:.3f}]")
+    beside = ""
+    if not pd.isna(row["low"]):
+        beside = f" [{row['low']:.3f}, {row['high']:.3f}]"
+    elif not pd.isna(row["calibrated_low"]):
+        beside = f" (calibrated: {row['calibrated_low']:.3f} to {row['calibrated_high']:.3f})"
+    return f"{row['value']:.3f}{beside}"
+
+
+def absences(results: Sequence[Judgement], shown: Mapping[str, str]) -> list[str]:
+    """Why values or intervals are absent: a line for each partition, horizon and reason, with the metrics' titles.
+
+    Args: `shown`: the titles of the metrics by name.
+    """
+    lines = []
+    for one in results:
+        table = one.metrics.loc[[name for name in shown if name in one.metrics.index]]
+        absent = table[table["low"].isna() & table["calibrated_low"].isna()]
+        # What follows is the caveat, which grey says.
+        reasons = absent["reason"].str.split("; ").str[0]
+        for reason, rows in absent[reasons != ""].groupby(reasons, sort=False):
+            titles = ", ".join(shown[str(name)] for name in rows.index)
+            lines.append(f"{one.partition}, {one.horizon}: {titles}: {reason}")
+    return lines
 
 
 def _row(result: Judgement) -> dict[str, object]:
     table = result.metrics
     cells = [
-        {"text": number(row.value, row.low, row.high), "comparable": row.comparable, "reason": row.reason}
+        {"text": number(row), "comparable": row["comparable"], "reason": row["reason"]}
         for row in (table.loc[metric.name] for metric in ALL_METRICS)
     ]
     return {
@@ -182,14 +209,9 @@ def _draw(axis: Any, results: Sequence[Judgement], metric: str, *, color: str, l
     known = [(day, row) for day, row in points if not pd.isna(row.value)]
     days = [day for day, _ in known]
     values = [row.value for _, row in known]
-    spans = [(max(0.0, row.value - row.low), max(0.0, row.high - row.value)) for _, row in known]
-    grey = bool(known) and not known[0][1].comparable
-    axis.errorbar(
-        days,
-        values,
-        yerr=list(zip(*spans, strict=True)) or None,
-        marker="o",
-        capsize=2,
-        label=label,
-        color="#bbbbbb" if grey else color,
-    )
+    color = "#bbbbbb" if known and not known[0][1].comparable else color
+    axis.plot(days, values, marker="o", label=label, color=color)
+    # As they are stored: that a value lies outside of its interval is something to see.
+    axis.vlines(days, [row.low for _, row in known], [row.high for _, row in known], color=color)
+    calibrated = [[row[name] for _, row in known] for name in ("calibrated_low", "calibrated_high")]
+    axis.vlines(days, *calibrated, color=color, linewidth=6, alpha=0.25)

@@ -14,6 +14,7 @@ from ml_assets.domain.durations import Duration
 from ml_assets.domain.lost import describe_lost
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.spec import Model
+from ml_assets.metrics.stored import as_of_today
 from ml_assets.notebooks.order import TABLE
 from ml_assets.orchestration.lineage import current_runs
 
@@ -22,7 +23,7 @@ from ml_assets.orchestration.lineage import current_runs
 class Judgement:
     """The metrics of one partition at one horizon, and the model run that they judged.
 
-    `metrics`: the table by metric name, with value, low, high, comparable and reason.
+    `metrics`: the table by metric name, with value, low, high, calibrated_low, calibrated_high, comparable and reason.
     """
 
     model: Model
@@ -59,7 +60,7 @@ def judgements(
             on_lost(line)
         for partition, run_id in (one for one in recorded if one not in lost):
             artifact = project.store.load(asset, partition, run_id)
-            table = read_table(artifact.folder / TABLE).set_index("metric")
+            table = as_of_today(read_table(artifact.folder / TABLE)).set_index("metric")
             judged = artifact.manifest["inputs"][model.asset("model")]["run_id"]
             result.append(Judgement(model, partition, horizon, table, judged, artifact))
     return result

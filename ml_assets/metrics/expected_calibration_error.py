@@ -14,8 +14,8 @@ def expected_calibration_error(label: Values, prediction: Values, weight: Values
     Shapes: label (n,), prediction (n,), weight (..., n) -> (...). Unit: probability, from 0 to 1. Bins hold equal
     counts, because conversion probabilities crowd near zero; the predictions alone fix them, so that all resamples
     share them. Equal predictions share a bin, so many ties make fewer bins. Raises nothing; NaN where the weights are
-    all zero. It is an absolute value of noisy means, so it is biased upwards, by more in a resample than in the data:
-    of a calibrated model the bootstrap interval lies too high.
+    all zero. It is an absolute value of noisy means, so chance alone makes it more than 0, and more in a resample than
+    in the data: it has no percentile interval. It is held against what a calibrated model scores.
     Source: Naeini et al. 2015, Obtaining Well Calibrated Probabilities Using Bayesian Binning; equal counts as in
     Nguyen and O'Connor 2015; the edges are those of scikit-learn's calibration_curve(strategy="quantile").
 
@@ -36,4 +36,5 @@ EXPECTED_CALIBRATION_ERROR = Metric(
     judges="calibration",
     needs="examples",
     compute=expected_calibration_error,
+    beside="calibrated",
 )

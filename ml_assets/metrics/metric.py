@@ -30,6 +30,8 @@ class Metric:
     `compute(label, prediction, weight)` takes labels (n,) of 0 or 1, predictions (n,) in [0, 1] and weights (..., n)
     of zero or more, and returns (...) values: NaN for a weighting it is not computable on, such as one class only.
     An integer weight counts as that many copies of the row.
+    `beside`: what its value is held against: the interval in which it would vary on other examples like these, or what
+    a calibrated model would score on the same predictions, for a metric that chance alone raises.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Metric:
     judges: Literal["ranking", "calibration", "both", "data"]
     needs: Needs
     compute: Compute
+    beside: Literal["interval", "calibrated"] = "interval"
 
     @property
     def judges_calibration(self) -> bool:
@@ -60,7 +63,7 @@ class Metric:
 def what_is_lacking(needs: Needs, label: Values) -> str:
     """Why labels (n,) fall short of `needs`, or an empty string when they do not."""
     examples, positives = len(label), int(label.sum())
-    among = f"among {examples} example{'' if examples == 1 else 's'}"
+    among = f"among {in_words(examples, 'example')}"
     if examples == 0:
         return "no examples"
     if positives == 0 and needs != "examples":
@@ -68,3 +71,8 @@ def what_is_lacking(needs: Needs, label: Values) -> str:
     if positives == examples and needs == "both classes":
         return f"one class only: no negative {among}"
     return ""
+
+
+def in_words(count: int, what: str) -> str:
+    """So many of what, such as `1 example` and `2 examples`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -41,9 +41,7 @@ class Feature:
     lacking: Lacking | None = None
 
     def encode(self, column: pd.Series) -> np.ndarray:
-        """Return float64: the number itself, or the code or rate of the category. Without rates, missing and unseen
-        values have no code: NaN.
-        """
+        """Return float64: the number, or the code or rate of the category; of missing and unseen no code (NaN)."""
         return self.encode_with_note(column)[0]
 
     def encode_with_note(self, column: pd.Series) -> tuple[np.ndarray, str]:

@@ -3,6 +3,8 @@
 Examples are pandas or Spark frames; of Spark's no more is collected than what is shown.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from ml_assets.notebooks.frames import Frame, to_pandas
@@ -55,6 +57,14 @@ def describe_metrics(metrics: pd.DataFrame) -> dict[str, int | float | str]:
     for row in metrics.itertuples():
         bounds = {row.metric: row.value, f"{row.metric}_low": row.low, f"{row.metric}_high": row.high}
         numbers.update({name: value for name, value in bounds.items() if pd.notna(value)})
-        if row.reason:
-            numbers[f"{row.metric}_note"] = row.reason
+        if note := "; ".join(filter(None, (_if_calibrated(row), row.reason))):
+            numbers[f"{row.metric}_note"] = note
     return numbers
+
+
+def _if_calibrated(row: Any) -> str:
+    low, high = getattr(row, "calibrated_low", None), getattr(row, "calibrated_high", None)
+    # A notebook of one's own may describe a table that has no such columns.
+    if pd.isna(low) or pd.isna(high):
+        return ""
+    return f"a calibrated model would score {low:.4g} to {high:.4g} (95 %) on these predictions"

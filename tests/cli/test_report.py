@@ -2,27 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import date2num
 
-from ml_assets.cli.report import chart, number, render
+from ml_assets.cli.report import absences, chart, number, render
 from ml_assets.cli.results import Judgement, maturity_curve
 from ml_assets.data.store import Artifact
 from ml_assets.domain.calendar import Calendar, Every
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.spec import Model
+from ml_assets.metrics.evaluate import NUMBERS, evaluate
+from ml_assets.metrics.expected_calibration_error import EXPECTED_CALIBRATION_ERROR as ECE
 from ml_assets.metrics.log_loss import LOG_LOSS
 from ml_assets.metrics.registry import ALL_METRICS
 from tests.orchestration.conftest import model
 
 NAN = float("nan")
+DAY = timedelta(days=1)
 
 
 def judgement(partition: str, horizon: str, value: float, *, of: Model | None = None) -> Judgement:
@@ -33,6 +37,8 @@ def judgement(partition: str, horizon: str, value: float, *, of: Model | None = 
             "value": value,
             "low": NAN,
             "high": NAN,
+            "calibrated_low": NAN,
+            "calibrated_high": NAN,
             "examples": 10,
             "comparable": True,
             "reason": "" if value == value else "one class only",
@@ -105,9 +111,43 @@ def test_a_model_without_metrics_is_left_out() -> None:
 
 
 def test_an_absent_number_is_a_dash() -> None:
-    assert number(NAN, NAN, NAN) == "-"
-    assert number(0.1234, NAN, NAN) == "0.123"
-    assert number(0.1234, 0.1, 0.2) == "0.123 [0.100, 0.200]"
+    row = dict.fromkeys(NUMBERS, NAN)
+    assert number(row) == "-"
+    assert number(row | {"value": 0.1234}) == "0.123"
+    assert number(row | {"value": 0.1234, "low": 0.1, "high": 0.2}) == "0.123 [0.100, 0.200]"
+    calibrated = {"calibrated_low": 0.1, "calibrated_high": 0.2}
+    assert number(row | {"value": 0.1234} | calibrated) == "0.123 (calibrated: 0.100 to 0.200)"
+
+
+def judged(label: list[int], prediction: list[float], horizon: timedelta = DAY) -> Judgement:
+    """A judgement as an evaluation makes it."""
+    table = evaluate(label, prediction, horizon=horizon, attribution=DAY, seed=0).set_index("metric")
+    return replace(judgement("2026-05-02", "1d", 0.1), metrics=table)
+
+
+def test_the_page_says_why_a_number_has_no_interval_and_that_rows_are_taken_as_independent() -> None:
+    page = render([(model(), [judged([1] * 6 + [0] * 200, [0.9] * 6 + [0.1] * 200)])])
+    assert "95 % bootstrap intervals that take rows as independent" in page
+    assert "2026-05-02, 1d: Log loss, Normalized entropy, ROC AUC, Average precision, Brier score" in page
+    assert "no interval: 6 positives among 206 examples, should be at least 10</p>" in page
+    assert ">1.000</td>" in page
+    assert "[1.000" not in page
+
+
+def test_the_caveat_that_grey_says_is_not_said_again_where_a_number_is_absent() -> None:
+    (line,) = absences([judged([0] * 20, [0.5] * 20, horizon=2 * DAY)], {"log_loss": "Log loss"})
+    assert line == "2026-05-02, 1d: Log loss: no interval: one class only: no positive among 20 examples"
+
+
+def test_the_chart_shows_stored_bounds_and_what_a_calibrated_model_would_score() -> None:
+    found = judged([1, 0] * 30, [0.9, 0.2, 0.4, 0.6] * 15)
+    for metric, (low, high) in {LOG_LOSS: ("low", "high"), ECE: ("calibrated_low", "calibrated_high")}.items():
+        (axis,) = chart([found], metric).axes
+        drawn = [
+            segment[:, 1].tolist() for lines in axis.collections for segment in lines.get_segments() if len(segment)
+        ]
+        row = found.metrics.loc[metric.name]
+        assert [bounds for bounds in drawn if np.isfinite(bounds).all()] == [[row[low], row[high]]]
 
 
 def model_in(zone: str, every: Every = "day") -> Model:

@@ -6,9 +6,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ml_assets.metrics.bootstrap import percentile_interval, resampled_values, resampled_weights
+from ml_assets.metrics.bootstrap import (
+    ENOUGH_OF_EACH,
+    calibrated_values,
+    percentile_interval,
+    resampled_values,
+    resampled_weights,
+    why_no_interval,
+)
+from ml_assets.metrics.expected_calibration_error import EXPECTED_CALIBRATION_ERROR
 from ml_assets.metrics.metric import NotComputable
 from ml_assets.metrics.registry import ALL_METRICS
+from ml_assets.metrics.roc_auc import ROC_AUC
 
 Array = npt.NDArray[np.float64]
 Reference = Callable[[Array, Array, Array], float]
@@ -90,10 +99,67 @@ def test_the_interval_leaves_out_the_resamples_that_are_not_computable() -> None
 
 
 def test_exactly_95_percent_computable_is_enough_and_less_is_absent_with_its_reason() -> None:
-    percentile_interval(np.repeat([0.5, np.nan], [190, 10]))
+    values = np.linspace(0, 1, 200)
+    percentile_interval(np.where(np.arange(200) < 190, values, np.nan))
     with pytest.raises(NotComputable) as absence:
-        percentile_interval(np.repeat([0.5, np.nan], [189, 11]))
+        percentile_interval(np.where(np.arange(200) < 189, values, np.nan))
     assert absence.value.reason == "no interval: computable in 189 of 200 resamples, should be in 95% of them"
+
+
+@pytest.mark.parametrize("others", [[1.0], [1.0 + 1e-13], [0.2]])
+def test_an_interval_that_is_a_point_is_absent_with_its_reason(others: list[float]) -> None:
+    with pytest.raises(NotComputable) as absence:
+        percentile_interval(np.array([1.0] * 199 + others))
+    assert absence.value.reason == "no interval: all resamples give the same value"
+
+
+@pytest.mark.parametrize(
+    ("examples", "positives", "reason"),
+    [
+        (20, 10, ""),
+        (100, 9, "no interval: 9 positives among 100 examples, should be at least 10"),
+        (100, 91, "no interval: 9 negatives among 100 examples, should be at least 10"),
+        (2, 1, "no interval: 1 positive among 2 examples, should be at least 10"),
+        (5, 0, "no interval: one class only: no positive among 5 examples"),
+        (1, 1, "no interval: one class only: no negative among 1 example"),
+    ],
+)
+def test_too_few_of_a_class_are_counted(examples: int, positives: int, reason: str) -> None:
+    assert why_no_interval(examples, positives) == reason
+
+
+@pytest.mark.parametrize(("positives", "least", "most"), [(6, 0.5, 0.83), (ENOUGH_OF_EACH, 0.83, 1.0)])
+def test_of_fewer_positives_than_enough_the_interval_of_roc_auc_holds_the_truth_too_seldom(
+    positives: int, least: float, most: float
+) -> None:
+    generator, trials, held = np.random.default_rng(12), 200, 0
+    label = (np.arange(300) < positives).astype(float)
+    for seed in range(trials):
+        # Of two normals a distance d apart, the truth is the normal distribution at d / sqrt(2).
+        prediction = 1 / (1 + np.exp(-(generator.normal(0, 1, 300) + 1.8123876 * label)))
+        (values,) = resampled_values([ROC_AUC], label, prediction, resampled_weights(300, resamples=100, seed=seed))
+        low, high = np.nanquantile(values, [0.025, 0.975])
+        held += low <= 0.9 <= high
+    assert least <= held / trials <= most
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.2])
+def test_of_a_calibrated_model_the_calibration_error_lies_where_it_should(rate: float) -> None:
+    generator, trials, held = np.random.default_rng(13), 120, 0
+    for seed in range(trials):
+        prediction = np.sort(generator.beta(20 * rate, 20 * (1 - rate), 400))
+        label = (generator.random(400) < prediction).astype(float)
+        drawn = calibrated_values(EXPECTED_CALIBRATION_ERROR, prediction, draws=80, seed=seed)
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        held += low <= EXPECTED_CALIBRATION_ERROR.value(label, prediction) <= high
+    assert held / trials == pytest.approx(0.94, abs=0.04)
+
+
+def test_what_a_calibrated_model_scores_depends_on_the_seed_alone() -> None:
+    prediction = np.linspace(0, 1, 50)
+    one, again, other = (calibrated_values(ROC_AUC, prediction, draws=5, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).all()
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:

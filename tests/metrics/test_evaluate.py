@@ -9,19 +9,19 @@ import pandas as pd
 import pytest
 
 from ml_assets.metrics.bootstrap import resampled_weights
-from ml_assets.metrics.evaluate import COLUMNS, evaluate
+from ml_assets.metrics.evaluate import COLUMNS, NUMBERS, evaluate
 from ml_assets.metrics.log_loss import LOG_LOSS
 from ml_assets.metrics.registry import ALL_METRICS
 from ml_assets.metrics.roc_auc import ROC_AUC
 
 WEEK = timedelta(days=7)
-NUMBERS = ["value", "low", "high"]
+ECE = "expected_calibration_error"
 CALIBRATION = {
     "log_loss",
     "normalized_entropy",
     "brier_score",
     "calibration_ratio",
-    "expected_calibration_error",
+    ECE,
 }
 
 
@@ -47,15 +47,21 @@ def test_a_row_per_metric_in_the_order_asked_for(examples: tuple[np.ndarray, np.
 
 def test_columns_keep_their_types_even_when_everything_is_absent(examples: tuple[np.ndarray, np.ndarray]) -> None:
     for table in (_evaluated(*examples), _evaluated([], [])):
-        assert set(table[NUMBERS].dtypes) == {np.dtype(np.float64)}
+        assert set(table[list(NUMBERS)].dtypes) == {np.dtype(np.float64)}
         assert set(table[["examples", "positives"]].dtypes) == {np.dtype(np.int64)}
         assert table["comparable"].dtype == np.dtype(bool)
 
 
 def test_a_healthy_evaluation_has_all_numbers_and_no_reason(examples: tuple[np.ndarray, np.ndarray]) -> None:
     table = _evaluated(*examples)
-    assert table[NUMBERS].notna().all(axis=None)
-    assert (table["low"] < table["high"]).all()
+    assert table["value"].notna().all()
+    for bounds, has in (
+        (["low", "high"], table.index != ECE),
+        (["calibrated_low", "calibrated_high"], table.index == ECE),
+    ):
+        low, high = (table.loc[has, bound] for bound in bounds)
+        assert (low < high).all()
+        assert table.loc[~has, bounds].isna().all(axis=None)
     assert table["comparable"].all()
     assert (table["reason"] == "").all()
     assert table["examples"].eq(300).all()
@@ -79,7 +85,8 @@ def test_the_same_seed_gives_the_same_table_and_another_seed_other_intervals(
     pd.testing.assert_frame_equal(table, _evaluated(*examples, seed=4), check_exact=True)
     other = _evaluated(*examples, seed=5)
     assert (table["value"] == other["value"]).all()
-    assert (table["low"] != other["low"]).all()
+    assert (table["low"] != other["low"]).drop(ECE).all()
+    assert table.loc[ECE, "calibrated_high"] != other.loc[ECE, "calibrated_high"]
 
 
 def test_the_order_in_which_rows_are_read_changes_nothing(examples: tuple[np.ndarray, np.ndarray]) -> None:
@@ -101,7 +108,7 @@ def test_the_caller_s_arrays_are_left_as_they_were(examples: tuple[np.ndarray, n
 
 def test_without_examples_every_metric_is_absent() -> None:
     table = _evaluated([], [])
-    assert table[NUMBERS].isna().all(axis=None)
+    assert table[list(NUMBERS)].isna().all(axis=None)
     assert (table["reason"] == "no examples").all()
     assert (table[["examples", "positives"]] == 0).all(axis=None)
 
@@ -126,16 +133,44 @@ def test_of_one_class_some_metrics_are_absent_and_no_interval_is_known(
     assert set(table.index[table["value"].isna()]) == absent
     assert table[["low", "high"]].isna().all(axis=None)
     assert (table.loc[list(absent), "reason"] == lack).all()
-    assert (table.drop(index=list(absent))["reason"] == f"no interval: {lack}").all()
+    assert (table.drop(index=[*absent, ECE])["reason"] == f"no interval: {lack}").all()
+    assert table.loc[ECE, "calibrated_high"] > 0
 
 
-def test_a_single_positive_has_a_value_but_too_few_resamples_for_an_interval() -> None:
-    table = _evaluated([1] + [0] * 119, np.linspace(0.9, 0.1, 120))
+@pytest.mark.parametrize(
+    ("label", "counted"),
+    [
+        ([1] * 6 + [0] * 400, "6 positives among 406 examples"),
+        ([1] * 400 + [0] * 9, "9 negatives among 409 examples"),
+        ([1, 0], "1 positive among 2 examples"),
+    ],
+)
+def test_too_few_of_a_class_have_values_without_intervals_and_the_count_as_the_reason(
+    label: list[int], counted: str
+) -> None:
+    table = _evaluated(label, np.linspace(0.9, 0.1, len(label)))
     assert table.loc["roc_auc", "value"] == 1.0
+    assert table["value"].notna().all()
+    assert table[["low", "high"]].isna().all(axis=None)
+    assert table.drop(index=ECE)["reason"].eq(f"no interval: {counted}, should be at least 10").all()
+
+
+@pytest.mark.parametrize("prediction", [[0.9, 0.1], [0.5, 0.5]], ids=["told apart", "constant"])
+def test_an_interval_that_would_be_a_point_is_given_its_reason(prediction: list[float]) -> None:
+    table = _evaluated([1, 0] * 20, prediction * 20)
     assert table.loc["roc_auc", ["low", "high"]].isna().all()
-    assert str(table.loc["roc_auc", "reason"]).startswith("no interval: computable in 1")
-    assert table.loc["log_loss", NUMBERS].notna().all()
-    assert table.loc["log_loss", "reason"] == ""
+    assert table.loc["roc_auc", "reason"] == "no interval: all resamples give the same value"
+    assert table.loc["base_rate", "low"] < 0.5 < table.loc["base_rate", "high"]
+
+
+def test_the_calibration_error_has_no_interval_but_what_a_calibrated_model_would_score(
+    examples: tuple[np.ndarray, np.ndarray],
+) -> None:
+    label, prediction = examples
+    good, bad = _evaluated(label, prediction).loc[ECE], _evaluated(label, prediction / 3).loc[ECE]
+    assert good["calibrated_low"] <= good["value"] <= good["calibrated_high"]
+    assert bad["value"] > bad["calibrated_high"]
+    assert good["reason"] == bad["reason"] == ""
 
 
 def test_another_horizon_than_the_attribution_judges_ranking_and_not_calibration(
@@ -149,7 +184,7 @@ def test_another_horizon_than_the_attribution_judges_ranking_and_not_calibration
         .all()
     )
     assert table.loc[~table.index.isin(CALIBRATION), "reason"].eq("").all()
-    pd.testing.assert_frame_equal(table[NUMBERS], _evaluated(*examples)[NUMBERS])
+    pd.testing.assert_frame_equal(table[list(NUMBERS)], _evaluated(*examples)[list(NUMBERS)])
 
 
 def test_reasons_add_up() -> None:

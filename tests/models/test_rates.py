@@ -21,7 +21,9 @@ def test_shrunk_rates_are_nearer_to_the_truth_than_the_rate_of_each_value_and_th
     codes, labels, truth = drawn(spread)
     seen = np.unique(codes).astype(int)
     rates = shrunk_rates(codes, labels, np.ones(ROWS), VALUES)[seen]
-    own = (np.bincount(codes.astype(int), labels, VALUES)[seen]) / np.bincount(codes.astype(int), minlength=VALUES)[seen]
+    own = (
+        (np.bincount(codes.astype(int), labels, VALUES)[seen]) / np.bincount(codes.astype(int), minlength=VALUES)[seen]
+    )
     error = np.mean((rates - truth[seen]) ** 2)
     assert error < 0.8 * np.mean((own - truth[seen]) ** 2)
     assert error <= 1.05 * np.mean((labels.mean() - truth[seen]) ** 2) + 1e-5

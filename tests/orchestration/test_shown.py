@@ -5,6 +5,7 @@ from datetime import timedelta
 import dagster as dg
 
 from ml_assets.metrics.evaluate import evaluate
+from ml_assets.metrics.expected_calibration_error import EXPECTED_CALIBRATION_ERROR as ECE
 from ml_assets.notebooks.summary import describe_metrics
 from ml_assets.orchestration.shown import shown
 
@@ -17,13 +18,32 @@ def plotted(found: dict[str, object]) -> list[str]:
 
 
 def test_an_evaluation_plots_its_most_telling_metrics_and_says_the_rest_in_words() -> None:
-    metrics = evaluate([1, 0, 0, 1] * 10, [0.9, 0.2, 0.4, 0.6] * 10, horizon=DAY, attribution=DAY, seed=0)
+    metrics = evaluate([1, 0, 0, 1] * 10, [0.9, 0.2, 0.7, 0.6] * 10, horizon=DAY, attribution=DAY, seed=0)
     found = shown(describe_metrics(metrics), metrics=True)
     assert plotted(found) == ["Normalized entropy", "Log loss", "ROC AUC", "Calibration ratio", "rows"]
-    assert found["ROC AUC"] == 1.0
-    assert found["ROC AUC, 95 % interval"] == "1 to 1"
-    row = metrics.set_index("metric").loc["brier_score"]
+    assert found["ROC AUC"] == 0.75
+    rows = metrics.set_index("metric")
+    row = rows.loc["roc_auc"]
+    assert found["ROC AUC, 95 % interval"] == f"{row.low:.4g} to {row.high:.4g}"
+    row = rows.loc["brier_score"]
     assert found["Brier score"] == f"{row.value:.4g}, 95 % interval {row.low:.4g} to {row.high:.4g}"
+
+
+def test_the_calibration_error_stands_beside_what_a_calibrated_model_would_score() -> None:
+    metrics = evaluate([1, 0, 0, 1] * 10, [0.9, 0.2, 0.7, 0.6] * 10, horizon=DAY, attribution=DAY, seed=0)
+    found, row = shown(describe_metrics(metrics), metrics=True), metrics.set_index("metric").loc[ECE.name]
+    assert found[ECE.title] == f"{row.value:.4g}"
+    assert found[f"{ECE.title}, note"] == (
+        f"a calibrated model would score {row.calibrated_low:.4g} to {row.calibrated_high:.4g} (95 %) on these predictions"
+    )
+
+
+def test_an_interval_of_too_few_positives_is_its_reason_instead() -> None:
+    metrics = evaluate([1] * 6 + [0] * 60, [0.9] * 6 + [0.1] * 60, horizon=DAY, attribution=DAY, seed=0)
+    found = shown(describe_metrics(metrics), metrics=True)
+    assert found["ROC AUC"] == 1.0
+    assert not [name for name in found if name.endswith("interval")]
+    assert found["ROC AUC, note"] == "no interval: 6 positives among 66 examples, should be at least 10"
 
 
 def test_why_a_metric_is_absent_or_says_less_than_it_seems_stands_beside_it() -> None:
