@@ -128,7 +128,7 @@ class Encoder:
                 notes[feature.name] = note
         return pd.DataFrame(encoded, index=frame.index), notes
 
-    def with_rates(self, rates: Mapping[str, Sequence[float]]) -> "Encoder":
+    def with_rates(self, rates: Mapping[str, Sequence[float] | np.ndarray]) -> "Encoder":
         """The same with numbers in place of the codes of the features named."""
         return Encoder(
             tuple(
