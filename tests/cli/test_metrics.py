@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from rich.text import Text
 
 from ml_assets.cli import project as project_module
 from ml_assets.cli.main import main
+from ml_assets.cli.metrics import table
 from ml_assets.cli.project import Project
-from ml_assets.cli.report import chart
+from ml_assets.cli.report import chart, render
 from ml_assets.cli.results import judgements
 from ml_assets.data.store import ArtifactError
 from ml_assets.metrics.evaluate import evaluate
@@ -39,17 +41,21 @@ def judged(day: str, *, rows: int) -> pd.DataFrame:
     return evaluate(labels, rng.random(rows), horizon=two, attribution=two, seed=0, resamples=20)
 
 
+def record(project: Project, day: str, metrics: pd.DataFrame) -> None:
+    project.instance.report_runless_asset_event(materialization(METRICS, day, "version"))
+    # Reported from outside of a run, it belongs to the run without a name.
+    folder = project.store.prepare(METRICS, day, "")
+    metrics.to_parquet(folder / TABLE, index=False)
+    inputs = {"shop/order/model": {"run_id": "5f0e-model"}}
+    project.store.publish(folder, {"run_id": f"run-of-{day}", "inputs": inputs})  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A model with the metrics of three days; on the last, nobody ordered."""
     project = TeamProject.make(tmp_path_factory.mktemp("metrics"), "metrics_shop", shop.DEFS).project
-    inputs = {"shop/order/model": {"run_id": "5f0e-model"}}
     for day in DAYS:
-        project.instance.report_runless_asset_event(materialization(METRICS, day, "version"))
-        # Reported from outside of a run, it belongs to the run without a name.
-        folder = project.store.prepare(METRICS, day, "")
-        judged(day, rows=40).to_parquet(folder / TABLE, index=False)
-        project.store.publish(folder, {"run_id": f"run-of-{day}", "inputs": inputs})  # type: ignore[arg-type]
+        record(project, day, judged(day, rows=40))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(project_module, "Project", lambda _: project)
         yield project
@@ -179,3 +185,22 @@ def test_where_all_are_lost_no_debt_is_told_instead(
     result = printed(robbed, "shop/order")
     assert (result.exit_code, result.stdout) == (1, "")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_metrics_that_an_older_version_stored_are_shown_without_the_intervals_that_are_none(tmp_path: Path) -> None:
+    project = TeamProject.make(tmp_path, "older_shop", shop.DEFS).project
+    older = judged(DAYS[0], rows=40).drop(columns=["calibrated_low", "calibrated_high"])
+    older.loc[older["metric"].isin(["roc_auc", "expected_calibration_error"]), ["value", "low", "high"]] = [
+        1.0,
+        1.0,
+        1.0,
+    ]
+    record(project, DAYS[0], older)
+    model = project.models["shop/order"]
+    found = judgements(project, model)
+    page = render([(model, found)])
+    assert "1.000 [" not in page
+    assert f"{DAYS[0]}, 2d: ROC AUC: no interval: all resamples give the same value" in page
+    low, high = older.set_index("metric").loc["log_loss", ["low", "high"]]
+    assert f"[{low:.3f}, {high:.3f}]" in page
+    assert list(table(found, {"roc_auc": "ROC AUC"}).columns[4].cells) == [Text("1.000")]
