@@ -19,7 +19,7 @@ from ml_assets.models import model_files
 from ml_assets.models.calibration import log_odds_shift
 from ml_assets.models.encoders import Encoder, as_numbers, only_column
 from ml_assets.models.parameters import DEFAULTS, contract, resolve
-from ml_assets.models.rates import FEW, rates_of_others, shrunk_rates, slots
+from ml_assets.models.rates import FEW, folds_apart, rates_of_others, shrunk_rates, slots
 
 # LightGBM writes feature names into a line of its text format, and itself refuses or rewrites these.
 _UNWRITABLE = set('",:[]{} ')
@@ -209,11 +209,12 @@ def _rates(
     """The rates of the categories of many values; the matrix with what the trees may see in training; that of later."""
     rates, seen, known = {}, codes.copy(), codes.copy()
     every = np.ones(len(labels)) if weight is None else weight
-    for at, feature in enumerate(encoder.features):
-        values = len(feature.categories or ())
+    counts = [len(feature.categories or ()) for feature in encoder.features]
+    folds = folds_apart(codes[:, [count <= FEW for count in counts]], config.seed)
+    for at, (feature, values) in enumerate(zip(encoder.features, counts, strict=True)):
         if values > FEW:
             rates[feature.name] = shrunk_rates(codes[:, at], labels, every, values)
-            seen[:, at] = rates_of_others(codes[:, at], labels, every, values, config.seed)
+            seen[:, at] = rates_of_others(codes[:, at], labels, every, values, folds)
             known[:, at] = rates[feature.name][slots(codes[:, at], values)]
     return rates, seen, known
 

@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 #: More values than this are rates. Fewer are left to the trees, which then find which of them belong together.
 FEW = 32
 _FOLDS = 5
+_KINDS = 20  # of rows, at least, so that the folds are of about one size
 
 
 def shrunk_rates(codes: Floats, labels: Floats, weight: Floats, values: int) -> Floats:
@@ -39,19 +40,33 @@ def shrunk_rates(codes: Floats, labels: Floats, weight: Floats, values: int) -> 
     return np.asarray((positives + strength * rate) / (rows + strength))
 
 
-def rates_of_others(codes: Floats, labels: Floats, weight: Floats, values: int, seed: int) -> Floats:
-    """The rate of each training row's value, shape (n,), as the rows of other folds than its own have it.
+def rates_of_others(codes: Floats, labels: Floats, weight: Floats, values: int, folds: NDArray[np.int64]) -> Floats:
+    """The rate of each training row's value, shape (n,), as the rows of other folds (n,) than its own have it.
 
     With its own label in its rate, a row would teach the trees to trust rates of few rows.
-    Shapes: as in `shrunk_rates`; the folds depend on the seed and on the order of the rows.
+    Shapes: as in `shrunk_rates`.
     """
-    folds = np.random.default_rng(seed).permutation(len(codes)) % _FOLDS
     places = slots(codes, values)
     result = np.empty(len(codes))
-    for fold in range(min(_FOLDS, len(codes))):
+    for fold in np.unique(folds):
         own = folds == fold
         result[own] = shrunk_rates(codes[~own], labels[~own], weight[~own], values)[places[own]]
     return result
+
+
+def folds_apart(others: Floats, seed: int) -> NDArray[np.int64]:
+    """A fold for each row, shape (n,), the same for rows that are alike in all `others`, shape (n, features).
+
+    Rows that are alike may be one visit that was logged many times, and would tell each other their label. Where there
+    are few kinds of rows, the folds are of single rows.
+    """
+    kinds = np.zeros(len(others), dtype=np.int64)
+    if others.shape[1]:
+        kinds = np.unique(others, axis=0, return_inverse=True)[1].reshape(-1)
+    count = int(kinds.max()) + 1
+    if count < _KINDS:
+        kinds, count = np.arange(len(others)), len(others)
+    return np.asarray((np.random.default_rng(seed).permutation(count) % _FOLDS)[kinds])
 
 
 def slots(codes: Floats, values: int) -> NDArray[np.int64]:
