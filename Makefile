@@ -50,14 +50,22 @@ fast: setup ## Run the fast tests alone
 
 pythons: ## Run the fast tests and those of kernels by each other Python that is promised and here: pyenv's, or PYTHONS="/path/to/python3.12 ..."
 	@test -n "$(strip $(PYTHONS))" || echo "no other Python is here: pyenv has none, and PYTHONS= names none"
-	@done=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	@done=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); set --; \
 	for python in $(PYTHONS); do \
 		version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || exit 1; \
 		case " $$done " in *" $$version "*) continue;; esac; \
-		done="$$done $$version"; echo "Python $$version"; \
-		$(MAKE) --no-print-directory PYTHON=$$python VENV=.venvs/$$version COMPILE= fast || exit 1; \
-		.venvs/$$version/bin/python -m pytest -n $(JOBS) tests/notebooks/test_kernels.py || exit 1; \
-	done
+		done="$$done $$version"; set -- "$$@" python-$$version "PYTHON_$$version=$$python"; \
+	done; \
+	test $$# -eq 0 || $(MAKE) --no-print-directory -j -O "$$@" \
+		JOBS=$$($(PYTHON) -c "import os; print(max(1, (os.cpu_count() or 1) * 2 // $$#))")
+
+# All at once, each by its share of the cores, so that fewer processes import the tests. The language and the libraries are what
+# differs, not what is computed: a tenth of the drawn examples will do.
+python-%:
+	@echo "Python $*"
+	@$(MAKE) --no-print-directory PYTHON=$(PYTHON_$*) VENV=.venvs/$* COMPILE= setup
+	.venvs/$*/bin/python -m pytest -m "not slow" -n $(JOBS) --one-in 10
+	.venvs/$*/bin/python -m pytest -n $(JOBS) tests/notebooks/test_kernels.py
 
 check: types lint ## Lint, types, import direction, notebooks in pairs, definitions
 

@@ -10,7 +10,7 @@ from types import FrameType
 
 import psutil
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -122,9 +122,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the files; the tests of one stay as they are."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order the files; the tests of one stay as they are. Those that draw examples draw as many as are asked for."""
     items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
+    drawing = {item.obj for item in items if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj)}
+    for test in drawing:
+        # Where Hypothesis keeps them: it has no public way to change those of a test.
+        given = test._hypothesis_internal_use_settings
+        examples = max(1, given.max_examples // config.getoption("--one-in"))
+        test._hypothesis_internal_use_settings = settings(given, max_examples=examples)
 
 
 def pytest_collection_finish() -> None:
@@ -134,5 +140,6 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How long the simulation on a real instance is."""
+    """How many examples are drawn."""
     parser.addoption("--examples", type=int, default=None, help="How many examples the simulated sensor plays.")
+    parser.addoption("--one-in", type=int, default=1, help="Of so many examples, each test that draws them draws one.")
