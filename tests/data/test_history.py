@@ -188,7 +188,7 @@ log_rows = st.lists(
 example_rows = st.lists(st.fixed_dictionaries({"user": users, "item": items, "at": instants}), max_size=8)
 
 
-@pytest.mark.parametrize("examples", [20, pytest.param(80, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [20, pytest.param(40, marks=pytest.mark.slow)])
 def test_any_history_is_what_a_double_loop_finds(made: Made, examples: int) -> None:
     @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(

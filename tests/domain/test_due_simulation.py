@@ -35,7 +35,7 @@ def test_whatever_happens_nothing_is_forgotten_or_repeated(
 
 @pytest.mark.slow
 @ANYTHING
-@settings(max_examples=800, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_happens_hundreds_of_times_nothing_is_forgotten_or_repeated(
     model: Model, partitions_per_run: int, **happened: Any
 ) -> None:
