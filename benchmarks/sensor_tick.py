@@ -137,14 +137,16 @@ class World:
         import pyarrow.parquet as pq
 
         sink = pa.BufferOutputStream()
-        pq.write_table(pa.table({"id": pa.array([], pa.int64())}), sink)
+        pq.write_table(
+            pa.table({"id": pa.array([], pa.int64()), "event_time": pa.array([], pa.timestamp("us", "UTC"))}), sink
+        )
         rows = sink.getvalue().to_pybytes()
         for index in log.partitions.complete_before(self.as_of):
             folder = self.events / log.location / f"date={log.partitions.key(index)}"
             folder.mkdir(parents=True)
             (folder / "part-0.parquet").write_bytes(rows)
             (folder / "_SUCCESS").touch()
-        return dict(arrival_of(log, as_of=self.as_of).arrived(self.events, log))
+        return dict(arrival_of(log, as_of=self.as_of).ask(self.events, log).arrived)
 
 
 #: What is recorded: asset, partition, data version, what it was made from (inputs and code); in the run of that number.

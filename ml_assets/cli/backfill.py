@@ -84,8 +84,8 @@ def _execute(project: Project, asked: Asked, launch: LaunchHere | Submit, parall
 def _report_arrivals(project: Project, selection: str) -> None:
     """Record what has arrived of the logs that a selection needs, as a sensor does, so that lineage knows it."""
     models = models_of(project, project.select(selection))
-    arrivals = project.now(models, as_of=datetime.now(UTC)).arrivals
-    for record in arrival_records(arrivals, project.logs.values(), project.events_root):
+    now = project.now(models, as_of=datetime.now(UTC))
+    for record in arrival_records(now.arrivals, project.logs.values(), project.events_root, now.facts.seen):
         project.instance.report_runless_asset_event(record)
 
 

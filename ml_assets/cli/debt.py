@@ -19,6 +19,7 @@ from ml_assets.domain.lost import without_lost
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.assets import code_versions
+from ml_assets.orchestration.event_contents import remembered
 from ml_assets.orchestration.facts import read_error, read_facts
 from ml_assets.orchestration.lost import find_lost
 from ml_assets.orchestration.present import unmatched_of
@@ -69,6 +70,8 @@ def find_debts(project: Project, models: Sequence[Model], *, as_of: datetime) ->
     """
     instance = project.instance
     facts = read_facts(instance, models, code=code_versions(models, project.root))
+    logs = {log.key: log for model in models for log in model.logs}
+    facts = replace(facts, seen=remembered(instance, logs.values(), facts.arrived))
     facts = replace(facts, lost=find_lost(project.store, facts.made))
     looked = looked_at(instance, {log.service for model in models for log in model.logs} | {m.service for m in models})
     found = []

@@ -187,9 +187,15 @@ class Project:
         return Runs(self.instance, self.root, self.definitions_module, self.imports)
 
     def now(self, models: Sequence[Model], *, as_of: datetime, store: ArtifactStore | None = None) -> Now:
-        """What is there of some models and the logs that they read. Args: `store`: as of `find`. Raises: as `find`."""
+        """What is there of some models and the logs that they read, looked into however long it takes.
+
+        Args: `store`: as of `find`.
+        Raises: as `find`.
+        """
         code = code_versions(models, self.root)
-        return find(self.instance, models, code=code, events_root=self.events_root, as_of=as_of, store=store)
+        return find(
+            self.instance, models, code=code, events_root=self.events_root, as_of=as_of, store=store, seconds=None
+        )
 
     def describe_absent(self, absent: Mapping[str, str]) -> list[str]:
         """A line for each log of which nothing can have arrived yet. Args: `absent`: as of `Now`."""

@@ -15,7 +15,7 @@ from ibis import ir
 from ibis.util import gen_name
 
 from ml_assets.data.engine import FILE, EventLogError, UnreadableError
-from ml_assets.data.parquet import read_parquet
+from ml_assets.data.parquet import NO_UNTYPED, Untyped, read_parquet
 from ml_assets.paths import AnyPath
 
 
@@ -41,10 +41,10 @@ class DuckDbEngine:
         except (duckdb.ParserException, duckdb.InvalidInputException) as error:
             raise ValueError(f"memory is {memory!r}; write a size such as '2GB': {error}") from error
 
-    def read(self, files: Sequence[AnyPath]) -> ir.Table:
+    def read(self, files: Sequence[AnyPath], untyped: Untyped = NO_UNTYPED) -> ir.Table:
         """See `Engine`."""
         try:
-            return read_parquet(self._connection, files, file_column=FILE)
+            return read_parquet(self._connection, files, file_column=FILE, untyped=untyped)
         except duckdb.OutOfMemoryException:
             raise
         except duckdb.Error as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 from ibis import ir
 
+from ml_assets.data.parquet import Untyped
 from ml_assets.paths import AnyPath
 
 if TYPE_CHECKING:
@@ -30,9 +31,10 @@ class UnreadableError(Exception):
 class Engine(Protocol):
     """Runs Ibis expressions over Parquet files. Instants are in UTC, to the microsecond."""
 
-    def read(self, files: Sequence[AnyPath]) -> ir.Table:
+    def read(self, files: Sequence[AnyPath], untyped: Untyped) -> ir.Table:
         """The rows of some files, columns by name, and the column FILE.
 
+        Args: `untyped`: as of `read_parquet`.
         Raises: UnreadableError.
         """
 

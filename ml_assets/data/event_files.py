@@ -6,7 +6,8 @@ the sensor imports this.
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -18,6 +19,11 @@ from ml_assets.data.databases import SourceError
 from ml_assets.domain.calendar import FOLDER_COLUMNS, Every
 from ml_assets.domain.event_log import EventLog, Marker
 from ml_assets.paths import AnyPath, name_below
+
+_SHOWN = 3
+_RIGHT_NAMES = "events lie in *.parquet right in the partition's folder, and what is none begins with _ or ."
+#: Names that writers of Parquet give: `part-0.parq`, Trino's and Hive's without an ending, a folder.
+_HOLDS_ROWS = re.compile(r"\.(parq|pq|parquet)\b(?!\.crc$)|^[^.]*\d[^.]*$|/$", re.IGNORECASE)
 
 
 class EventFilesError(Exception):
@@ -44,7 +50,7 @@ class _Files(Protocol):
         ...
 
     def names(self, folder: str) -> list[str]:
-        """The names of the files in a folder; none where it is missing."""
+        """The names of the files in a folder, and of folders, which may end with a slash; none where it is missing."""
         ...
 
     def state(self, folder: str, name: str) -> State:
@@ -66,7 +72,8 @@ class EventFolder:
     """The folder of an event log: the partitions that have one below it, and their files.
 
     `folders`: their names by partition key, in the order of time; `names`: of all folders that are there. Hours hold a
-    colon, which Hive and Spark escape (`%3A`); any way of escaping is read.
+    colon, which Hive and Spark escape (`%3A`); any way of escaping is read. `problems`: by partition whose fingerprint
+    was asked for, why what lies there is more than events and marker: rows that would be left out.
     """
 
     def __init__(self, root: AnyPath, log: EventLog, *, whole: bool = False) -> None:
@@ -76,6 +83,7 @@ class EventFolder:
         EventFilesError when two are of one partition.
         """
         self.path = root / log.location
+        self.problems: dict[str, str] = {}
         self._files: _Files = _Local(self.path) if isinstance(self.path, Path) else _Remote(self.path, whole)
         try:
             names = self._files.folders()
@@ -116,7 +124,7 @@ class EventFolder:
         Made of the names, sizes and times (or versions) of its Parquet files, so that no content is read.
         """
         folder = self.folders.get(partition)
-        names = _data_names(self._files.names(folder)) if folder else []
+        names = self._data(partition, folder, self._files.names(folder)) if folder else []
         return _digest((name, self._files.state(folder or "", name)) for name in names)
 
     def marked_fingerprint(self, partition: str, marker: str) -> str | None:
@@ -125,12 +133,13 @@ class EventFolder:
         names = self._files.names(folder)
         if marker not in names:
             return None
+        data = self._data(partition, folder, names, marker)
         try:
             marked = self._files.state(folder, marker)
         except FileNotFoundError:
             # Deleted meanwhile, or a link to nothing; a data file that goes meanwhile is an error.
             return None
-        return _digest([*((name, self._files.state(folder, name)) for name in _data_names(names)), (marker, marked)])
+        return _digest([*((name, self._files.state(folder, name)) for name in data), (marker, marked)])
 
     def settled_fingerprint(self, partition: str, before: float) -> str | None:
         """The fingerprint of a partition whose files were all written before an instant; None for others, or none.
@@ -138,7 +147,7 @@ class EventFolder:
         Args: `before`: seconds since 1970.
         """
         folder = self.folders[partition]
-        names = _data_names(self._files.names(folder))
+        names = self._data(partition, folder, self._files.names(folder))
         try:
             states = [self._files.state(folder, name) for name in names]
         except FileNotFoundError:
@@ -147,6 +156,20 @@ class EventFolder:
         if not states or max(state.written for state in states) >= before:
             return None
         return _digest(zip(names, states, strict=True))
+
+    def _data(self, partition: str, folder: str, names: Sequence[str], marker: str = "") -> list[str]:
+        """The Parquet files of what lies in a folder; what else may hold events is a problem."""
+        if left_out := _left_out(names, marker):
+            shown = f"{', '.join(left_out[:_SHOWN])}{' …' if len(left_out) > _SHOWN else ''}"
+            self.problems[partition] = f"{folder}: the rows of {shown} would be left out; {_RIGHT_NAMES}"
+        return _data_names(names)
+
+
+def _left_out(names: Iterable[str], marker: str) -> list[str]:
+    """What may hold events, and is not read. Beside files of the right name a note or a checksum may lie."""
+    visible = [name for name in names if not name.startswith(("_", ".")) and name != marker]
+    others = sorted(name for name in visible if not name.endswith(".parquet"))
+    return others if len(others) == len(visible) else [name for name in others if _HOLDS_ROWS.search(name)]
 
 
 def example_of(root: AnyPath, log: EventLog) -> str:
@@ -234,7 +257,9 @@ class _Remote:
                 entries = self._path.fs.ls((self._path / folder).path, detail=True)
             except FileNotFoundError:
                 entries = []
-            self._listed[folder] = {_last(entry["name"]): entry for entry in entries if entry["type"] == "file"}
+            self._listed[folder] = {
+                _last(entry["name"]) + ("/" if entry["type"] == "directory" else ""): entry for entry in entries
+            }
         return self._listed[folder]
 
     @cached_property
@@ -245,8 +270,9 @@ class _Remote:
         folders: dict[str, dict[str, Mapping[str, Any]]] = {}
         for name, entry in found.items():
             folder, _, rest = name.removeprefix(self._path.path).lstrip("/").partition("/")
-            if rest and "/" not in rest:
-                folders.setdefault(folder, {})[rest] = entry
+            if rest:
+                inner, separator, _ = rest.partition("/")
+                folders.setdefault(folder, {})[inner + separator] = entry
         return folders
 
 

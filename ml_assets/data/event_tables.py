@@ -17,9 +17,12 @@ import ibis
 import pyarrow as pa
 from ibis import ir
 from ibis.backends import BaseBackend
+from ibis.expr import datatypes as dt
 
 from ml_assets.data.databases import SourceError, url_in, without_passwords
+from ml_assets.data.footers import column_of
 from ml_assets.domain.calendar import Interval
+from ml_assets.domain.contents import UUID, Column
 from ml_assets.domain.event_log import Columns, EventLog, Table
 
 #: Rows that are held at once while they are read.
@@ -55,6 +58,25 @@ def fingerprints(log: EventLog, indices: Sequence[int]) -> Mapping[str, str]:
         table = _table(connection, log.key, log.table, log.columns)
         found = _seen(table, log.columns, intervals)
     return {calendar.key(index): _digest(seen) for index, seen in zip(indices, found, strict=True)}
+
+
+def columns_of(log: EventLog) -> dict[str, Column]:
+    """The columns of the table that holds a log. Raises: SourceError as `fingerprints`."""
+    if log.table is None:
+        raise TypeError(f"{log.key} is no table")
+    with _asking(log.key, log.table) as connection:
+        schema = _table(connection, log.key, log.table, log.columns).schema()
+    return {name: _column(dtype) for name, dtype in schema.items()}
+
+
+def _column(dtype: dt.DataType) -> Column:
+    if dtype.is_uuid():
+        return Column(UUID, "uuid")
+    try:
+        return column_of(dtype.to_pyarrow())
+    except NotImplementedError:
+        # A type of the database alone: one to itself.
+        return Column(str(dtype), str(dtype))
 
 
 @contextmanager

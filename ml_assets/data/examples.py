@@ -1,7 +1,7 @@
 """Reads labelled examples: the label expression over the files of event logs, by DuckDB or by Spark."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,12 @@ from ibis import ir
 from ml_assets.data.duckdb_engine import DuckDbEngine
 from ml_assets.data.engine import FILE, Engine, EventLogError, UnreadableError
 from ml_assets.data.event_tables import rows_between
+from ml_assets.data.footers import Footer, FooterError, misfits_of, read_footers, untyped_columns
 from ml_assets.data.history import with_history
 from ml_assets.data.labels import Selection, known_rows, label_examples, select_events
+from ml_assets.domain.agreement import describe_misfits
 from ml_assets.domain.calendar import Interval
+from ml_assets.domain.contents import UNTYPED, Wanted
 from ml_assets.domain.event_log import Table
 from ml_assets.domain.history import Feature
 from ml_assets.domain.near_misses import suggestions
@@ -43,6 +46,7 @@ __all__ = [
 STRAYS_ALLOWED = 10
 STRAY_SHARE_ALLOWED = 0.01
 _ROW = "_example"
+_INSTANT = "timestamp('UTC', 6)"
 _NULLABLE = {
     pa.type_for_alias(name.lower()): pd.api.types.pandas_dtype(name)
     for name in ("boolean", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
@@ -120,6 +124,7 @@ class ExampleReader:
         self.reads: list[Read] = []
         self._spark = spark
         self._engine: Engine = spark or DuckDbEngine(memory)
+        self._footers: dict[AnyPath, Footer | OSError | FooterError] = {}
 
     def examples(
         self,
@@ -203,7 +208,8 @@ class ExampleReader:
         skinny = examples[by].assign(**{_ROW: range(len(examples))})
         names = [*features, FEATURE_TIME]
         with self._engine.working():
-            table = self._with_history(self._engine.take(skinny), histories, time)
+            nulls = [name for name in by if skinny[name].isna().all()]
+            table = self._with_history(self._engine.take(skinny), histories, time, nulls)
             rows = self._engine.to_arrow(table.order_by(_ROW).select(*names))
             rows = self._values_restored(rows, histories)
         counts = [name for name, feature in features.items() if feature.function == "count"]
@@ -230,11 +236,24 @@ class ExampleReader:
                     rows = rows.set_column(rows.column_names.index(name), name, restored[feature.column])
         return rows
 
-    def _with_history(self, table: ir.Table, histories: Sequence[HistoryFiles], time: str) -> ir.Table:
+    def _with_history(
+        self, table: ir.Table, histories: Sequence[HistoryFiles], time: str, nulls: Collection[str] = ()
+    ) -> ir.Table:
+        """Args: `nulls`: the columns of the examples that hold nothing, so that their type says nothing."""
+        wanted = Wanted({})
         for history in histories:
+            columns = history.log.selection.columns
+            wanted = wanted.with_history(history.log.key, columns, history.by, _columns_of(history))
+        self._check(wanted, *(history.log for history in histories))
+        for history in histories:
+            rows = self._table(history.log, [*history.by, *_columns_of(history)], "history")
+            for name in history.by:
+                if name in nulls:
+                    table = table.mutate(**{name: ibis.null(rows[name].type())})
+                rows = self._fitted(rows, history.log, name, table)
             table = with_history(
                 table,
-                self._table(history.log, [*history.by, *_columns_of(history)], "history"),
+                rows,
                 example_time=time,
                 columns=history.log.selection.columns,
                 by=history.by,
@@ -258,9 +277,14 @@ class ExampleReader:
         within: timedelta,
         observed_until: datetime,
     ) -> ir.Table:
+        logs = [(log.key, log.selection.columns) for log in (exposures, outcomes)]
+        self._check(Wanted.of_logs(logs, keys), exposures, outcomes)
+        shown, done = self._table(exposures, keys, "exposures"), self._table(outcomes, keys, "outcomes")
+        for key in keys:
+            shown, done = self._fitted(shown, exposures, key, done), self._fitted(done, outcomes, key, shown)
         return label_examples(
-            select_events(self._table(exposures, keys, "exposures"), exposures.selection),
-            select_events(self._table(outcomes, keys, "outcomes"), outcomes.selection),
+            select_events(shown, exposures.selection),
+            select_events(done, outcomes.selection),
             exposure_time=exposures.selection.columns.time,
             outcome_columns=outcomes.selection.columns,
             keys=keys,
@@ -268,6 +292,31 @@ class ExampleReader:
             within=within,
             observed_until=observed_until,
         )
+
+    def _check(self, wanted: Wanted, *logs: LogFiles) -> None:
+        """Refuse files whose types an engine would make others of, before it reads them."""
+        files: dict[str, dict[str, list[AnyPath]]] = {}
+        for log in logs:
+            for one in log.partitions:
+                files.setdefault(log.key, {}).setdefault(one.key, []).extend(one.files)
+        self._look_into([path for log in logs for path in log.some_files])
+        if misfits := misfits_of(files, self._footers, replace(wanted, spark=self._spark is not None)):
+            raise EventLogError(f"event logs cannot be read: {describe_misfits(misfits)}")
+
+    def _fitted(self, table: ir.Table, log: LogFiles, key: str, other: ir.Table) -> ir.Table:
+        """The rows of a log with a key that has the type of the other log, where its own files give it none."""
+        if not self._is_untyped(log, key):
+            return table
+        return table.mutate(**{key: ibis.null(other[key].type())})
+
+    def _look_into(self, files: Sequence[AnyPath]) -> None:
+        self._footers.update(read_footers(path for path in files if path not in self._footers))
+
+    def _is_untyped(self, log: LogFiles, name: str) -> bool:
+        """Whether no file says of which type a column is, as where none holds a row."""
+        footers = [footer for path in log.files if isinstance(footer := self._footers[path], Footer)]
+        kinds = {column.family for footer in footers if (column := footer.columns.get(name))}
+        return log.table is None and kinds <= {UNTYPED}
 
     def _table(self, log: LogFiles, keys: Sequence[str], role: str) -> ir.Table:
         if log.table is not None:
@@ -278,10 +327,15 @@ class ExampleReader:
         files = log.some_files
         if not files:
             raise EventLogError(f"event log {log.key} has no Parquet file at all: not even its columns are known")
+        untyped = untyped_columns(files, self._footers)
         try:
-            table = self._engine.read(files)
+            table = self._engine.read(files, untyped)
         except UnreadableError as error:
             raise EventLogError(f"event log {log.key} cannot be read: {error}") from error
+        columns = log.selection.columns
+        types = dict.fromkeys(columns.times, _INSTANT) | ({columns.deleted: "boolean"} if columns.deleted else {})
+        untyped_ones = [name for name in types if log.files and self._is_untyped(log, name)]
+        table = table.mutate(**{name: ibis.null(types[name]) for name in untyped_ones})
         _check_columns(table.drop(FILE), log, keys)
         # A row counts in its own partition alone: wherever a window begins or ends, and once if it was filed twice.
         for path, interval in _find_strays(log).items():

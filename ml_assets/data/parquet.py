@@ -1,34 +1,55 @@
 """Parquet files as a table of DuckDB, wherever they lie."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from glob import escape
 from pathlib import Path
+from types import MappingProxyType
 
+import ibis
 from ibis import ir, util
 from ibis.backends.duckdb import Backend
 
 from ml_assets.paths import AnyPath
 
+#: By file: the names of its columns without a type.
+Untyped = Mapping[AnyPath, frozenset[str]]
+NO_UNTYPED: Untyped = MappingProxyType({})
 
-def read_parquet(connection: Backend, paths: Sequence[AnyPath], *, file_column: str | None = None) -> ir.Table:
+
+def read_parquet(
+    connection: Backend, paths: Sequence[AnyPath], *, file_column: str | None = None, untyped: Untyped = NO_UNTYPED
+) -> ir.Table:
     """The rows of some files, with the columns of all, by name.
 
-    Args: `file_column`: the name of a column that tells each row's file, as `str(path)`.
+    Args: `file_column`: the name of a column that tells each row's file, as `str(path)`; `untyped`: the columns without
+    a type, of files that have such: they get the type that other files have, where DuckDB would find one for both.
     Raises: duckdb.Error when a file cannot be read; FileNotFoundError for one that is not there.
     """
-    for protocol, path in {path.protocol: path for path in paths if not isinstance(path, Path)}.items():
+    for protocol, remote in {path.protocol: path for path in paths if not isinstance(path, Path)}.items():
         # DuckDB's own way to S3 is an extension that it loads from the Internet, and knows nothing of other stores.
         if not connection.con.filesystem_is_registered(protocol):
-            connection.con.register_filesystem(path.fs)
-    files = ", ".join(_quoted(escape(str(path))) for path in paths)
+            connection.con.register_filesystem(remote.fs)
     options = ["hive_partitioning = false", "union_by_name = true"]
     if file_column is not None:
         options.append(f"filename = {_quoted(file_column)}")
+    groups: dict[frozenset[str], list[str]] = {}
+    for path in paths:
+        groups.setdefault(untyped.get(path, frozenset()), []).append(_quoted(escape(str(path))))
+    selections = []
+    for left_out, files in groups.items():
+        exclude = f"EXCLUDE ({', '.join(map(_name, sorted(left_out)))})" if left_out else ""
+        rows = f"SELECT * {exclude} FROM read_parquet([{', '.join(files)}], {', '.join(options)})"  # noqa: S608  (quoted)
+        selections.append(rows)
     name = util.gen_name("parquet")
-    rows = f"SELECT * FROM read_parquet([{files}], {', '.join(options)})"  # noqa: S608  (quoted)
-    connection.raw_sql(f"CREATE TEMP VIEW {name} AS {rows}")
-    return connection.table(name)
+    connection.raw_sql(f"CREATE TEMP VIEW {name} AS {' UNION ALL BY NAME '.join(selections)}")
+    table = connection.table(name)
+    nowhere = dict.fromkeys(sorted(frozenset().union(*groups) - set(table.columns)), ibis.null("int32"))
+    return table.mutate(**nowhere) if nowhere else table
 
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'

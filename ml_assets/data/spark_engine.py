@@ -15,6 +15,8 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from ml_assets.data.duckdb_engine import DuckDbEngine
 from ml_assets.data.engine import FILE, UnreadableError
+from ml_assets.data.footers import column_of
+from ml_assets.data.parquet import NO_UNTYPED, Untyped
 from ml_assets.data.spark_tables import file_name, from_pandas, read_files
 from ml_assets.paths import AnyPath
 
@@ -46,9 +48,9 @@ class SparkEngine:
         self._described = DuckDbEngine()
         self._schemas: dict[tuple[AnyPath, ...], ibis.Schema] = {}
 
-    def read(self, files: Sequence[AnyPath]) -> ir.Table:
+    def read(self, files: Sequence[AnyPath], untyped: Untyped = NO_UNTYPED) -> ir.Table:
         """See `Engine`."""
-        schema = self._schema(files)
+        schema = self._schema(files, untyped)
         try:
             frame = read_files(self._session, files, schema, file_column=FILE)
         except PySparkException as error:
@@ -73,6 +75,9 @@ class SparkEngine:
         for place, field in enumerate(rows.schema):
             if field.name in schema.names:
                 kind = schema.field(field.name).type
+                # What no file gives a type has that of what it is compared with.
+                if column_of(kind).family != column_of(field.type).family:
+                    continue
                 rows = rows.set_column(place, field.name, rows[field.name].cast(kind))
         return rows
 
@@ -85,9 +90,9 @@ class SparkEngine:
         """See `Engine`. What Spark runs out of is said where a notebook's error is told (`notebooks.spark_errors`)."""
         yield
 
-    def _schema(self, files: Sequence[AnyPath]) -> ibis.Schema:
+    def _schema(self, files: Sequence[AnyPath], untyped: Untyped = NO_UNTYPED) -> ibis.Schema:
         if tuple(files) not in self._schemas:
-            self._schemas[tuple(files)] = self._described.read(files).drop(FILE).schema()
+            self._schemas[tuple(files)] = self._described.read(files, untyped).drop(FILE).schema()
         return self._schemas[tuple(files)]
 
     def _table(self, frame: DataFrame) -> ir.Table:

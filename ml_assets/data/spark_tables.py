@@ -109,7 +109,8 @@ def _read_column(name: str, kind: pa.DataType, physical: pa.Schema) -> Column:
     # Names count without their case, for DuckDB as for Spark.
     stored = next((field for field in physical if field.name.lower() == name.lower()), None)
     target = spark_type(kind)
-    if stored is None:
+    # A column without a type has no value either.
+    if stored is None or pa.types.is_null(stored.type):
         return F.lit(None).cast(target).alias(name)
     quoted = "`" + stored.name.replace("`", "``") + "`"
     column = F.col(quoted)

@@ -126,10 +126,11 @@ class _Horizon:
             cause, why = Cause.NOT_LOOKED_AT, f"no sensor has looked at {', '.join(overdue)}"
         elif overdue:
             known = {log: indices for log, indices in overdue.items() if log not in self.unseen}
-            cause, why = Cause.MISSING_INPUT, describe_missing(self.model, known)
+            cause, why = Cause.MISSING_INPUT, describe_missing(self.model, known, self._refused(partition, chain))
         elif missing or first.get(State.WAITING) == self.training_asset:
-            # Before it matures, that says enough.
-            cause, why = Cause.WAITING, "" if as_of < matures_at else self.found[first[State.WAITING]][partition].why
+            # Before it matures, that says enough, unless what is there already does not count.
+            early = self._refused(partition, chain)
+            cause, why = Cause.WAITING, early if as_of < matures_at else self.found[first[State.WAITING]][partition].why
         elif State.RUNNING in first:
             cause, asset = Cause.RUNNING, first[State.RUNNING]
             why = f"{asset} runs"
@@ -160,6 +161,10 @@ class _Horizon:
             for log, indices in self.found[asset][partition].missing.items():
                 missing[log].update(indices)
         return {log: indices for log, indices in missing.items() if indices}
+
+    def _refused(self, partition: str, chain: list[str]) -> str:
+        """Why event partitions that are there do not count."""
+        return "; ".join(dict.fromkeys(why for asset in chain if (why := self.found[asset][partition].refused)))
 
     def _ended(self, missing: Mapping[str, set[int]], as_of: datetime) -> dict[str, set[int]]:
         """Those that could have arrived."""

@@ -11,6 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ml_assets.domain.agreement import Agreement, describe_misfits
+from ml_assets.domain.contents import Seen, Wanted
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.lost import describe_lost
 from ml_assets.domain.maturity import Arrivals, Arrived, describe_missing, same_partitions
@@ -54,6 +56,7 @@ class Facts:
 
     `arrived`: the versions of event partitions that count. `late`: those that changed after their restatement window.
     `lost`: the file that is not in the store any more, of what is made. No sensor looks for it, or makes it again.
+    `seen`: what their files hold, as far as somebody looked.
     """
 
     arrived: Arrived
@@ -63,6 +66,7 @@ class Facts:
     code: Mapping[str, str] = field(default_factory=dict)
     late: Mapping[str, frozenset[str]] = field(default_factory=dict)
     lost: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    seen: Seen = field(default_factory=dict)
 
 
 class State(StrEnum):
@@ -81,13 +85,14 @@ class Status(NamedTuple):
     """A state and its cause in words.
 
     `inputs`: digest of the inputs as they are now, where known. `missing`: the event partitions that it waits for, also
-    where it is lost, as indices by log key.
+    where it is lost, as indices by log key. `refused`: why some of these, which are there, do not count.
     """
 
     state: State
     why: str = ""
     inputs: str | None = None
     missing: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ def basis(model: Model, facts: Facts, *, as_of: datetime) -> tuple[object, ...]:
     of_assets = [tuple(of.get(name) for of in recorded) for name in model.assets]
     # Attempts compare without their ids, which tell what came before.
     tried = [[attempt.id for attempt in facts.failed.get(name, {}).values()] for name in model.assets]
-    arrived = [facts.arrived.get(log.key) for log in model.logs]
+    arrived = [(facts.arrived.get(log.key), facts.seen.get(log.key)) for log in model.logs]
     # The clock matters for two questions: is a partition over, and may its rows still become known.
     over = calendar.complete_before(as_of)
     known = calendar.complete_before(as_of - longest_delay(model))
@@ -241,7 +246,7 @@ class _Judge:
     def __init__(self, model: Model, facts: Facts, as_of: datetime) -> None:
         self.model = model
         self.as_of = as_of
-        self.arrivals = Arrivals(model.logs, facts.arrived)
+        self.arrivals = Arrivals(model.logs, facts.arrived, Agreement(Wanted.of_model(model), facts.seen))
         self.assets = {name: _Asset(name, facts) for name in model.assets}
         self.training = self.assets[model.asset("training_data")]
         complete = model.partitions.complete_before(as_of)[model.first_index :]
@@ -278,7 +283,9 @@ class _Judge:
             if made:
                 return Status(State.DONE, inputs=made.inputs)
             missing = self.arrivals.missing(parts)
-            return Status(State.WAITING, f"for {describe_missing(self.model, missing)}", missing=missing)
+            refused = describe_misfits(self.arrivals.misfits(parts))
+            why = f"for {describe_missing(self.model, missing, refused)}"
+            return Status(State.WAITING, why, missing=missing, refused=refused)
         if made is None and trains:
             known_by = rows_known_by(self.model, training_windows(self.model, index))
             if self.as_of < known_by:

@@ -1,12 +1,14 @@
 """Whether every event partition that a window needs has arrived, and in what state."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from functools import cached_property
 from itertools import accumulate
 from zlib import crc32
 
+from ml_assets.domain.agreement import Agreement, Misfits
 from ml_assets.domain.calendar import Calendar, contiguous
+from ml_assets.domain.contents import Wanted
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.spec import Model
 
@@ -25,22 +27,35 @@ class ImmatureWindowError(Exception):
 
 
 class Arrivals:
-    """What has arrived of some logs, laid out so that many windows can be asked about."""
+    """What has arrived of some logs, laid out so that many windows can be asked about.
 
-    def __init__(self, logs: Iterable[EventLog], arrived: Arrived) -> None:
-        self._logs = {log.key: _LogArrivals(log, arrived.get(log.key, {})) for log in logs}
+    Args: `agreement`: what tells of partitions whose files may not be read, or not together: these do not count.
+    """
+
+    def __init__(self, logs: Iterable[EventLog], arrived: Arrived, agreement: Agreement | None = None) -> None:
+        self._agreement = agreement or Agreement(Wanted({}), {})
+        problems = self._agreement.problems
+        self._logs = {log.key: _LogArrivals(log, arrived.get(log.key, {}), problems.get(log.key, {})) for log in logs}
 
     def mature(self, needed: Needed) -> bool:
         """Whether nothing is missing."""
-        for key, indices in needed.items():  # noqa: SIM110  (a generator costs as much as the question)
+        for key, indices in needed.items():
             if not self._logs[key].complete(indices):
                 return False
-        return True
+        return self._agreement.agree_all or self._agreement.agree(self._keys(needed))
 
     def missing(self, needed: Needed) -> dict[str, tuple[int, ...]]:
-        """The event partitions that have not arrived, by log, as indices of its calendar."""
-        found = {key: self._logs[key].missing(indices) for key, indices in needed.items()}
+        """The event partitions that have not arrived, or do not count, by log, as indices of its calendar."""
+        misfits = {} if self._agreement.agree_all else self._agreement.misfits(self._keys(needed))
+        found = {key: self._logs[key].missing(indices, misfits.get(key, ())) for key, indices in needed.items()}
         return {key: indices for key, indices in found.items() if indices}
+
+    def misfits(self, needed: Needed) -> Misfits:
+        """Those of the missing that are there, and why they do not count, by log and key."""
+        return self._agreement.misfits(self._keys(needed))
+
+    def _keys(self, needed: Needed) -> dict[str, list[str]]:
+        return {key: self._logs[key].keys(indices) for key, indices in needed.items()}
 
     def inputs(self, needed: Needed) -> str:
         """A digest of the event partitions, which have all arrived, as they are; see `same_partitions`."""
@@ -61,8 +76,16 @@ def same_partitions(one: str, other: str) -> bool:
 
 
 class _LogArrivals:
-    def __init__(self, log: EventLog, arrived: Mapping[str, str]) -> None:
-        self._arrived = {log.partitions.index_of(key): (key, version) for key, version in arrived.items()}
+    def __init__(self, log: EventLog, arrived: Mapping[str, str], refused: Container[str]) -> None:
+        self._calendar = log.partitions
+        self._arrived = {
+            log.partitions.index_of(key): (key, version) for key, version in arrived.items() if key not in refused
+        }
+
+    def keys(self, indices: range) -> list[str]:
+        """The keys of some partitions; there is none before the log's start or after its end."""
+        keys = (self._calendar.key(index) for index in indices if index >= 0)
+        return [key for key in keys if self._calendar.holds(key)]
 
     def complete(self, indices: range) -> bool:
         """Whether all of these have arrived."""
@@ -73,10 +96,11 @@ class _LogArrivals:
             return False
         return count[stop] - count[start] == stop - start
 
-    def missing(self, indices: range) -> tuple[int, ...]:
-        if self.complete(indices):
+    def missing(self, indices: range, misfits: Collection[str] = ()) -> tuple[int, ...]:
+        if self.complete(indices) and not misfits:
             return ()
-        return tuple(index for index in indices if index not in self._arrived)
+        refused = {self._calendar.index_of(key) for key in misfits}
+        return tuple(index for index in indices if index not in self._arrived or index in refused)
 
     def content(self, indices: range) -> list[bytes]:
         return self._encoded[indices.start : indices.stop]
@@ -104,7 +128,11 @@ def describe_spans(calendar: Calendar, indices: Iterable[int]) -> str:
     )
 
 
-def describe_missing(model: Model, missing: Mapping[str, Iterable[int]]) -> str:
-    """Name missing event partitions in words: `ads/conversions 2026-01-14..2026-01-20`."""
+def describe_missing(model: Model, missing: Mapping[str, Iterable[int]], refused: str = "") -> str:
+    """Name missing event partitions in words: `ads/conversions 2026-01-14..2026-01-20`.
+
+    Args: `refused`: why some that are there do not count.
+    """
     logs = {log.key: log for log in model.logs}
-    return ", ".join(f"{key} {describe_spans(logs[key].partitions, indices)}" for key, indices in missing.items())
+    spans = ", ".join(f"{key} {describe_spans(logs[key].partitions, indices)}" for key, indices in missing.items())
+    return f"{spans} ({refused})" if refused else spans

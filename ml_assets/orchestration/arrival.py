@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ml_assets.data.databases import SourceError, url_in, without_passwords
@@ -17,10 +18,21 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 
+class Answer(NamedTuple):
+    """What a source answered: the partitions that have arrived, with fingerprints.
+
+    `absent`: why nothing can have; `problems`: why what lies there of some partitions is none that has arrived.
+    """
+
+    arrived: Mapping[str, str]
+    absent: str = ""
+    problems: Mapping[str, str] = MappingProxyType({})
+
+
 class Arrival(Protocol):
     """How a log says which of its partitions are complete."""
 
-    def arrived(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
+    def ask(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Answer:
         """The partitions that have arrived, with the fingerprints of their files.
 
         Args: `partitions`: those to ask for, which keep their order; None asks for all of the log.
@@ -36,14 +48,11 @@ class MarkerArrival:
     declared: Marker
     as_of: datetime
 
-    def arrived(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
+    def ask(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Answer:
         """The partitions whose marker exists. Raises: NoFolderError when the log has no folder."""
         marker, folder = self.declared.file, EventFolder(root, log, whole=partitions is None)
-        return {
-            name: found
-            for name in _ended(folder, log, partitions, self.as_of)
-            if (found := folder.marked_fingerprint(name, marker)) is not None
-        }
+        names = _ended(folder, log, partitions, self.as_of)
+        return _answer(folder, ((name, folder.marked_fingerprint(name, marker)) for name in names))
 
 
 @dataclass(frozen=True)
@@ -53,15 +62,12 @@ class SettledArrival:
     declared: Settled
     as_of: datetime
 
-    def arrived(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
+    def ask(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Answer:
         """The partitions that have files, all of them old enough. Raises: NoFolderError as `MarkerArrival`."""
         folder = EventFolder(root, log, whole=partitions is None)
         before = (self.as_of - self.declared.unchanged_for).timestamp()
-        return {
-            name: found
-            for name in _ended(folder, log, partitions, self.as_of)
-            if (found := folder.settled_fingerprint(name, before)) is not None
-        }
+        names = _ended(folder, log, partitions, self.as_of)
+        return _answer(folder, ((name, folder.settled_fingerprint(name, before)) for name in names))
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class WatermarkArrival:
     declared: Watermark
     as_of: datetime
 
-    def arrived(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Mapping[str, str]:
+    def ask(self, root: AnyPath, log: EventLog, partitions: Iterable[str] | None = None) -> Answer:
         """The partitions that end by the watermark; one without a folder, or without rows in a table, has no events.
 
         Raises: SourceError when the database gives no instant, or has no such table; NoFolderError when the log has no
@@ -87,13 +93,13 @@ class WatermarkArrival:
             # Loads Ibis, which a service without a table does not pay for.
             from ml_assets.data.event_tables import fingerprints
 
-            return fingerprints(log, ended if partitions is None else _indices(calendar, partitions, ended))
+            return Answer(fingerprints(log, ended if partitions is None else _indices(calendar, partitions, ended)))
         folder = EventFolder(root, log, whole=partitions is None)
         if partitions is None:
             complete = [calendar.key(index) for index in ended]
         else:
             complete = [name for name in partitions if calendar.index_of(name) in ended]
-        return {name: folder.fingerprint(name) for name in complete}
+        return _answer(folder, ((name, folder.fingerprint(name)) for name in complete))
 
     def _complete_until(self, log: EventLog) -> datetime:
         query, variable = self.declared.query, self.declared.url_variable
@@ -113,13 +119,6 @@ class WatermarkArrival:
         return _instant(rows[0][0], where)
 
 
-class Answer(NamedTuple):
-    """What a source answered: the partitions that have arrived, with fingerprints; `absent`: why nothing can have."""
-
-    arrived: Mapping[str, str]
-    absent: str = ""
-
-
 def ask(
     log: EventLog,
     root: AnyPath,
@@ -132,11 +131,11 @@ def ask(
 
     One that has no folder and of which nothing was ever `recorded` has not begun: nothing has arrived yet. Where
     something had arrived, the folder is lost, or out of reach.
-    Args: `partitions`: as of `Arrival.arrived`.
-    Raises: as `Arrival.arrived`.
+    Args: `partitions`: as of `Arrival.ask`.
+    Raises: as `Arrival.ask`.
     """
     try:
-        return Answer(arrival_of(log, as_of=as_of).arrived(root, log, partitions))
+        return arrival_of(log, as_of=as_of).ask(root, log, partitions)
     except NoFolderError as error:
         if recorded:
             raise NoFolderError(f"{error}; {len(recorded)} had arrived, and are out of reach or lost") from None
@@ -150,6 +149,13 @@ def arrival_of(log: EventLog, *, as_of: datetime) -> Arrival:
     if isinstance(log.arrival, Settled):
         return SettledArrival(log.arrival, as_of)
     return MarkerArrival(log.arrival, as_of)
+
+
+def _answer(folder: EventFolder, found: Iterable[tuple[str, str | None]]) -> Answer:
+    """Args: `found`: fingerprints by partition, None where it has not arrived."""
+    arrived = {name: fingerprint for name, fingerprint in found if fingerprint is not None}
+    problems = folder.problems
+    return Answer({name: one for name, one in arrived.items() if name not in problems}, problems=problems)
 
 
 def _ended(folder: EventFolder, log: EventLog, asked: Iterable[str] | None, as_of: datetime) -> list[str]:

@@ -11,20 +11,27 @@ from typing import Any
 import dagster as dg
 
 from ml_assets.data.event_files import EventFolder
+from ml_assets.domain.contents import Contents, Seen
 from ml_assets.domain.event_log import EventLog
 from ml_assets.orchestration.facts import materialization
 from ml_assets.paths import AnyPath
 
-#: A tick has 60 seconds, and a file in an object store takes a request or two.
-_SECONDS = 15
+#: A tick has 60 seconds, and to list a folder of an object store takes a request.
+_SECONDS = 10
 
 
 def arrival_records(
-    arrivals: Iterable[tuple[str, str, str]], logs: Iterable[EventLog], root: AnyPath, *, seconds: float = _SECONDS
+    arrivals: Iterable[tuple[str, str, str]],
+    logs: Iterable[EventLog],
+    root: AnyPath,
+    seen: Seen,
+    *,
+    seconds: float = _SECONDS,
 ) -> Iterator[dg.AssetMaterialization]:
     """The events of some arrivals (log, partition, version), with what their files tell.
 
-    Args: `root`: of event logs; `seconds`: for looking into files; later arrivals are reported without.
+    Args: `root`: of event logs; `seen`: what the files hold; `seconds`: for listing them; later arrivals are reported
+    without.
     """
     known = {log.key: log for log in logs}
     folders: dict[str, EventFolder] = {}
@@ -34,27 +41,24 @@ def arrival_records(
         if log.table is None and time.monotonic() < until:
             if key not in folders:
                 folders[key] = EventFolder(root, log)
-            shown = _of_files(folders[key], partition)
+            shown = _of_files(folders[key], partition, seen[key][partition])
         yield materialization(key, partition, version, shown)
 
 
-def _of_files(folder: EventFolder, partition: str) -> dict[str, Any]:
-    # It loads pyarrow: a tick that has something to report pays for that, not the definitions.
-    from ml_assets.data.footers import FooterError, read_footers
-
+def _of_files(folder: EventFolder, partition: str, contents: Contents) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     try:
-        files = folder.data_files(partition)
-        shown["files"] = f"{len(files)}"
         states = folder.states(partition)
-        shown["bytes"] = sum(state.size for state in states)
-        if states:
-            written = datetime.fromtimestamp(max(state.written for state in states), UTC)
-            shown["written at"] = dg.MetadataValue.timestamp(written)
-        footers = read_footers(files)
-    except (OSError, FooterError) as error:
+    except OSError as error:
         # Whoever reads the rows will refuse them; that they have arrived is true.
-        return {**shown, "unreadable": str(error)}
-    columns = [dg.TableColumn(name, of) for name, of in footers.columns]
+        return {"unreadable": str(error)}
+    shown["files"] = f"{len(states)}"
+    shown["bytes"] = sum(state.size for state in states)
+    if states:
+        written = datetime.fromtimestamp(max(state.written for state in states), UTC)
+        shown["written at"] = dg.MetadataValue.timestamp(written)
+    if contents.unreadable:
+        return {**shown, "unreadable": contents.unreadable}
+    columns = [dg.TableColumn(name, of.type) for alike in contents.alike[:1] for name, of in alike.columns.items()]
     schema = {"dagster/column_schema": dg.TableSchema(columns=columns)} if columns else {}
-    return {"rows": footers.rows, **shown, **schema}
+    return {"rows": contents.rows, **shown, **schema}

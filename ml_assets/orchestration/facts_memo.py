@@ -16,6 +16,8 @@ import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.events import DagsterEventType
 
+from ml_assets.domain.contents import Column, Contents
+
 KINDS = (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_OBSERVATION)
 
 #: Events, or notes, that are asked for in one query.
@@ -69,6 +71,11 @@ class Memo:
         self._known: dict[str, Known] = {}
         self._made: dict[Hashable, tuple[tuple[Any, ...], Any]] = {}
         self._notes: dict[Hashable, Mapping[str, str | None]] = {}
+        #: By log and event partition: what its files hold. By digest: columns, of which many have the same.
+        self.contents: dict[str, dict[str, Contents]] = {}
+        self.columns: dict[str, Mapping[str, Column]] = {}
+        #: By log, event partition and fingerprint: the footers of those of its files for which there was time.
+        self.footers: dict[tuple[str, str, str], dict[Any, Any]] = {}
 
     def same(self, name: Hashable, inputs: tuple[Any, ...], make: Callable[[], T]) -> T:
         """What `make` gave by this name for equal inputs, or gives now. Nobody changes it, nor the inputs."""
@@ -107,6 +114,8 @@ class Memo:
                 self._instance = name
                 self._known.clear()
                 self._notes.clear()
+                self.contents.clear()
+                self.columns.clear()
             found = facts_sql.read(instance, assets, self._known)
             for asset, known in found.items():
                 # Some storages write an event first, and its data version after it: what lacks one is read again.

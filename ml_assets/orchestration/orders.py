@@ -132,5 +132,5 @@ def _schema_file(
     if files or folder is None:
         return next(iter(files), None)
     # Of a partition that has arrived: others may be written at this moment.
-    arrived = reversed(list(arrival_of(log, as_of=as_of).arrived(root, log)))
+    arrived = reversed(list(arrival_of(log, as_of=as_of).ask(root, log).arrived))
     return next((files[0] for partition in arrived if (files := folder.data_files(partition))), None)

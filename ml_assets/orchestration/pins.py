@@ -11,6 +11,8 @@ import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from ml_assets.data.store import MANIFEST, Artifact, ArtifactError, ArtifactStore
+from ml_assets.domain.agreement import Agreement, describe_misfits
+from ml_assets.domain.contents import Wanted
 from ml_assets.domain.due import Made, metrics_inputs, model_inputs
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
@@ -20,7 +22,9 @@ from ml_assets.domain.restatement import version_of
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import Windows, last_index, needed, rows_known_by, windows_of
 from ml_assets.orchestration.arrival import Answer, ask
+from ml_assets.orchestration.event_contents import look_into
 from ml_assets.orchestration.facts import asset_key, read_arrived
+from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.paths import AnyPath
 
 _UPSTREAM = {
@@ -208,12 +212,15 @@ def pin_events(  # noqa: PLR0917
         }
         for log in model.logs
     }
-    arrivals = Arrivals(model.logs, versions)
+    # Whoever launches: no file that was not looked into reaches an engine.
+    looked = look_into(instance, model.logs, root, asked, recorded=recorded, memo=Memo())
+    arrivals = Arrivals(model.logs, versions, Agreement(Wanted.of_model(model), looked.seen))
     if not arrivals.mature(parts):
         edge = "outcomes within the horizon" if horizon else "rows of the training window"
+        refused = describe_misfits(arrivals.misfits(parts))
         raise ImmatureWindowError(
             f"{asset} {partition} is immature: "
-            f"{describe_missing(model, arrivals.missing(parts))} has not arrived. "
+            f"{describe_missing(model, arrivals.missing(parts), refused)} has not arrived. "
             f"Without it, {edge} that are still to come would count as negatives or be missing."
             + "".join(f" Nothing has arrived yet: {one.absent}." for one in asked.values() if one.absent)
         )

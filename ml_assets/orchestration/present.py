@@ -1,6 +1,6 @@
 """What is there now: what the sources have, held against what is recorded. They are asked, and nothing is decided."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -10,15 +10,20 @@ import dagster as dg
 from ml_assets.data.event_files import EventFolder
 from ml_assets.data.store import ArtifactStore
 from ml_assets.data.unmatched import describe_unmatched
+from ml_assets.domain.agreement import Misfits
 from ml_assets.domain.due import Facts, Status, basis, statuses
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.restatement import EventVersion, version_of
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.arrival import Answer, ask
+from ml_assets.orchestration.event_contents import counts, look_into, problems_of, remember_problems
 from ml_assets.orchestration.facts import read_arrived, read_facts
 from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.orchestration.lost import find_lost
 from ml_assets.paths import AnyPath
+
+#: A tick has 60 seconds; what there was no time for is looked into by the next one.
+SECONDS_TO_LOOK = 30
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class Now:
     `arrivals`: what the source has and nothing records (log, partition, version), oldest first. `statuses`: of every
     partition, by model and asset. `absent`: by log, why nothing of it can have arrived yet, where that is so.
     `unmatched`: a line for each log with folders that match no partition.
+    `refused`: by log and event partition, why what is there does not count. `unseen`: how many there was no time to
+    look into.
     """
 
     logs: Sequence[EventLog]
@@ -35,7 +42,9 @@ class Now:
     statuses: Mapping[str, Mapping[str, Mapping[str, Status]]]
     arrivals: Sequence[tuple[str, str, str]]
     absent: Mapping[str, str]
-    unmatched: Sequence[str] = ()
+    unmatched: Sequence[str]
+    refused: Misfits
+    unseen: int
 
 
 def find(
@@ -48,11 +57,12 @@ def find(
     as_of: datetime,
     memo: Memo | None = None,
     store: ArtifactStore | None = None,
+    seconds: float | None = SECONDS_TO_LOOK,
 ) -> Now:
     """Compare the source with what is recorded.
 
     Args: `logs`: beside those of the models; `memo`: what was found before; `store`: where to look for what is lost,
-    which is not looked for without.
+    which is not looked for without; `seconds`: for looking into files.
     Raises: SourceError when a log cannot be asked: a source that is down is not one without news; StoreError likewise.
     """
     # A model may read logs of other services, whose sensors may have stopped.
@@ -60,8 +70,19 @@ def find(
     memo = memo or Memo()
     recorded = read_arrived(instance, logs, memo=memo)
     asked = {log.key: ask(log, events_root, recorded[log.key], as_of=as_of) for log in logs}
-    present = {log.key: _present(log, recorded[log.key], asked[log.key], as_of) for log in logs}
-    facts = read_facts(instance, models, code=code, arrived=present, memo=memo)
+    seen, unseen = look_into(instance, logs, events_root, asked, recorded=recorded, memo=memo, seconds=seconds)
+    refused = {
+        log.key: memo.same(("problems", log.key), (log, seen[log.key]), partial(problems_of, log, seen)) for log in logs
+    }
+    remember_problems(instance, logs, refused)
+    # What was recorded by older versions, which did not look, counts until somebody has.
+    left_out = {
+        key: refused[key].keys()
+        | {one for one in unseen.get(key, ()) if not counts(recorded, key, one, of.arrived[one])}
+        for key, of in asked.items()
+    }
+    present = {log.key: _present(log, recorded[log.key], asked[log.key], left_out[log.key], as_of) for log in logs}
+    facts = replace(read_facts(instance, models, code=code, arrived=present, memo=memo), seen=seen)
     if store is not None:
         facts = replace(facts, lost=find_lost(store, facts.made))
     found = {
@@ -74,7 +95,9 @@ def find(
     }
     absent = {key: of.absent for key, of in asked.items() if of.absent}
     unmatched = [words for log in logs if log.key not in absent and (words := unmatched_of(log, events_root))]
-    return Now(logs, facts, found, _arrivals(recorded, present), absent, unmatched)
+    refused = {log: of for log, of in refused.items() if of}
+    unseen_ones = sum(map(len, unseen.values()))
+    return Now(logs, facts, found, _arrivals(recorded, present), absent, unmatched, refused, unseen_ones)
 
 
 def unmatched_of(log: EventLog, root: AnyPath) -> str:
@@ -86,15 +109,16 @@ def unmatched_of(log: EventLog, root: AnyPath) -> str:
 
 
 def _present(
-    log: EventLog, recorded: Mapping[str, EventVersion], asked: Answer, as_of: datetime
+    log: EventLog, recorded: Mapping[str, EventVersion], asked: Answer, left_out: Container[str], as_of: datetime
 ) -> dict[str, EventVersion]:
-    """The versions of what the source has. What it has lost since is not there to be read."""
+    """The versions of what the source has and counts. What it has lost since is not there to be read."""
     return {
         # Most are as they were; to ask what follows from a change costs more than to see that there is none.
         name: known
         if (known := recorded.get(name)) is not None and known.present == found == known.accepted
         else version_of(log, name, known, found, as_of=as_of)
         for name, found in asked.arrived.items()
+        if name not in left_out
     }
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
+from ml_assets.domain.agreement import describe_misfits
+from ml_assets.domain.contents import Seen
 from ml_assets.domain.due import Request, State, Status, basis, due
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.maturity import describe_spans
@@ -44,7 +46,8 @@ class Launch:
 class Tick:
     """What a sensor found: arrivals to report (log, partition, version), runs to launch, and words for a person.
 
-    `found`: the status of every partition, by model and asset. `absent`: as of `Now`.
+    `found`: the status of every partition, by model and asset. `absent`: as of `Now`. `seen`: what the files of
+    arrivals hold.
     """
 
     arrivals: Sequence[tuple[str, str, str]]
@@ -52,6 +55,7 @@ class Tick:
     found: Mapping[str, Mapping[str, Mapping[str, Status]]]
     message: str
     absent: Mapping[str, str] = field(default_factory=dict)
+    seen: Seen = field(default_factory=dict)
 
 
 def service_sensor(
@@ -91,7 +95,7 @@ def service_sensor(
         return dg.SensorResult(
             run_requests=[run_request(launch) for launch in tick.launches],
             skip_reason=None if tick.launches else message,
-            asset_events=list(arrival_records(tick.arrivals, known_logs, root)),
+            asset_events=list(arrival_records(tick.arrivals, known_logs, root, tick.seen)),
         )
 
     return sensor
@@ -127,6 +131,9 @@ def look(
     arrivals = now.arrivals[:REPORTS_PER_TICK]
     lines = [f"{len(arrivals)} event partitions arrived or changed"] if arrivals else []
     lines += now.unmatched
+    if now.unseen:
+        lines.append(f"{now.unseen} event partitions are still to be looked into, by the next tick")
+    lines += [describe_refused(log, now.refused[log.key]) for log in now.logs if log.key in now.refused]
     lines += [describe_late(log, facts.late[log.key]) for log in now.logs if facts.late[log.key]]
     lines += [
         memo.same(("words", model.name), (model, of), partial(describe, model, of))
@@ -135,7 +142,8 @@ def look(
     ]
     lines += refused
     message = "\n".join(lines) or "no model is declared for this service"
-    return Tick(arrivals, launches[:RUNS_PER_TICK], found, message, now.absent)
+    seen = {log: now.facts.seen[log] for log in {log for log, _, _ in arrivals}}
+    return Tick(arrivals, launches[:RUNS_PER_TICK], found, message, now.absent, seen)
 
 
 def run_request(launch: Launch) -> dg.RunRequest:
@@ -154,12 +162,20 @@ def describe(model: Model, found: Mapping[str, Mapping[str, Status]]) -> str:
             by_state.setdefault(status.state, []).append(partition)
         parts = [_describe_state(model, state, names, partitions) for state, names in by_state.items()]
         lines.append(f"{asset}: {'; '.join(parts) or 'no partition yet'}")
-    return "\n".join(lines)
+    # Each line tells the cause of its first partition alone.
+    refused = dict.fromkeys(why for of in found.values() for status in of.values() if (why := status.refused))
+    return "\n".join([*lines, *(f"{model.name}: {why}" for why in refused if not any(why in line for line in lines))])
 
 
 def describe_absent(why: str, hint: str) -> str:
     """A log of which nothing can have arrived yet, on one line. Args: `hint`: how to get events, if known."""
     return f"nothing has arrived yet: {why}{f'; {hint}' if hint else ''}"
+
+
+def describe_refused(log: EventLog, refused: Mapping[str, str]) -> str:
+    """The event partitions that are there and do not count, in words."""
+    spans = describe_spans(log.partitions, [log.partitions.index_of(name) for name in refused])
+    return f"{log.key}: {spans} is there and does not count as arrived: {describe_misfits({log.key: refused})}"
 
 
 def describe_late(log: EventLog, late: Iterable[str]) -> str:

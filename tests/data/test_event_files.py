@@ -203,3 +203,49 @@ def test_a_folder_that_cannot_be_listed_is_no_partition_without_events(tmp_path:
     path.touch()
     with pytest.raises(NotADirectoryError):
         folder.data_files("2026-01-01")
+
+
+def problem(folder: Path, marker: str = MARKER) -> str | None:
+    found = EventFolder(folder.parents[2], event_log())
+    found.marked_fingerprint("2026-01-01", marker)
+    return found.problems.get("2026-01-01")
+
+
+@pytest.mark.parametrize(
+    "name", ["20260302_00012_abcde", "part-0.parq", "part-0.PARQUET", "rows.csv", "hour=13/a.parquet"]
+)
+def test_files_of_another_name_and_no_other_are_a_problem(name: str, folder: Path) -> None:
+    for path in data_files(folder):
+        path.unlink()
+    assert problem(folder) is None, "a marker alone is a day without events"
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).touch()
+    assert (problem(folder) or "").startswith(
+        f"date=2026-01-01: the rows of {name.partition('/')[0]} would be left out"
+    )
+    (folder / MARKER).unlink()
+    assert problem(folder) is None, "it may still be written"
+
+
+@pytest.mark.parametrize(
+    "name", ["20260302_00012_abcde", "000000_0", "part-1.parq", "part-1.parquet.gz", "hour=13/a.parquet"]
+)
+def test_beside_files_of_the_right_name_those_that_may_hold_rows_are_a_problem(name: str, folder: Path) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).touch()
+    assert name.partition("/")[0] in (problem(folder) or "")
+
+
+@pytest.mark.parametrize(
+    "name", ["_committed_1", ".a.parquet.crc", "a.parquet.crc", "notes.txt", "README", "_temporary/a"]
+)
+def test_what_holds_no_rows_beside_them_is_none(name: str, folder: Path) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).touch()
+    assert problem(folder) is None
+
+
+def test_a_marker_of_any_name_is_none(folder: Path) -> None:
+    (folder / "load1").touch()
+    assert problem(folder) is not None
+    assert problem(folder, "load1") is None

@@ -217,14 +217,14 @@ def test_missing_columns_are_named_with_their_log(tmp_path: Path, outcomes: LogF
     shown = log_files("ads/shown", file, known="ingested_at", key=("id", "row"))
     with pytest.raises(
         EventLogError,
-        match=r"ads/shown lacks the columns \['ingested_at', 'row', 'time', 'user'\]; its files have \['id', 'at'\]",
+        match=r"ads/shown .*/a\.parquet: it lacks row, time, ingested_at, user; it has id, at",
     ):
         examples_of(shown, outcomes, keys=["user"])
 
 
 def test_the_outcome_log_needs_the_join_columns_too(tmp_path: Path, outcomes: LogFiles) -> None:
     shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], user=[1], time=instants(NOON)))
-    with pytest.raises(EventLogError, match=r"ads/sales lacks the columns \['user'\]"):
+    with pytest.raises(EventLogError, match=r"ads/sales .*\.parquet: it lacks user; it has "):
         examples_of(shown, outcomes, keys=["user"])
 
 
@@ -232,7 +232,9 @@ def test_the_outcome_log_needs_the_join_columns_too(tmp_path: Path, outcomes: Lo
 def test_times_without_a_time_zone_are_refused(naive: str, tmp_path: Path, outcomes: LogFiles) -> None:
     columns = {name: instants(NOON, zone=None if name == naive else "UTC") for name in ("time", "known")}
     shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], **columns), known="known")
-    with pytest.raises(EventLogError, match=rf"ads/shown: column {naive} is of type timestamp.*with a time zone"):
+    with pytest.raises(
+        EventLogError, match=rf"ads/shown .*: column {naive} is timestamp\[..\]; write .* with a time zone"
+    ):
         examples_of(shown, outcomes)
 
 
@@ -243,13 +245,13 @@ def test_one_file_without_a_time_zone_among_others_is_refused_by_name(
     """Read together, its times would be taken for UTC."""
     aware = written(tmp_path / "b.parquet", id=[1], time=instants(NOON))
     naive = written(tmp_path / first, id=[1], time=instants(NOON, zone=None))
-    with pytest.raises(EventLogError, match=rf"ads/shown: .*{first} has \['time'\] without a time zone"):
+    with pytest.raises(EventLogError, match=rf"ads/shown .*{first}: column time is timestamp.* with a time zone"):
         examples_of(log_files("ads/shown", *sorted([aware, naive])), outcomes)
 
 
 def test_a_time_that_is_no_timestamp_is_refused(tmp_path: Path, outcomes: LogFiles) -> None:
     shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], time=["2026-03-01T12:00Z"]))
-    with pytest.raises(EventLogError, match="column time is of type string"):
+    with pytest.raises(EventLogError, match="column time is string; write timestamps"):
         examples_of(shown, outcomes)
 
 
@@ -595,3 +597,89 @@ def test_a_retraction_without_a_time_counts_beside_a_stray_row_too(tmp_path: Pat
     }
     shown = log_files("ads/shown", written(tmp_path / "a.parquet", **columns), known="known", deleted="gone")
     assert examples_of(shown, outcomes).empty
+
+
+#: A float stands for this number and its neighbours.
+LARGE = 2**53
+
+
+def test_no_float_in_one_file_makes_one_of_ids_that_differ(tmp_path: Path) -> None:
+    """Read as one table with it, all ids would be floats, and three exposures would meet the outcome of one."""
+    shown = written(tmp_path / "a.parquet", id=[LARGE, LARGE + 1, LARGE + 2, 7], time=instants(*[NOON] * 4))
+    alone = log_files("ads/shown", shown)
+    sold = log_files("ads/sales", written(tmp_path / "sold.parquet", id=[LARGE, 7], time=instants(NOON, NOON)))
+    found = examples_of(alone, sold).set_index("id")["label"]
+    assert found.to_dict() == {LARGE: 1, LARGE + 1: 0, LARGE + 2: 0, 7: 1}
+    lost = written(tmp_path / "b.parquet", id=[None, 3.0], time=instants(NOON, NOON))
+    both = log_files("ads/shown", shown, lost)
+    why = r"ads/shown .*/b\.parquet: column id is double, and int64 in most files; keys are integers"
+    for logs in ((both, sold), (sold, both)):
+        with pytest.raises(EventLogError, match=why):
+            examples_of(*logs)
+
+
+@pytest.mark.parametrize("other", [["1"], [1.0], [b"1"], pa.array([1]).cast(pa.decimal128(19, 0))])
+def test_logs_whose_keys_are_of_two_kinds_are_refused_with_both(other: Any, tmp_path: Path, outcomes: LogFiles) -> None:
+    shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=other, time=instants(NOON)))
+    with pytest.raises(EventLogError, match=r"ads/(shown|sales) .*\.parquet: column id is .*"):
+        examples_of(shown, outcomes)
+
+
+def test_a_column_that_one_file_lacks_is_no_column_of_nulls(tmp_path: Path, outcomes: LogFiles) -> None:
+    files = [
+        written(tmp_path / "a.parquet", id=[1], time=instants(NOON), known=instants(NOON)),
+        written(tmp_path / "b.parquet", id=[2], time=instants(NOON)),
+    ]
+    with pytest.raises(EventLogError, match=r"ads/shown .*/b\.parquet: it lacks known \(timestamp\[us, tz=UTC\]"):
+        examples_of(log_files("ads/shown", *files, known="known"), outcomes)
+    renamed = written(tmp_path / "c.parquet", row=[1], visit=[1], time=instants(NOON))
+    sold = log_files("ads/sales", *outcomes.files, renamed, key=("time",))
+    shown = log_files("ads/shown", files[0])
+    with pytest.raises(EventLogError, match=r"ads/sales .*/c\.parquet: it lacks id \(int64 in most files\)"):
+        examples_of(shown, sold)
+
+
+@pytest.mark.parametrize("empty", ["exposures", "outcomes", "both", "some files"])
+@pytest.mark.parametrize("how", ["no row", "nulls"])
+def test_keys_without_a_type_have_that_of_the_others(empty: str, how: str, tmp_path: Path) -> None:
+    """Of text without any value pandas writes no type."""
+    frame = pd.DataFrame({"id": ["a"], "time": [NOON], "known": [NOON], "gone": [False], "other": [NOON]})
+    nothing = frame.iloc[:0] if how == "no row" else frame.assign(id=None, known=None, gone=None, other=None)
+    logs = []
+    for name in ("exposures", "outcomes"):
+        files = []
+        for number, rows in enumerate([nothing, nothing if empty in (name, "both") else frame]):
+            files.append(tmp_path / f"{name}-{number}.parquet")
+            rows.astype({"id": object, "known": object, "gone": object}).to_parquet(files[-1], index=False)
+        logs.append(log_files(f"ads/{name}", *files, known="known", deleted="gone"))
+    found = examples_of(*logs)
+    positives = 0 if empty in ("exposures", "outcomes", "both") else 1
+    assert found["label"].sum() == positives
+    if empty in ("outcomes", "some files"):
+        assert found["id"].dropna().tolist() == ["a"]
+        assert found["other"].dtype == "datetime64[us, UTC]"
+
+
+def test_a_history_whose_keys_are_floats_in_one_file_is_refused(tmp_path: Path, outcomes: LogFiles) -> None:
+    shown = examples_of(outcomes, outcomes)
+    files = [
+        written(tmp_path / "a.parquet", id=[1], row=[1], price=[1], time=instants(NOON)),
+        written(tmp_path / "b.parquet", id=[2.0], row=[2], price=[1], time=instants(NOON)),
+    ]
+    features = {"paid": Feature("sum", "price")}
+    history = HistoryFiles(log_files("ads/paid", *files, key=("row",)), ("id",), HOUR, features)
+    with pytest.raises(EventLogError, match=r"ads/paid .*/b\.parquet: column id is double, and int64 in most files"):
+        ExampleReader().with_history(shown, [history], time="time")
+    changed = written(tmp_path / "b.parquet", id=[2], row=[2], price=[0.5], time=instants(NOON))
+    history = HistoryFiles(log_files("ads/paid", files[0], changed, key=("row",)), ("id",), HOUR, features)
+    with pytest.raises(EventLogError, match=r"ads/paid .*/b\.parquet: column price is double, but int64 in most files"):
+        ExampleReader().with_history(shown, [history], time="time")
+
+
+def test_a_history_without_a_type_is_that_of_nobody(tmp_path: Path) -> None:
+    sold = log_files("ads/sold", written(tmp_path / "s.parquet", id=["a"], time=instants(NOON)))
+    shown = examples_of(sold, sold)
+    log = log_files("ads/paid", written(tmp_path / "a.parquet", id=pa.nulls(1), time=instants(NOON)))
+    history = HistoryFiles(log, ("id",), HOUR, {"paid": Feature("count", None)})
+    assert ExampleReader().with_history(shown, [history], time="time")["paid"].tolist() == [0]
+    assert ExampleReader().with_history(shown.assign(id=None), [history], time="time")["paid"].tolist() == [0]

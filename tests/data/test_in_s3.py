@@ -94,6 +94,19 @@ def test_files_are_settled_once_the_newest_is_old_enough(root: UPath) -> None:
 
 
 @pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("name", ["20260302_00012_abcde", "part=1/a.parquet"])
+def test_files_of_another_name_are_a_problem(name: str, whole: bool, root: UPath) -> None:
+    path = partition_folder(root, LOG, HOURS[0])
+    for file in (name, "_SUCCESS", "_temporary/a.parquet"):
+        (path / file).write_bytes(b"rows")
+    folder = EventFolder(root, LOG, whole=whole)
+    folder.marked_fingerprint(HOURS[0], "_SUCCESS")
+    assert folder.problems[HOURS[0]].startswith(f"{path.name}: the rows of {name.removesuffix('a.parquet')} would be")
+    write(root, HOURS[1], "a.parquet", clicks(1))
+    assert EventFolder(root, LOG, whole=whole).data_files(HOURS[0]) == []
+
+
+@pytest.mark.parametrize("whole", [True, False])
 def test_a_log_that_nobody_has_written_is_refused_by_name(root: UPath, whole: bool) -> None:
     with pytest.raises(
         FileNotFoundError, match=r"event log ads/clicks: there is no folder s3://models/.*raw/ads clicks"

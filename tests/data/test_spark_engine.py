@@ -1,8 +1,10 @@
 """The same expressions by Spark and by DuckDB: equal rows, equal dtypes, equal data versions."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -277,12 +279,10 @@ def test_what_spark_cannot_read_is_an_error_that_names_the_log(
     tmp_path: Path, by_spark: Callable[[], ExampleReader]
 ) -> None:
     file = tmp_path / "times.parquet"
-    pq.write_table(
-        pa.table({"row": [1], "time": pa.array([0], pa.timestamp("us", "UTC")), "at": pa.array([1], pa.time64("us"))}),
-        file,
-    )
+    long = pa.array([Decimal("1.5")], pa.decimal256(50, 1))
+    pq.write_table(pa.table({"row": [1], "time": pa.array([0], pa.timestamp("us", "UTC")), "long": long}), file)
     log = one_partition("shown", file, interval=Interval(START, START + HOUR))
-    with pytest.raises(EventLogError, match=r"(?s)^event log shown cannot be read: .*TIME\(MICROS"):
+    with pytest.raises(EventLogError, match=r"(?s)^event log shown cannot be read: .*PRECISION"):
         by_spark().examples(log, log, keys=["row"], by_id=True, within=HOUR, observed_until=START)
 
 
@@ -318,3 +318,56 @@ def test_labels_of_real_clicks_are_those_of_duckdb(
     examples = assert_same(by_spark(), *logs, **options, observed_until=logs[0].selection.interval.end)
     assert len(examples) > 70_000
     assert examples["label"].sum() > 100
+
+
+@pytest.mark.parametrize("how", ["no row", "nulls"])
+def test_columns_without_a_type_have_that_of_the_others(
+    how: str, tmp_path: Path, by_spark: Callable[[], ExampleReader]
+) -> None:
+    day = Interval(START, START + 8 * HOUR)
+    frame = pd.DataFrame({"id": ["a"], "time": [START + HOUR], "row": ["a"], "known": [START], "gone": [False]})
+    frame = frame.assign(other=frame["known"])
+    nothing = frame.iloc[:0] if how == "no row" else frame.assign(id=None, known=None, gone=None, other=None)
+    logs = {}
+    for name, second in (("some", frame), ("none", nothing)):
+        files = [tmp_path / f"{name}-{number}.parquet" for number in range(2)]
+        for file, rows in zip(files, [nothing, second], strict=True):
+            rows.astype(dict.fromkeys(("id", "known", "gone"), object)).to_parquet(file, index=False)
+        logs[name] = one_partition(name, *files, interval=day, known="known", deleted="gone")
+    options: dict[str, Any] = {"keys": ["id"], "by_id": True, "within": HOUR, "observed_until": day.end}
+    for pair in (("some", "some"), ("some", "none"), ("none", "some"), ("none", "none")):
+        assert_same(by_spark(), *(logs[name] for name in pair), **options)
+    history = HistoryFiles(logs["none"], ("id",), HOUR, {"seen": Feature("count", None)})
+    shown = ExampleReader().examples(logs["some"], logs["some"], **options)
+    expected = ExampleReader().with_history(shown, [history], time="time")
+    assert_frame_equal(by_spark().with_history(shown, [history], time="time"), expected)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([b"0" * 16], pa.uuid()),
+        pa.array([1], pa.time64("us")),
+        pa.array([1], pa.time32("ms")),
+        pa.array([np.float16(1)]),
+    ],
+    ids=str,
+)
+def test_a_type_that_spark_cannot_read_is_refused_by_the_name_of_file_and_column(
+    column: pa.Array, tmp_path: Path, by_spark: Callable[[], ExampleReader], spark: Any
+) -> None:
+    from pyspark.errors import PySparkException
+
+    day = Interval(START, START + 8 * HOUR)
+    times, file = pa.array([START + HOUR], pa.timestamp("us", "UTC")), tmp_path / "a.parquet"
+    pq.write_table(pa.table({"id": [1], "time": times, "other": column}), file)
+    with pytest.raises(PySparkException, match=r"PARQUET_TYPE_ILLEGAL"):
+        spark.read.parquet(str(file))
+    log = one_partition("shown", file, interval=day, key=("id",))
+    options: dict[str, Any] = {"keys": ["id"], "by_id": True, "within": HOUR, "observed_until": day.end}
+    assert ExampleReader().examples(log, log, **options)["label"].tolist() == [1]
+    why = (
+        rf"shown .*/a\.parquet: column other is {re.escape(str(column.type))}, which Spark cannot read; write text, or "
+    )
+    with pytest.raises(EventLogError, match=why):
+        by_spark().examples(log, log, **options)

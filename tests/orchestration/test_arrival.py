@@ -42,7 +42,7 @@ class Source:
             (self.folder(day) / "_complete").touch()
 
     def arrived(self, partitions: list[str] | None = None) -> Mapping[str, str]:
-        return arrival_of(self.log, as_of=datetime(2100, 1, 1, tzinfo=UTC)).arrived(self.root, self.log, partitions)
+        return arrival_of(self.log, as_of=datetime(2100, 1, 1, tzinfo=UTC)).ask(self.root, self.log, partitions).arrived
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ class Settling:
         return self.root / self.log.location / "date=2026-05-01"
 
     def arrived(self, as_of: datetime) -> Mapping[str, str]:
-        return arrival_of(self.log, as_of=as_of).arrived(self.root, self.log)
+        return arrival_of(self.log, as_of=as_of).ask(self.root, self.log).arrived
 
 
 @pytest.fixture
@@ -172,8 +172,8 @@ def test_a_partition_that_has_not_ended_has_not_settled(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "part-0.parquet").touch()
     end = days.interval(0).end
-    assert arrival_of(log, as_of=end - HOUR / 2).arrived(tmp_path, log) == {}
-    assert arrival_of(log, as_of=end).arrived(tmp_path, log).keys() == {"2100-01-01"}
+    assert arrival_of(log, as_of=end - HOUR / 2).ask(tmp_path, log).arrived == {}
+    assert arrival_of(log, as_of=end).ask(tmp_path, log).arrived.keys() == {"2100-01-01"}
 
 
 def test_a_partition_without_files_never_settles(settling: Settling) -> None:

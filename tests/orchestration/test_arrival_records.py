@@ -9,8 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ml_assets.orchestration.arrival import ask
 from ml_assets.orchestration.arrival_records import arrival_records
-from tests.orchestration.conftest import Service
+from ml_assets.orchestration.event_contents import look_into
+from ml_assets.orchestration.facts_memo import Memo
+from tests.orchestration.conftest import AS_OF, Service
 
 LOG, DAY = "shop/visits", "2026-05-01"
 
@@ -26,7 +29,10 @@ def write(service: Service, *sizes: int) -> None:
 
 
 def shown(service: Service, *, seconds: float = 15) -> dict[str, object]:
-    (record,) = arrival_records([(LOG, DAY, "v1")], service.model.logs, service.root, seconds=seconds)
+    logs = service.model.logs
+    asked = {log.key: ask(log, service.root, (), as_of=AS_OF) for log in logs}
+    seen = look_into(service.instance, logs, service.root, asked, recorded={}, memo=Memo()).seen
+    (record,) = arrival_records([(LOG, DAY, "v1")], logs, service.root, seen, seconds=seconds)
     assert (record.partition, record.tags) == (DAY, {"dagster/data_version": "v1"})
     return {name: value.value for name, value in record.metadata.items()}
 

@@ -57,7 +57,7 @@ def watermarked(log: EventLog, query: str = "select complete_until from load_sta
 
 def arrived(root: Path, log: EventLog, as_of: datetime = FAR) -> list[str]:
     (root / log.location).mkdir(parents=True, exist_ok=True)
-    return list(arrival_of(log, as_of=as_of).arrived(root, log))
+    return list(arrival_of(log, as_of=as_of).ask(root, log).arrived)
 
 
 def refusal(root: Path, query: str = "select complete_until from load_status") -> str:
@@ -137,7 +137,7 @@ def test_a_partition_arrives_when_it_ends_at_the_watermark_or_before(
     postgres.complete(VISITS, until)
     log = watermarked(replace(event_log(VISITS), partitions=calendar))
     assert arrived(tmp_path, log) == complete
-    assert list(arrival_of(log, as_of=FAR).arrived(tmp_path, log, complete)) == complete
+    assert list(arrival_of(log, as_of=FAR).ask(tmp_path, log, complete).arrived) == complete
 
 
 @pytest.mark.slow

@@ -11,6 +11,8 @@ import pytest
 
 from ml_assets.cli.project import Project
 from ml_assets.domain.event_log import Marker, Table, Watermark
+from ml_assets.notebooks.order import StepOrder
+from ml_assets.notebooks.reading import OrderReader
 from ml_assets.testing import run_notebook as module
 from ml_assets.testing.run_notebook import RunNotebook
 
@@ -139,6 +141,21 @@ def test_each_row_of_a_log_goes_into_the_partition_of_its_event_time(run_noteboo
     outcomes = sorted(tmp_path.rglob("ads/conversions/*/*.parquet"))
     rows = {file.parent.name: pd.read_parquet(file)["impression_id"].tolist() for file in outcomes}
     assert rows == {"date=2026-01-01": [1, 2], "date=2026-01-02": [3]}
+
+
+def test_text_ids_of_a_log_without_rows_meet_those_of_the_other(run_notebook: RunNotebook, tmp_path: Path) -> None:
+    """Of such a column pandas writes no type."""
+    shown = SHOWN.assign(impression_id=["a", "b", "c"])
+    for empty in LOGS:
+        logs = {log: shown.iloc[:0] if log == empty else shown for log in LOGS}
+        with pytest.raises(AssertionError, match="a kernel would be started"):
+            run_notebook("ads/cvr/evaluation_data_1d", "2025-12-31", logs=logs)
+    found = []
+    for file in sorted(tmp_path.rglob("order.json")):
+        order = StepOrder.model_validate_json(file.read_text(encoding="utf-8"))
+        assert order.examples is not None
+        found.append(OrderReader(order.examples, pytest.fail).examples()["label"].tolist())
+    assert found == [[], [0, 0]]
 
 
 def test_each_run_has_a_folder_of_its_own(run_notebook: RunNotebook, tmp_path: Path) -> None:
