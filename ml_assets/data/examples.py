@@ -18,6 +18,7 @@ from ml_assets.data.engine import FILE, Engine, EventLogError, UnreadableError
 from ml_assets.data.event_tables import rows_between
 from ml_assets.data.footers import Footer, FooterError, misfits_of, read_footers, untyped_columns
 from ml_assets.data.history import with_history
+from ml_assets.data.keys import lacks
 from ml_assets.data.labels import Selection, known_rows, label_examples, select_events
 from ml_assets.domain.agreement import describe_misfits
 from ml_assets.domain.calendar import Interval
@@ -101,7 +102,8 @@ class HistoryFiles:
 class Read:
     """What was read of a log: `rows` of the window as they were known in time, superseded ones and retractions too.
 
-    `latest_event` and `latest_known` are None where there are no rows, or no known time.
+    `latest_event` and `latest_known` are None where there are no rows, or no known time. `without_key`: the rows that
+    have no `columns.key`, of which corrections and retractions reach none.
     """
 
     log: str
@@ -110,6 +112,7 @@ class Read:
     rows: int
     latest_event: datetime | None
     latest_known: datetime | None
+    without_key: int = 0
 
 
 class ExampleReader:
@@ -205,7 +208,7 @@ class ExampleReader:
         Raises: EventLogError as `examples`; ValueError when the examples lack a column, or have one of the same name.
         """
         by, features = _check_history(examples, histories, time)
-        skinny = examples[by].assign(**{_ROW: range(len(examples))})
+        skinny = examples[by].apply(_whole_numbers).assign(**{_ROW: range(len(examples))})
         names = [*features, FEATURE_TIME]
         with self._engine.working():
             nulls = [name for name in by if skinny[name].isna().all()]
@@ -361,10 +364,13 @@ class ExampleReader:
         rows = known_rows(table, log.selection)
         rows = rows.filter(_within(rows[columns.time], log.selection.interval))
         known = {"known": rows[columns.known].max()} if columns.known else {}
-        counted = rows.aggregate(rows=rows.count(), event=rows[columns.time].max(), **known)
+        without_key = rows.count(where=lacks(rows, columns.key))
+        counted = rows.aggregate(rows=rows.count(), event=rows[columns.time].max(), without_key=without_key, **known)
         seen = self._engine.to_arrow(counted).to_pylist()[0]
         keys = tuple(partition.key for partition in log.partitions)
-        self.reads.append(Read(log.key, role, keys, seen["rows"], seen["event"], seen.get("known")))
+        self.reads.append(
+            Read(log.key, role, keys, seen["rows"], seen["event"], seen.get("known"), seen["without_key"])
+        )
 
 
 def _to_pandas(table: pa.Table, *, plain: Sequence[str]) -> pd.DataFrame:
@@ -372,6 +378,17 @@ def _to_pandas(table: pa.Table, *, plain: Sequence[str]) -> pd.DataFrame:
     frame = table.to_pandas(types_mapper=_NULLABLE.get)
     types = {name: table.schema.field(name).type for name in plain}
     return frame.astype({name: dtype.to_pandas_dtype() for name, dtype in types.items() if dtype in _NULLABLE})
+
+
+def _whole_numbers(column: pd.Series) -> pd.Series:
+    """Numbers of which pandas made floats because some are missing; others stay what they are.
+
+    Beyond 2 ** 53 floats stand for several whole numbers each.
+    """
+    if column.dtype.kind != "f":
+        return column
+    there = column.dropna()
+    return column.astype("Int64") if ((there % 1 == 0) & (there.abs() < 2**53)).all() else column
 
 
 def _check_history(examples: Any, histories: Sequence[HistoryFiles], time: str) -> tuple[list[str], dict[str, Feature]]:

@@ -15,10 +15,9 @@ from datetime import timedelta
 
 import ibis
 from ibis import ir
-from ibis.common.exceptions import IbisTypeError
-from ibis.expr import datatypes as dt
 
-from ml_assets.data.labels import is_deleted, newest_last
+from ml_assets.data.keys import common_type, lacks
+from ml_assets.data.versions import TAKEN_BACK, newest_first, with_taken_back
 from ml_assets.domain.event_log import Columns
 from ml_assets.domain.history import Feature
 from ml_assets.domain.spec import FEATURE_TIME
@@ -51,7 +50,10 @@ def with_history(
     aggregates = [_Aggregate(feature, f"_value_{number}") for number, feature in enumerate(features.values())]
     entity = {f"_history_by_{number}": name for number, name in enumerate(by)}
     keys = list(entity)
-    types = {key: _common_type(name, examples[name].type(), log[name].type()) for key, name in entity.items()}
+    types = {
+        key: common_type(f"history by {name}", {"examples": examples[name].type(), "log": log[name].type()})
+        for key, name in entity.items()
+    }
 
     seen = _as_known(log, columns, within)
     seen = seen.select(
@@ -66,8 +68,9 @@ def with_history(
         **{key: examples[name].cast(types[key]) for key, name in entity.items()},
         **{_AT: examples[example_time].cast(_INSTANT)},
     )
-    # Nulls are equal to nothing: these see nothing, and are seen by none.
-    seen, moments = seen.drop_null(keys), examples.select(*keys, _AT).drop_null().distinct()
+    # What has no key sees nothing, and is seen by none.
+    seen, moments = seen.filter(~lacks(seen, keys)), examples.select(*keys, _AT)
+    moments = moments.filter(~lacks(moments, keys), moments[_AT].notnull()).distinct()
 
     blocks = _cut(_numbered(seen, moments, keys))
     made = blocks.group_by([*keys, _SIZE, _BLOCK]).agg(
@@ -84,16 +87,6 @@ def with_history(
     return joined.select(*kept, **new, **{FEATURE_TIME: _latest(times)})
 
 
-def _common_type(name: str, *types: dt.DataType) -> dt.DataType:
-    try:
-        return dt.highest_precedence(types)
-    except IbisTypeError:
-        of_examples, of_log = types
-        raise ValueError(
-            f"history by {name}: it is of type {of_examples} in the examples and of type {of_log} in the log"
-        ) from None
-
-
 def _latest(times: Sequence[ir.TimestampValue]) -> ir.TimestampValue:
     # Spark's function wants two at least.
     return times[0] if len(times) == 1 else ibis.greatest(*times)
@@ -101,16 +94,16 @@ def _latest(times: Sequence[ir.TimestampValue]) -> ir.TimestampValue:
 
 def _as_known(log: ir.Table, columns: Columns, within: timedelta) -> ir.Table:
     """The rows of a log with since when and until when each is seen; no retractions."""
+    log = with_taken_back(log, columns)
     time = log[columns.time]
     end = time + ibis.interval(seconds=int(within.total_seconds()))
     if columns.known is None:
         return log.mutate(**{_SINCE: time, _UNTIL: end})
     known = log[columns.known]
-    versions = ibis.window(group_by=list(columns.key), order_by=[ibis.desc(one) for one in newest_last(log, columns)])
-    newer = known.lag().over(versions)
+    versions = ibis.window(group_by=list(columns.key), order_by=newest_first(log, columns))
+    newer = lacks(log, columns.key).ifelse(ibis.null(known.type()), known.lag().over(versions))
     log = log.mutate(**{_SINCE: ibis.greatest(time, known), _UNTIL: ibis.least(end, newer)})
-    log = log.filter(time.notnull(), known.notnull())
-    return log if columns.deleted is None else log.filter(~is_deleted(log, columns))
+    return log.filter(time.notnull(), known.notnull(), ~log[TAKEN_BACK])
 
 
 def _numbered(seen: ir.Table, moments: ir.Table, keys: Sequence[str]) -> ir.Table:

@@ -10,7 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 import ibis
 from ibis import ir
+from ibis.expr import datatypes as dt
 
+from ml_assets.data.keys import common_type, lacks
+from ml_assets.data.versions import TAKEN_BACK, newest_first, with_taken_back
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.event_log import Columns
 from ml_assets.domain.spec import LABEL_COLUMNS
@@ -51,35 +54,21 @@ def select_events(log: ir.Table, selection: Selection) -> ir.Table:
     """The rows of a log that count, as of an instant.
 
     Where the log has a known time, the newest row known of each key wins: a correction is an appended row. A key whose
-    newest row is marked deleted has no row. Of rows that became known at once, a row wins over a retraction, and of
-    rows the greatest, compared by event time and then by the other columns.
+    newest row is a retraction has no row (see `versions.with_taken_back`). Of rows that became known at once, one that
+    is not taken back wins, and of several the greatest, compared by event time and then by the other columns. A row
+    without a key is corrected by none and corrects none: each of them counts.
     """
     columns = selection.columns
-    log = known_rows(log, selection)
+    log = with_taken_back(known_rows(log, selection), columns)
     if columns.known is not None:
-        newest = ibis.window(group_by=list(columns.key), order_by=[ibis.desc(one) for one in newest_last(log, columns)])
-        log = log.filter(ibis.row_number().over(newest) == 0)
-    if columns.deleted is not None:
-        log = log.filter(~is_deleted(log, columns))
+        newest = ibis.window(group_by=list(columns.key), order_by=newest_first(log, columns))
+        log = log.filter((ibis.row_number().over(newest) == 0) | lacks(log, columns.key))
     time = log[columns.time]
     return log.filter(
+        ~log[TAKEN_BACK],
         time >= ibis.literal(selection.interval.start),
         time < ibis.literal(selection.interval.end),
-    )
-
-
-def newest_last(log: ir.Table, columns: Columns) -> list[ir.Value]:
-    """By what rows of one key are ordered, so that the last one is the newest known."""
-    names = dict.fromkeys((columns.known, columns.time, *sorted(log.columns)))
-    order = [log[name] for name in names if name is not None]
-    if columns.deleted is not None:
-        order.insert(1, ~is_deleted(log, columns))
-    return order
-
-
-def is_deleted(log: ir.Table, columns: Columns) -> ir.BooleanValue:
-    """Whether a row is a retraction; null is no."""
-    return ibis.coalesce(log[columns.deleted], False)
+    ).drop(TAKEN_BACK)
 
 
 def label_examples(
@@ -101,7 +90,8 @@ def label_examples(
     of `within` had passed by then. `outcome_time` is the event time of the first outcome that counts, `outcome_known`
     when it could be known (its event time, where the log has no known time); null where there is none.
     Rows: those of `exposures`, each once.
-    Raises: ValueError when the exposures have a column of one of these names, or one that begins with `_outcome_`.
+    Raises: ValueError when the exposures have a column of one of these names, or one that begins with `_outcome_`, and
+    when a key is of two kinds.
     """
     # Engines tell no case apart in names.
     taken = [name for name in exposures.columns if name.lower() in LABEL_COLUMNS or name.lower().startswith(_OURS)]
@@ -111,7 +101,10 @@ def label_examples(
     start = exposures[exposure_time]
     time, previous = outcome[f"{_OURS}time"], outcome[f"{_OURS}previous"]
     first = (previous < start, start <= time) if by_id else (previous <= start, start < time)
-    same = [exposures[key] == outcome[f"{_OURS}key_{number}"] for number, key in enumerate(keys)]
+    same = [
+        _typed(exposures[key], dtype) == _typed(outcome[f"{_OURS}key_{number}"], dtype)
+        for number, (key, dtype) in enumerate(_key_types(exposures, outcomes, keys).items())
+    ]
     joined = exposures.left_join(outcome, [*same, *first, outcome[f"{_OURS}after"] < start])
     start = joined[exposure_time]
     observed = observed_until.astimezone(UTC)
@@ -132,6 +125,7 @@ def _outcomes_between(outcomes: ir.Table, columns: Columns, keys: Sequence[str],
     before it, or that one would be the first. So an exposure meets one outcome at most: the join keeps each exposure
     once, reads each log once, and holds no more than the outcomes in memory.
     """
+    outcomes = outcomes.filter(~lacks(outcomes, keys))
     time, known = outcomes[columns.time], outcomes[columns.known or columns.time]
     # Of outcomes at once the earliest known is met; no exposure lies between it and the others.
     in_order = ibis.window(group_by=list(keys), order_by=[time, known])
@@ -144,3 +138,15 @@ def _outcomes_between(outcomes: ir.Table, columns: Columns, keys: Sequence[str],
         "previous": ibis.coalesce(time.lag().over(in_order), after),
     }
     return outcomes.select(**{_OURS + name: value for name, value in ours.items()})
+
+
+def _key_types(exposures: ir.Table, outcomes: ir.Table, keys: Sequence[str]) -> dict[str, dt.DataType]:
+    return {
+        key: common_type(f"join by {key}", {"exposures": exposures[key].type(), "outcomes": outcomes[key].type()})
+        for key in keys
+    }
+
+
+def _typed(value: ir.Value, dtype: dt.DataType) -> ir.Value:
+    """Engines compare the types that each of them has; nothing at all has none."""
+    return value.cast(dtype) if value.type().is_null() else value

@@ -11,6 +11,7 @@ import ibis
 from ibis import ir
 from ibis.backends.duckdb import Backend
 
+from ml_assets.data.keys import lacks
 from ml_assets.data.parquet import read_parquet
 from ml_assets.data.store import table_files
 from ml_assets.domain.event_log import Columns
@@ -77,12 +78,14 @@ def verify(stored: AnyPath, columns: Columns, bounds: Bounds, *, apart_from: Seq
     [counts] = of_all.to_pyarrow().to_pylist()
     broken = {rule: table.filter(one) for rule, one in wrong.items()}
     if columns.known is not None:
-        # Of a log without known time, nobody promised that each key has one row.
+        # Of a log without known time, nobody promised that each key has one row; nor of rows without a key.
         of_key = table.count().over(ibis.window(group_by=list(columns.key)))
-        broken["the exposure is there more than once"] = table.filter(of_key > 1)
+        broken["the exposure is there more than once"] = table.filter((of_key > 1) & ~lacks(table, columns.key))
     if apart_from:
         others = _read(connection, apart_from, columns.key)
-        broken["the exposure is in training and in evaluation data"] = table.semi_join(others, list(columns.key))
+        broken["the exposure is in training and in evaluation data"] = table.filter(
+            ~lacks(table, columns.key)
+        ).semi_join(others, list(columns.key))
     counts |= {rule: _count(rows) for rule, rows in broken.items() if rule not in counts}
     leaks = {rule: counts[rule] for rule in broken if counts[rule]}
     return Verdict(counts["rows"], leaks, {rule: _first(broken[rule].select(*columns.key, *times)) for rule in leaks})

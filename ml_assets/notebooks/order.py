@@ -136,6 +136,7 @@ class ReadRecord(BaseModel):
     rows: int
     latest_event: datetime | None
     latest_known: datetime | None
+    without_key: int = 0
 
 
 class StepResult(BaseModel):

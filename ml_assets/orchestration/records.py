@@ -76,6 +76,9 @@ def metadata(
     unknown = [log.key for log in model.logs if log.columns.known is None]
     if asset.step == "training_data" and unknown:
         found["known time"] = f"{', '.join(unknown)}: no known time, so rows as of the cutoff cannot be guaranteed"
+    if lacking := {read["log"]: read["without_key"] for read in known["reads"] if read.get("without_key")}:
+        counts = ", ".join(f"{count} of {log}" for log, count in lacking.items())
+        found["rows without a key"] = f"{counts}: each counts, as no correction or retraction reaches it"
     found["git commit"] = known["git_commit"] or "not in a git repository"
     found[TOOK] = f"{seconds:.1f} s"
     found["size"] = _size(artifact.size)

@@ -12,6 +12,7 @@ from ibis.backends.duckdb import Backend
 
 from ml_assets.data.labels import Selection, label_examples
 from ml_assets.domain.event_log import Columns
+from tests.data.by_hand import newest_versions
 
 Frames = Callable[..., pd.DataFrame]
 
@@ -128,17 +129,17 @@ def _same(left: dict[str, object], right: dict[str, object], keys: Sequence[str]
 
 @pytest.fixture(scope="session")
 def selected_by_hand() -> Frames:
-    """Row after row, keeping the newest of each key; columns `time` and `known`."""
+    """The rows that count; the columns are those of the random logs, and of rows at once the last one is greatest."""
 
     def run(log: pd.DataFrame, selection: Selection) -> pd.DataFrame:
-        newest: dict[tuple[object, ...], dict[str, object]] = {}
-        for row in log.to_dict("records"):
-            if selection.known_before is not None and row["known"] >= selection.known_before:
-                continue
-            key = tuple(None if pd.isna(row[name]) else row[name] for name in selection.columns.key)
-            if key not in newest or row["known"] > newest[key]["known"]:
-                newest[key] = row
-        kept = {row["row"] for row in newest.values() if row["time"] in selection.interval}
+        rows = log.astype(object).where(log.notna(), None).to_dict("records")
+        known = selection.columns.known
+        if known is not None and selection.known_before is not None:
+            rows = [row for row in rows if row[known] < selection.known_before]
+        newest = newest_versions(
+            rows, selection.columns, lambda row: (row["time"], row.get("gone") is not None, row["row"])
+        )
+        kept = {row["row"] for row in newest if row["time"] in selection.interval}
         return log[log["row"].isin(kept)]
 
     return run

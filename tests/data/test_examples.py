@@ -550,6 +550,14 @@ def test_what_was_read_counts_every_version_that_was_known_in_time(tmp_path: Pat
     )
 
 
+def test_rows_without_a_key_are_kept_and_counted(tmp_path: Path, outcomes: LogFiles) -> None:
+    columns = {"id": [None, None, None, 1, 1], "time": instants(*[NOON] * 5), "known": instants(*[NOON] * 5)}
+    shown = as_known(tmp_path / "a.parquet", None, **columns)
+    reader = ExampleReader()
+    assert reader.examples(shown, outcomes, **ASK)["id"].isna().sum() == 3
+    assert reader.reads[0] == Read("ads/shown", "exposures", ("2026-03-01",), 5, NOON, NOON, without_key=3)
+
+
 def test_rows_outside_of_the_window_are_not_counted(tmp_path: Path, outcomes: LogFiles) -> None:
     times = instants(NOON - HOUR, NOON, NOON + HOUR)
     log = as_known(tmp_path / "a.parquet", None, Interval(NOON, NOON + HOUR), id=[1, 2, 3], time=times, known=times)

@@ -22,6 +22,7 @@ from ml_assets.data.labels import Selection
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.event_log import Columns
 from ml_assets.domain.history import Feature
+from tests.data.by_hand import newest_versions
 
 Row = dict[str, Any]
 Made = Callable[..., list[Row]]
@@ -118,21 +119,15 @@ def _of_one(
 
 def _as_known(log: list[Row], columns: Columns, at: datetime) -> list[Row]:
     """The newest version of each key that was known before an instant, without what was taken back."""
-    if columns.known is None:
-        return log
-    versions: dict[object, list[Row]] = {}
-    for row in log:
-        if row[columns.known] is not None and row[columns.known] < at:
-            versions.setdefault(tuple(row[name] for name in columns.key), []).append(row)
+    known = columns.known
+    if known is not None:
+        log = [row for row in log if row[known] is not None and row[known] < at]
+    return newest_versions(log, columns, lambda row: _order(row, columns))
 
-    def age(row: Row) -> tuple[object, ...]:
-        names = [columns.known, columns.time, *sorted(LOG_TYPES)]
-        marks = [not row[columns.deleted]] if columns.deleted else []
-        first, *others = [(row[name] is not None, row[name]) for name in names if name]
-        return (first, *marks, *((there, value) if there else (False,) for there, value in others))
 
-    newest = [max(rows, key=age) for rows in versions.values()]
-    return newest if columns.deleted is None else [row for row in newest if not row[columns.deleted]]
+def _order(row: Row, columns: Columns) -> tuple[object, ...]:
+    names = [columns.time, *sorted(LOG_TYPES)]
+    return tuple((True, row[name]) if row[name] is not None else (False,) for name in names)
 
 
 def _value(feature: Feature, newest: list[Row], known: str) -> object:
@@ -470,6 +465,23 @@ def test_an_entity_may_be_a_float_in_the_examples_where_some_have_none(files: Fi
     frame = examples(shown(), shown(), shown()).assign(user=[1.0, np.nan, 2.0])
     log = VISITS.assign(user=pd.array([1, None], dtype="Int64"))
     assert read(frame, files.history(log, visits="count"))["visits"].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize("user", [0.5, 2.0**53, -(2.0**60), float("inf")])
+def test_a_float_that_is_no_whole_number_for_sure_is_no_entity(user: float, files: Files) -> None:
+    """It would see the rows of those whom a float cannot tell apart from it."""
+    log = VISITS.assign(user=pd.array([2**53, 2**53 + 1], dtype="Int64"))
+    with pytest.raises(ValueError, match="history by user: it is of type float64 in the examples and of type int64 in"):
+        read(examples(shown(), shown()).assign(user=[user, np.nan]), files.history(log, visits="count"))
+
+
+def test_nan_sees_nothing_and_is_seen_by_none(connection: Backend) -> None:
+    times = {"time": [minute(8)] * 2, "known": [minute(8)] * 2}
+    log = pa.table({"key": [1, 2], "user": [np.nan, 1.0], **times})
+    exposures = pa.table({"row": [0, 1, 2], "user": [np.nan, 1.0, None], "at": [minute(10)] * 3})
+    asked = {"columns": CORRECTED, "by": ["user"], "within": 5 * MINUTE, "features": {"seen": FEATURES["count"]}}
+    found = with_history(ibis.memtable(exposures), ibis.memtable(log), example_time="at", **asked)
+    assert connection.to_pyarrow(found.order_by("row"))["seen"].to_pylist() == [0, 1, 0]
 
 
 def test_the_zone_and_unit_of_the_exposures_do_not_matter(files: Files) -> None:

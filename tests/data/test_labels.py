@@ -6,7 +6,9 @@ from zoneinfo import ZoneInfo
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from ibis import ir
 from pandas.testing import assert_frame_equal
 
 from ml_assets.data.labels import label_examples
@@ -130,6 +132,70 @@ def test_rows_without_a_key_match_nothing_and_are_kept(labelled: Frames) -> None
     assert dict(zip(by_id["id"].fillna(-1), by_id["label"], strict=True)) == {-1: 0, 1: 1}
     by_both = labelled(exposures, outcomes, **hour(keys=["id", "user"], by_id=False))
     assert by_both["label"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nan_equals_nothing_and_a_word_like_it_does(dtype: str, by_id: bool, labelled: Frames) -> None:
+    """An anonymous user's order is no other visitor's."""
+
+    def of_users(time: datetime, users: list[Any], kind: pa.DataType) -> ir.Table:
+        return ibis.memtable(pa.table({"time": [time] * 3, "user": pa.array(users, kind, from_pandas=False)}))
+
+    numbers, words = [np.nan, -np.nan, 1.0], ["NaN", "nan", None]
+    for values, kind, expected in ((numbers, pa.type_for_alias(dtype), {"1.0"}), (words, pa.string(), {"NaN", "nan"})):
+        logs = (of_users(time, values, kind) for time in (NOON, NOON + HOUR / 2))
+        found = labelled(*logs, **hour(keys=["user"], by_id=by_id))
+        assert len(found) == 3
+        assert set(found.loc[found["label"] == 1, "user"].astype(str)) == expected
+
+
+@pytest.mark.parametrize(
+    ("exposures", "outcomes"),
+    [
+        (pa.int64(), pa.float64()),
+        (pa.float32(), pa.int8()),
+        (pa.decimal128(20, 0), pa.float64()),
+        (pa.decimal128(20, 2), pa.decimal128(20, 3)),
+        (pa.int64(), pa.string()),
+        (pa.string(), pa.int32()),
+        (pa.bool_(), pa.int64()),
+        (pa.date32(), pa.timestamp("us")),
+        (pa.string(), pa.binary()),
+    ],
+)
+def test_keys_of_two_kinds_are_refused_by_name(exposures: pa.DataType, outcomes: pa.DataType, labelled: Frames) -> None:
+    """A float has no room for the last digits of a large number: one customer's order would be another's."""
+    logs = (pa.table({"time": [NOON], "user": pa.nulls(1, kind)}) for kind in (exposures, outcomes))
+    with pytest.raises(ValueError, match=r"join by user: it is of type .* in the exposures and of type .* in the out"):
+        labelled(*map(ibis.memtable, logs), **hour(keys=["user"], by_id=False))
+
+
+@pytest.mark.parametrize(
+    ("exposures", "outcomes"),
+    [
+        (pa.int8(), pa.int64()),
+        (pa.int64(), pa.uint64()),
+        (pa.uint8(), pa.int16()),
+        (pa.decimal128(30, 2), pa.decimal128(38, 2)),
+        (pa.string(), pa.dictionary(pa.int32(), pa.string())),
+    ],
+)
+def test_keys_of_one_kind_are_joined_whatever_their_width(
+    exposures: pa.DataType, outcomes: pa.DataType, labelled: Frames
+) -> None:
+    values = ["a", "b"] if exposures == pa.string() else [1, 2]
+    shown = pa.table({"time": [NOON] * 2, "user": pa.array(values).cast(exposures)})
+    sold = pa.table({"time": [NOON + HOUR / 2], "user": pa.array(values[1:]).cast(outcomes)})
+    found = labelled(ibis.memtable(shown), ibis.memtable(sold), **hour(keys=["user"], by_id=False))
+    assert dict(zip(found["user"], found["label"], strict=True)) == {values[0]: 0, values[1]: 1}
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.string(), pa.decimal128(10, 2)])
+def test_a_key_column_without_a_type_fits_any(kind: pa.DataType, labelled: Frames) -> None:
+    typed, untyped = (pa.table({"time": [NOON], "user": pa.nulls(1, one)}) for one in (kind, pa.null()))
+    for logs in ((typed, untyped), (untyped, typed), (untyped, untyped)):
+        assert labelled(*map(ibis.memtable, logs), **hour(keys=["user"], by_id=False))["label"].tolist() == [0]
 
 
 def test_all_entity_keys_must_agree(labelled: Frames) -> None:

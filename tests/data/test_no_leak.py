@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ml_assets.data.no_leak import Bounds, LeakError, Verdict, verify
@@ -180,6 +182,17 @@ def test_an_exposure_that_is_there_twice_is_caught_where_the_log_has_one_row_of_
     twice = stored({"id": 1}, {"id": 1}, {"id": 2})
     assert leaks(twice) == {"the exposure is there more than once": 2}
     assert leaks(twice, columns=Columns("time", ("id",))) == {}
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_rows_without_a_key_are_no_exposure_of_another_row(missing: float | None, tmp_path: Path) -> None:
+    """Each of them counts, and none can be told apart: neither here nor in the other set."""
+    paths = [tmp_path / "training.parquet", tmp_path / "evaluation.parquet"]
+    for path in paths:
+        rows = pa.Table.from_pandas(table({}, {}, {}))
+        ids = pa.array([missing, missing, float(len(path.name))], pa.float64(), from_pandas=False)
+        pq.write_table(rows.set_column(0, "id", ids), path)
+    assert verify(paths[0], COLUMNS, BOUNDS, apart_from=paths[1:]).passed
 
 
 def test_a_log_without_a_known_time_has_none_to_verify(tmp_path: Path) -> None:
