@@ -20,6 +20,8 @@ from ml_assets.data.footers import Footer, FooterError, misfits_of, read_footers
 from ml_assets.data.history import with_history
 from ml_assets.data.keys import lacks
 from ml_assets.data.labels import Selection, known_rows, label_examples, select_events
+from ml_assets.data.tables import without_maps
+from ml_assets.data.versions import comparable
 from ml_assets.domain.agreement import describe_misfits
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.contents import UNTYPED, Wanted
@@ -151,7 +153,9 @@ class ExampleReader:
                 exposures, outcomes, keys=keys, by_id=by_id, within=within, observed_until=observed_until
             )
             order = dict.fromkeys((names.time, *names.key, *examples.columns))
-            found = self._engine.to_arrow(examples.order_by(list(order)))
+            found = self._engine.to_arrow(
+                examples.order_by([one for name in order for one in comparable(examples[name])])
+            )
             found = self._engine.restored(found, exposures.some_files)
         return _to_pandas(found, plain=[name for name in found.column_names if not found[name].null_count])
 
@@ -375,7 +379,7 @@ class ExampleReader:
 
 def _to_pandas(table: pa.Table, *, plain: Sequence[str]) -> pd.DataFrame:
     """Whole numbers and booleans stay what they are also where some are missing; in the columns `plain` none is."""
-    frame = table.to_pandas(types_mapper=_NULLABLE.get)
+    frame = without_maps(table).to_pandas(types_mapper=_NULLABLE.get)
     types = {name: table.schema.field(name).type for name in plain}
     return frame.astype({name: dtype.to_pandas_dtype() for name, dtype in types.items() if dtype in _NULLABLE})
 

@@ -18,11 +18,11 @@ from pyspark.sql import functions as F  # noqa: N812  (as everybody calls it)
 from pyspark.sql import types as T  # noqa: N812  (likewise)
 from pyspark.sql.pandas.types import from_arrow_type, to_arrow_schema
 
-from ml_assets.data import content
+from ml_assets.data import content, tables
 from ml_assets.data.content import hash_rows, hash_sorted
 from ml_assets.data.parquet import read_parquet
 from ml_assets.data.store import table_files
-from ml_assets.data.tables import NULLABLE, arrow_to_pandas, plain_dtypes
+from ml_assets.data.tables import NULLABLE, arrow_to_pandas, plain_dtypes, without_maps
 from ml_assets.paths import AnyPath
 
 #: Spark has no unsigned numbers.
@@ -133,12 +133,22 @@ def file_name(session: SparkSession, file: AnyPath) -> str:
 def write_table(frame: DataFrame, path: AnyPath, *, order: Sequence[str] = ()) -> DataFrame:
     """Let the executors write a folder of Parquet files.
 
-    Args: `order`: the columns whose order the rows have, nulls last; none: as they come.
+    Args: `order`: the columns whose order the rows have, nulls last; none: as they come. Maps have no order.
     Returns: the table as it is stored.
     """
-    rows = frame.orderBy(*(F.col(f"`{name}`").asc_nulls_last() for name in order)) if order else frame
+    by = [F.col(f"`{name}`").asc_nulls_last() for name in order if _has_order(frame.schema[name].dataType)]
+    rows = frame.orderBy(*by) if by else frame
     rows.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(spark_path(path))
     return frame.sparkSession.read.schema(frame.schema).parquet(spark_path(path))
+
+
+def _has_order(kind: T.DataType) -> bool:
+    match kind:
+        case T.ArrayType():
+            return _has_order(kind.elementType)
+        case T.StructType():
+            return all(_has_order(field.dataType) for field in kind)
+    return not isinstance(kind, T.MapType)
 
 
 def read_stored(session: SparkSession, path: AnyPath) -> DataFrame:
@@ -156,7 +166,7 @@ def hash_spark(frame: DataFrame) -> str:
     Raises: what PySpark makes of the TypeError of a column that has no hash.
     """
     # These functions alone go to the executors, where this project need not be installed.
-    for module in (content, _this_module()):
+    for module in (content, tables, _this_module()):
         cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
     hashed = frame.mapInArrow(_hash_batches, f"{_HASH} long").cache()
     try:
@@ -175,7 +185,7 @@ def _this_module() -> Any:
 
 def _hash_batches(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
     for batch in batches:
-        frame = batch.to_pandas(types_mapper=NULLABLE.get)
+        frame = without_maps(batch).to_pandas(types_mapper=NULLABLE.get)
         hashes = (hash_rows(frame) ^ _SIGN).view(np.int64)
         yield pa.RecordBatch.from_arrays([pa.array(hashes)], [_HASH])
 

@@ -54,9 +54,25 @@ def name_in(path: AnyPath) -> str:
 
 def arrow_to_pandas(table: pa.Table) -> pd.DataFrame:
     """A table as pandas: whole numbers and booleans are nullable where some are missing, and else plain."""
-    frame = table.to_pandas(types_mapper=NULLABLE.get)
+    frame = without_maps(table).to_pandas(types_mapper=NULLABLE.get)
     missing = (name for name in table.column_names if table[name].null_count)
     return frame.astype(plain_dtypes(table.schema, nullable=missing))
+
+
+def without_maps(table: pa.Table) -> pa.Table:
+    """The table with lists of records (key, value) instead of maps, of which pandas makes what Parquet cannot hold."""
+    plain = pa.schema([(field.name, _without_maps(field.type)) for field in table.schema])
+    return table if plain.equals(table.schema.remove_metadata()) else table.cast(plain)
+
+
+def _without_maps(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_map(kind):
+        return pa.list_(pa.struct([("key", _without_maps(kind.key_type)), ("value", _without_maps(kind.item_type))]))
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, _without_maps(field.type)) for field in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(_without_maps(kind.value_type))
+    return kind
 
 
 def plain_dtypes(schema: pa.Schema, *, nullable: Iterable[str]) -> dict[str, object]:

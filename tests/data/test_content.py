@@ -37,6 +37,21 @@ COLUMNS: dict[str, Any] = {
     "decimals": [Decimal("1.10"), Decimal("2.00")],
     "bytes": [b"\0", None],
     "nothing": [None, None],
+    "lists": [[1, 2], None],
+    "lists with gaps": [[1, None], [2]],
+    "lists of words": [["a", None, "-"], []],
+    "lists of numbers": [[0.5, np.nan, np.inf], [-0.0]],
+    "lists of truths": [[True, None], [False]],
+    "lists of lists": [[[1], None], [[]]],
+    "lists of times": [[TIMES[0], None], []],
+    "lists of dates": [[date(2026, 1, 1)], None],
+    "lists of durations": [[pd.Timedelta("1h")], None],
+    "lists of decimals": [[Decimal("1.10"), None], []],
+    "lists of bytes": [[b"\0", None], []],
+    "arrays": [np.array([1, 2]), np.array([3])],
+    "tuples": [(1, 2), (3,)],
+    "records": [{"a": 1, "b": "x"}, None],
+    "records with gaps": [{"a": 1}, {"b": {"c": [1.5]}}],
 }
 
 
@@ -143,8 +158,36 @@ def test_the_hash_is_the_same_in_every_process_and_release() -> None:
 
 
 def test_values_that_have_no_hash_are_refused() -> None:
-    with pytest.raises(TypeError, match="unhashable"):
-        hash_frame(pd.DataFrame({"x": [[1], [2]]}))
+    with pytest.raises(TypeError, match=r"column 'odd' holds values without a hash, such as \{1\} \(set\)"):
+        hash_frame(pd.DataFrame({"x": [[1], [2]], "odd": [{1}, None]}))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ([[1, 2]], [[2, 1]]),
+        ([[1]], [[[1]]]),
+        ([["1"]], [[1]]),
+        ([["a", "b"]], [["a,b"]]),
+        ([["a', 'b"]], [["a", "b"]]),
+        ([[None]], [[]]),
+        ([[]], [None]),
+        ([["-"]], [[None]]),
+        ([[True]], [[1]]),
+        ([{"a": 1}], [{"b": 1}]),
+        ([{"a": 1, "b": 2}], [{"a": 2, "b": 1}]),
+        ([[1]], ["[1]"]),
+        ([list(range(2000))], [[*range(1000), 0, *range(1001, 2000)]]),
+        ([[0.1]], [[0.1 + 1e-16]]),
+    ],
+)
+def test_nested_values_that_differ_have_two_hashes(one: list[Any], other: list[Any]) -> None:
+    assert hash_frame(pd.DataFrame({"x": pd.Series(one)})) != hash_frame(pd.DataFrame({"x": pd.Series(other)}))
+
+
+def test_the_hash_of_nested_values_is_the_same_in_every_process_and_release() -> None:
+    table = frame(tags=[[1, None], [], None], record=[{"a": 0.5, "b": ["x"]}, {"b": None}, None])
+    assert hash_frame(table) == "bc6f95cc60261833"
 
 
 @pytest.fixture
