@@ -6,7 +6,7 @@ fingerprints, one with the bounds of the window for rows, which are streamed. Tr
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from math import gcd
@@ -21,6 +21,7 @@ from ibis.expr import datatypes as dt
 
 from ml_assets.data.databases import SourceError, url_in, without_passwords
 from ml_assets.data.footers import column_of
+from ml_assets.data.table_types import carried
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.contents import UUID, Column
 from ml_assets.domain.event_log import Columns, EventLog, Table
@@ -81,11 +82,19 @@ def _column(dtype: dt.DataType) -> Column:
 
 @contextmanager
 def rows_between(
-    key: str, source: Table, columns: Columns, bounds: Interval | None, known_before: datetime | None
-) -> Iterator[pa.RecordBatchReader]:
+    key: str,
+    source: Table,
+    columns: Columns,
+    bounds: Interval | None,
+    known_before: datetime | None,
+    *,
+    keys: Collection[str] = (),
+) -> Iterator[tuple[pa.RecordBatchReader, ibis.Schema]]:
     """The rows of an event log with event times within bounds, known before an instant where one is given.
 
-    Args: `bounds`: None gives the columns, and no rows.
+    Args: `bounds`: None gives the columns, and no rows. `keys`: columns that rows are found by, beside those of the
+    log's own key.
+    Returns: the rows as `table_types.carried`, and the columns of the table.
     Raises: SourceError as `fingerprints`, also while rows are read, and where a row that may correct another has no
     event time.
     """
@@ -97,7 +106,27 @@ def rows_between(
             rows = _known(table, columns, known_before)
             _refuse_timeless(rows, key, columns)
             rows = rows.filter(_within(rows[columns.time], bounds))
-        yield connection.to_pyarrow_batches(rows, chunk_size=_BATCH)
+        rows = carried(rows, {*columns.key, *keys})
+        try:
+            yield connection.to_pyarrow_batches(rows, chunk_size=_BATCH), table.schema()
+        except duckdb.OutOfMemoryException:
+            raise
+        except Exception:
+            if words := _unreadable(connection, rows):
+                raise SourceError(f"event log {key}: table {source.name}: {words}") from None
+            raise
+
+
+def _unreadable(connection: BaseBackend, rows: ir.Table) -> str | None:
+    """Says which column holds a value that there is not here, such as a date before our era."""
+    for name in rows.columns:
+        try:
+            for _ in connection.to_pyarrow_batches(rows.select(name), chunk_size=_BATCH):
+                pass
+        except Exception as error:  # noqa: BLE001  (drivers raise errors of their own kinds)
+            said = " ".join(str(error).split())
+            return f"column {name} holds what cannot be read here: {said}; name a view without it, or with its text"
+    return None
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from ml_assets.data.footers import Footer, FooterError, misfits_of, read_footers
 from ml_assets.data.history import with_history
 from ml_assets.data.keys import lacks
 from ml_assets.data.labels import Selection, known_rows, label_examples, select_events
+from ml_assets.data.table_types import restored
 from ml_assets.data.tables import without_maps
 from ml_assets.data.versions import comparable
 from ml_assets.domain.agreement import describe_misfits
@@ -253,7 +254,7 @@ class ExampleReader:
             wanted = wanted.with_history(history.log.key, columns, history.by, _columns_of(history))
         self._check(wanted, *(history.log for history in histories))
         for history in histories:
-            rows = self._table(history.log, [*history.by, *_columns_of(history)], "history")
+            rows = self._table(history.log, history.by, "history", _columns_of(history))
             for name in history.by:
                 if name in nulls:
                     table = table.mutate(**{name: ibis.null(rows[name].type())})
@@ -325,10 +326,10 @@ class ExampleReader:
         kinds = {column.family for footer in footers if (column := footer.columns.get(name))}
         return log.table is None and kinds <= {UNTYPED}
 
-    def _table(self, log: LogFiles, keys: Sequence[str], role: str) -> ir.Table:
+    def _table(self, log: LogFiles, keys: Sequence[str], role: str, values: Sequence[str] = ()) -> ir.Table:
         if log.table is not None:
-            table = self._copied(log, log.table)
-            _check_columns(table, log, keys)
+            table = self._copied(log, log.table, keys)
+            _check_columns(table, log, [*keys, *values])
             self._record(table, log, role)
             return table
         files = log.some_files
@@ -343,7 +344,7 @@ class ExampleReader:
         types = dict.fromkeys(columns.times, _INSTANT) | ({columns.deleted: "boolean"} if columns.deleted else {})
         untyped_ones = [name for name in types if log.files and self._is_untyped(log, name)]
         table = table.mutate(**{name: ibis.null(types[name]) for name in untyped_ones})
-        _check_columns(table.drop(FILE), log, keys)
+        _check_columns(table.drop(FILE), log, [*keys, *values])
         # A row counts in its own partition alone: wherever a window begins or ends, and once if it was filed twice.
         for path, interval in _find_strays(log).items():
             time = table[log.selection.columns.time]
@@ -353,15 +354,16 @@ class ExampleReader:
         self._record(table, log, role)
         return table
 
-    def _copied(self, log: LogFiles, source: Table) -> ir.Table:
+    def _copied(self, log: LogFiles, source: Table, keys: Sequence[str]) -> ir.Table:
         """The rows of a database's table, as a table of our own: labels are made here, whatever the database is."""
         edges = [edge for one in log.partitions for edge in (one.interval.start, one.interval.end)]
         bounds = Interval(min(edges), max(edges)) if edges else None
         selection = log.selection
         if not isinstance(self._engine, DuckDbEngine):
             raise TypeError(f"event log {log.key} is a table, which DuckDB alone reads")
-        with rows_between(log.key, source, selection.columns, bounds, selection.known_before) as rows:
-            return self._engine.copy(rows)
+        known_before = selection.known_before
+        with rows_between(log.key, source, selection.columns, bounds, known_before, keys=keys) as (rows, schema):
+            return restored(self._engine.copy(rows), schema)
 
     def _record(self, table: ir.Table, log: LogFiles, role: str) -> None:
         columns = log.selection.columns
