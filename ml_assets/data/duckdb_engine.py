@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,10 +41,10 @@ class DuckDbEngine:
         except (duckdb.ParserException, duckdb.InvalidInputException) as error:
             raise ValueError(f"memory is {memory!r}; write a size such as '2GB': {error}") from error
 
-    def read(self, files: Sequence[AnyPath], untyped: Untyped = NO_UNTYPED) -> ir.Table:
+    def read(self, files: Sequence[AnyPath], untyped: Untyped = NO_UNTYPED, left_out: Collection[str] = ()) -> ir.Table:
         """See `Engine`."""
         try:
-            return read_parquet(self._connection, files, file_column=FILE, untyped=untyped)
+            return read_parquet(self._connection, files, file_column=FILE, untyped=untyped, left_out=left_out)
         except duckdb.OutOfMemoryException:
             raise
         except duckdb.Error as error:

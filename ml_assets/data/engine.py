@@ -3,7 +3,7 @@
 Belongs here: what both have in common. Does not belong here: labels, history, which rows of a log count.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,10 +31,10 @@ class UnreadableError(Exception):
 class Engine(Protocol):
     """Runs Ibis expressions over Parquet files. Instants are in UTC, to the microsecond."""
 
-    def read(self, files: Sequence[AnyPath], untyped: Untyped) -> ir.Table:
+    def read(self, files: Sequence[AnyPath], untyped: Untyped, left_out: Collection[str]) -> ir.Table:
         """The rows of some files, columns by name, and the column FILE.
 
-        Args: `untyped`: as of `read_parquet`.
+        Args: `untyped`: as of `read_parquet`; `left_out`: columns, in lower case, that are not read.
         Raises: UnreadableError.
         """
 

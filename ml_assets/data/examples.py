@@ -1,6 +1,6 @@
 """Reads labelled examples: the label expression over the files of event logs, by DuckDB or by Spark."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from ibis import ir
 from ml_assets.data.duckdb_engine import DuckDbEngine
 from ml_assets.data.engine import FILE, Engine, EventLogError, UnreadableError
 from ml_assets.data.event_tables import rows_between
-from ml_assets.data.footers import Footer, FooterError, misfits_of, read_footers, untyped_columns
+from ml_assets.data.footers import Footer, FooterError, misfits_of, mixed_columns, read_footers, untyped_columns
 from ml_assets.data.history import with_history
 from ml_assets.data.keys import lacks
 from ml_assets.data.labels import Selection, known_rows, label_examples, select_events
@@ -106,7 +106,8 @@ class Read:
     """What was read of a log: `rows` of the window as they were known in time, superseded ones and retractions too.
 
     `latest_event` and `latest_known` are None where there are no rows, or no known time. `without_key`: the rows that
-    have no `columns.key`, of which corrections and retractions reach none.
+    have no `columns.key`, of which corrections and retractions reach none. `left_out`: columns that are of too many
+    types to be one.
     """
 
     log: str
@@ -116,6 +117,7 @@ class Read:
     latest_event: datetime | None
     latest_known: datetime | None
     without_key: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 class ExampleReader:
@@ -336,8 +338,9 @@ class ExampleReader:
         if not files:
             raise EventLogError(f"event log {log.key} has no Parquet file at all: not even its columns are known")
         untyped = untyped_columns(files, self._footers)
+        left_out = self._left_out(log, [*keys, *values])
         try:
-            table = self._engine.read(files, untyped)
+            table = self._engine.read(files, untyped, left_out)
         except UnreadableError as error:
             raise EventLogError(f"event log {log.key} cannot be read: {error}") from error
         columns = log.selection.columns
@@ -351,8 +354,14 @@ class ExampleReader:
             # Without a time it lies nowhere, and may be a retraction.
             table = table.filter((table[FILE] != self._engine.name_of(path)) | time.isnull() | _within(time, interval))
         table = (table if log.files else table.limit(0)).drop(FILE)
-        self._record(table, log, role)
+        self._record(table, log, role, left_out)
         return table
+
+    def _left_out(self, log: LogFiles, needed: Sequence[str]) -> frozenset[str]:
+        """The columns that differ too much from file to file to be one; those needed have been checked."""
+        columns = log.selection.columns
+        there = {name.lower() for name in (*needed, *columns.key, *columns.times, columns.deleted or "")}
+        return mixed_columns(log.some_files, self._footers) - there
 
     def _copied(self, log: LogFiles, source: Table, keys: Sequence[str]) -> ir.Table:
         """The rows of a database's table, as a table of our own: labels are made here, whatever the database is."""
@@ -365,7 +374,7 @@ class ExampleReader:
         with rows_between(log.key, source, selection.columns, bounds, known_before, keys=keys) as (rows, schema):
             return restored(self._engine.copy(rows), schema)
 
-    def _record(self, table: ir.Table, log: LogFiles, role: str) -> None:
+    def _record(self, table: ir.Table, log: LogFiles, role: str, left_out: Iterable[str] = ()) -> None:
         columns = log.selection.columns
         rows = known_rows(table, log.selection)
         rows = rows.filter(_within(rows[columns.time], log.selection.interval))
@@ -374,9 +383,8 @@ class ExampleReader:
         counted = rows.aggregate(rows=rows.count(), event=rows[columns.time].max(), without_key=without_key, **known)
         seen = self._engine.to_arrow(counted).to_pylist()[0]
         keys = tuple(partition.key for partition in log.partitions)
-        self.reads.append(
-            Read(log.key, role, keys, seen["rows"], seen["event"], seen.get("known"), seen["without_key"])
-        )
+        latest, left = (seen["event"], seen.get("known")), tuple(sorted(left_out))
+        self.reads.append(Read(log.key, role, keys, seen["rows"], *latest, seen["without_key"], left))
 
 
 def _to_pandas(table: pa.Table, *, plain: Sequence[str]) -> pd.DataFrame:

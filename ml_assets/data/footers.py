@@ -1,7 +1,7 @@
 """What the footers of Parquet files tell without reading their rows: how many there are, and the types of columns."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from pathlib import Path
@@ -19,6 +19,9 @@ from ml_assets.paths import AnyPath
 #: A footer is small: what takes time is to ask for it.
 _AT_ONCE = 16
 _LONGEST_DECIMAL = 38
+_NUMBERS = {contents.INTEGER, contents.FLOAT, contents.BOOLEAN}
+#: Beside text, these are read as text.
+_AS_TEXT = {contents.TEXT, contents.INSTANT, "date"}
 
 
 class FooterError(ValueError):
@@ -83,6 +86,27 @@ def untyped_columns(files: Iterable[AnyPath], footers: Footers) -> dict[AnyPath,
         if isinstance(footer := footers[file], Footer)
     }
     return {file: names for file, names in found.items() if names}
+
+
+def mixed_columns(files: Iterable[AnyPath], footers: Footers) -> frozenset[str]:
+    """The columns of which no engine makes one, as their types differ too much: a list in one file, a date in another.
+
+    Numbers of every type are numbers together, and beside text most are text.
+    """
+    kinds: dict[str, set[Column]] = {}
+    for footer in (footers[file] for file in files):
+        for name, column in footer.columns.items() if isinstance(footer, Footer) else ():
+            if column.family != contents.UNTYPED:
+                kinds.setdefault(name.lower(), set()).add(column)
+    return frozenset(name for name, columns in kinds.items() if not _make_one(columns))
+
+
+def _make_one(columns: Collection[Column]) -> bool:
+    families = {column.family for column in columns}
+    if len(families) == 1:
+        return families != {contents.NESTED} or len({column.type for column in columns}) == 1
+    others = {family for family in families if family not in _NUMBERS and not family.startswith("decimal")}
+    return not others or (contents.TEXT in others and others <= _AS_TEXT)
 
 
 def column_of(kind: pa.DataType) -> Column:

@@ -1,6 +1,6 @@
 """Parquet files as a table of DuckDB, wherever they lie."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from glob import escape
 from pathlib import Path
 from types import MappingProxyType
@@ -17,12 +17,18 @@ NO_UNTYPED: Untyped = MappingProxyType({})
 
 
 def read_parquet(
-    connection: Backend, paths: Sequence[AnyPath], *, file_column: str | None = None, untyped: Untyped = NO_UNTYPED
+    connection: Backend,
+    paths: Sequence[AnyPath],
+    *,
+    file_column: str | None = None,
+    untyped: Untyped = NO_UNTYPED,
+    left_out: Collection[str] = (),
 ) -> ir.Table:
     """The rows of some files, with the columns of all, by name.
 
     Args: `file_column`: the name of a column that tells each row's file, as `str(path)`; `untyped`: the columns without
-    a type, of files that have such: they get the type that other files have, where DuckDB would find one for both.
+    a type, of files that have such: they get the type that other files have, where DuckDB would find one for both;
+    `left_out`: columns, in lower case, that are not read.
     Raises: duckdb.Error when a file cannot be read; FileNotFoundError for one that is not there.
     """
     for protocol, remote in {path.protocol: path for path in paths if not isinstance(path, Path)}.items():
@@ -36,14 +42,16 @@ def read_parquet(
     for path in paths:
         groups.setdefault(untyped.get(path, frozenset()), []).append(_quoted(escape(str(path))))
     selections = []
-    for left_out, files in groups.items():
-        exclude = f"EXCLUDE ({', '.join(map(_name, sorted(left_out)))})" if left_out else ""
+    unread = f"COLUMNS(name -> lower(name) NOT IN ({', '.join(map(_quoted, sorted(left_out)))}))" if left_out else "*"
+    for typeless, files in groups.items():
+        exclude = f"EXCLUDE ({', '.join(map(_name, sorted(typeless)))})" if typeless else ""
         rows = f"SELECT * {exclude} FROM read_parquet([{', '.join(files)}], {', '.join(options)})"  # noqa: S608  (quoted)
-        selections.append(rows)
+        selections.append(f"SELECT {unread} FROM ({rows})")  # noqa: S608  (likewise)
     name = util.gen_name("parquet")
     connection.raw_sql(f"CREATE TEMP VIEW {name} AS {' UNION ALL BY NAME '.join(selections)}")
     table = connection.table(name)
-    nowhere = dict.fromkeys(sorted(frozenset().union(*groups) - set(table.columns)), ibis.null("int32"))
+    missing = {one for one in frozenset().union(*groups) if one.lower() not in left_out} - set(table.columns)
+    nowhere = dict.fromkeys(sorted(missing), ibis.null("int32"))
     return table.mutate(**nowhere) if nowhere else table
 
 

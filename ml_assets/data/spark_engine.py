@@ -1,6 +1,6 @@
 """Spark as the engine of examples, for logs that outgrow a machine."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from uuid import uuid4
 
@@ -48,9 +48,9 @@ class SparkEngine:
         self._described = DuckDbEngine()
         self._schemas: dict[tuple[AnyPath, ...], ibis.Schema] = {}
 
-    def read(self, files: Sequence[AnyPath], untyped: Untyped = NO_UNTYPED) -> ir.Table:
+    def read(self, files: Sequence[AnyPath], untyped: Untyped = NO_UNTYPED, left_out: Collection[str] = ()) -> ir.Table:
         """See `Engine`."""
-        schema = self._schema(files, untyped)
+        schema = self._schema(files, untyped, left_out)
         try:
             frame = read_files(self._session, files, schema, file_column=FILE)
         except PySparkException as error:
@@ -90,9 +90,11 @@ class SparkEngine:
         """See `Engine`. What Spark runs out of is said where a notebook's error is told (`notebooks.spark_errors`)."""
         yield
 
-    def _schema(self, files: Sequence[AnyPath], untyped: Untyped = NO_UNTYPED) -> ibis.Schema:
+    def _schema(
+        self, files: Sequence[AnyPath], untyped: Untyped = NO_UNTYPED, left_out: Collection[str] = ()
+    ) -> ibis.Schema:
         if tuple(files) not in self._schemas:
-            self._schemas[tuple(files)] = self._described.read(files, untyped).drop(FILE).schema()
+            self._schemas[tuple(files)] = self._described.read(files, untyped, left_out).drop(FILE).schema()
         return self._schemas[tuple(files)]
 
     def _table(self, frame: DataFrame) -> ir.Table:
