@@ -17,7 +17,7 @@ import ibis
 from ibis import ir
 
 from ml_assets.data.keys import common_type, lacks
-from ml_assets.data.versions import TAKEN_BACK, newest_first, with_taken_back
+from ml_assets.data.versions import TAKEN_BACK, has_order, newest_first, with_taken_back
 from ml_assets.domain.event_log import Columns
 from ml_assets.domain.history import Feature
 from ml_assets.domain.spec import FEATURE_TIME
@@ -161,6 +161,8 @@ class _Aggregate:
         value = log[column]
         if function in ("sum", "mean") and not (value.type().is_numeric() or value.type().is_boolean()):
             raise ValueError(f"history: {function}({column}) needs numbers, and the column is of type {value.type()}")
+        if not has_order(value.type()):
+            raise ValueError(f"history: {function}({column}) needs an order, and the column is of type {value.type()}")
         if function != "last":
             return value
         # Structs compare field by field.

@@ -62,7 +62,9 @@ def select_events(log: ir.Table, selection: Selection) -> ir.Table:
     log = with_taken_back(known_rows(log, selection), columns)
     if columns.known is not None:
         newest = ibis.window(group_by=list(columns.key), order_by=newest_first(log, columns))
-        log = log.filter((ibis.row_number().over(newest) == 0) | lacks(log, columns.key))
+        # A column of its own: of a condition with a window and other columns Spark is told what it cannot resolve.
+        log = log.mutate(_newest=ibis.row_number().over(newest) == 0)
+        log = log.filter(log["_newest"] | lacks(log, columns.key)).drop("_newest")
     time = log[columns.time]
     return log.filter(
         ~log[TAKEN_BACK],

@@ -50,13 +50,14 @@ def comparable(value: ir.Value) -> list[ir.Value]:
     """What rows are ordered by instead of a column: maps have no order in every engine, but their keys and values."""
     if isinstance(value, ir.MapValue):
         return [part for half in (value.keys(), value.values()) for part in comparable(half)]
-    return [value] if _has_order(value.type()) else []
+    return [value] if has_order(value.type()) else []
 
 
-def _has_order(dtype: dt.DataType) -> bool:
+def has_order(dtype: dt.DataType) -> bool:
+    """Whether every engine orders values of this type."""
     match dtype:
         case dt.Array():
-            return _has_order(dtype.value_type)
+            return has_order(dtype.value_type)
         case dt.Struct():
-            return all(_has_order(one) for one in dtype.types)
+            return all(has_order(one) for one in dtype.types)
     return not dtype.is_map()

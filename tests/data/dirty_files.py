@@ -352,12 +352,13 @@ def draw(seed: int, cases: int) -> Window:
 
 
 def _case(rng: Random, number: int, rows: Iterator[int]) -> Case:
-    dirty = rng.choice([0, 0.1, 0.2, 0.4])
+    dirty, first = rng.choice([0, 0.1, 0.2, 0.4]), APART * number
     return {
         log: tuple(
-            File(day, _rows(rng, number, day, rows), _dirt(rng) if rng.random() < dirty else Dirt())
+            File(day, _rows(rng, number, day, rows), _dirt(rng, day > first) if rng.random() < dirty else Dirt())
             for day in days_of(number, log)
-            for _ in range(rng.choice([0, 1, 1, 2]))
+            # A log of which no file is read at all has no columns.
+            for _ in range(rng.choice([0, 1, 1, 2] if day > first else [1, 2]))
         )
         for log in DAYS
     }
@@ -382,9 +383,9 @@ def _rows(rng: Random, case: int, day: int, rows: Iterator[int]) -> tuple[Row, .
     return tuple(found)
 
 
-def _dirt(rng: Random) -> Dirt:
+def _dirt(rng: Random, may_be_ignored: bool) -> Dirt:
     name = rng.choice(["id", "user", "time", "known", "gone", "odd"])
-    match rng.randrange(8):
+    match rng.randrange(8 if may_be_ignored else 7):
         case 0 | 1 | 2:
             return Dirt(types={name: rng.choice(list(TYPES[name]))})
         case 3:

@@ -1,6 +1,7 @@
 """Labelled examples read from real Parquet files."""
 
 import gc
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -284,6 +285,69 @@ def test_values_stay_what_they_are_where_some_are_missing(
     assert found["user"].tolist() == [big, pd.NA]
     assert found["some"].tolist() == [missing[0], pd.NA]
     assert found["id"].dtype == "int64"
+
+
+# --- columns that nobody uses
+
+UNUSED: dict[str, pa.Array] = {
+    "list": pa.array([[1, None], None]),
+    "words": pa.array([["a", None], []]),
+    "fixed": pa.array([[1, 2], [3, 4]], pa.list_(pa.int64(), 2)),
+    "record": pa.array([{"a": 1, "b": "x"}, None]),
+    "map": pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int64())),
+    "nested": pa.array(
+        [[{"a": [("b", [1])]}], None], pa.list_(pa.struct([("a", pa.map_(pa.string(), pa.list_(pa.int8())))]))
+    ),
+    "hour": pa.array([1, None], pa.time64("us")),
+    "duration": pa.array([1, None], pa.duration("us")),
+    "half": pa.array(np.array([1, 2], np.float16)),
+    "bytes": pa.array([b"\xff", None]),
+    "uuid": pa.array([b"0123456789abcdef", None], pa.uuid()),
+    "json": pa.array(['{"a": 1}', None], pa.json_()),
+    "nothing": pa.nulls(2),
+}
+
+
+def test_columns_of_any_type_that_nobody_uses_come_through(tmp_path: Path) -> None:
+    """Also where a key has two versions that differ in them alone."""
+    table = pa.table({"id": [1, 2], "time": instants(NOON, NOON), "known": instants(NOON, NOON), **UNUSED})
+    twice = pa.concat_tables([table, table.set_column(table.schema.get_field_index("list"), "list", [[[2], [3]]])])
+    pq.write_table(twice, tmp_path / "a.parquet")
+    log = log_files("ads/shown", tmp_path / "a.parquet", known="known")
+    found = examples_of(log, log)
+    assert list(found.columns)[: len(table.column_names)] == table.column_names
+    assert [values.tolist() for values in found["list"]] == [[2], [3]]
+    assert [entry.tolist() for entry in found["map"].dropna()] == [[{"key": "a", "value": 1}]]
+    found.to_parquet(tmp_path / "data.parquet", index=False)
+    assert hash_frame(pd.read_parquet(tmp_path / "data.parquet")) == hash_frame(found)
+    history = HistoryFiles(log, ("id",), 2 * HOUR, {"seen": Feature("count", None)})
+    later = found.assign(time=found["time"] + pd.Timedelta(HOUR))
+    assert ExampleReader().with_history(later, [history], time="time")["seen"].tolist() == [1, 1]
+
+
+def test_a_column_that_differs_too_much_from_file_to_file_is_left_out_and_named(
+    tmp_path: Path, outcomes: LogFiles
+) -> None:
+    odd = {"list": [[1]], "number": [1], "record": [{"a": 1}], "other record": [{"b": 1}], "date": [NOON.date()]}
+    for one, other in itertools.combinations(odd, 2):
+        files = [
+            written(tmp_path / f"{one} {number}.parquet", id=[number], time=instants(NOON), odd=odd[name], device=["x"])
+            for number, name in enumerate((one, other))
+        ]
+        reader = ExampleReader()
+        found = reader.examples(log_files("ads/shown", *files), outcomes, **ASK)
+        assert (found["id"].tolist(), found["label"].tolist()) == ([0, 1], [0, 1])
+        assert "odd" not in found
+        assert [read.left_out for read in reader.reads] == [("odd",), ()]
+
+
+def test_numbers_of_all_types_are_numbers_and_beside_text_they_are_text(tmp_path: Path, outcomes: LogFiles) -> None:
+    for values, expected in (([1, 1.5, True], [1, 1.5, 1]), ([1, "x", NOON.date()], ["1", "x", "2026-03-01"])):
+        files = [
+            written(tmp_path / f"{number}.parquet", id=[number], time=instants(NOON), some=[value])
+            for number, value in enumerate(values)
+        ]
+        assert examples_of(log_files("ads/shown", *files), outcomes)["some"].tolist() == expected
 
 
 # --- rows outside of their partition

@@ -9,6 +9,7 @@ import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -558,6 +559,18 @@ def test_a_log_without_a_column_of_its_features_is_refused(files: Files) -> None
 def test_entities_of_two_types_are_refused(files: Files) -> None:
     with pytest.raises(ValueError, match=r"history by user: it is of type int64 in the examples and of type string in"):
         read(examples(shown()).assign(user=[1]), files.history(VISITS, visits="count"))
+
+
+@pytest.mark.parametrize("function", ["min", "max", "last"])
+def test_maps_have_no_order(function: str, files: Files, tmp_path: Path) -> None:
+    history = files.history(VISITS, newest=Feature(function, "tags"))
+    tags = pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int64()))
+    file = history.log.files[0]
+    pq.write_table(pq.read_table(file).append_column("tags", tags), file)
+    with pytest.raises(
+        ValueError, match=rf"history: {function}\(tags\) needs an order, and the column is of type map<"
+    ):
+        read(examples(shown()), history)
 
 
 @pytest.mark.parametrize("function", ["sum", "mean"])
