@@ -1,5 +1,6 @@
 """What the footers of Parquet files tell without reading their rows: how many there are, and the types of columns."""
 
+import re
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from ml_assets.paths import AnyPath
 #: A footer is small: what takes time is to ask for it.
 _AT_ONCE = 16
 _LONGEST_DECIMAL = 38
+_LONG_DECIMAL = re.compile(r"decimal256\((39|[4-7]\d),")
 _NUMBERS = {contents.INTEGER, contents.FLOAT, contents.BOOLEAN}
 #: Beside text, these are read as text.
 _AS_TEXT = {contents.TEXT, contents.INSTANT, "date"}
@@ -91,7 +93,8 @@ def untyped_columns(files: Iterable[AnyPath], footers: Footers) -> dict[AnyPath,
 def mixed_columns(files: Iterable[AnyPath], footers: Footers) -> frozenset[str]:
     """The columns of which no engine makes one, as their types differ too much: a list in one file, a date in another.
 
-    Numbers of every type are numbers together, and beside text most are text.
+    Numbers of every type are numbers together, and beside text most are text. A decimal of more than 38 digits is one
+    of them by itself: DuckDB would read other numbers.
     """
     kinds: dict[str, set[Column]] = {}
     for footer in (footers[file] for file in files):
@@ -102,6 +105,8 @@ def mixed_columns(files: Iterable[AnyPath], footers: Footers) -> frozenset[str]:
 
 
 def _make_one(columns: Collection[Column]) -> bool:
+    if any(_LONG_DECIMAL.match(column.type) for column in columns):
+        return False
     families = {column.family for column in columns}
     if len(families) == 1:
         return families != {contents.NESTED} or len({column.type for column in columns}) == 1

@@ -1,6 +1,6 @@
 """What is written down of a partition that was made: its manifest for lineage, its metadata for the Dagster UI."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -76,9 +76,7 @@ def metadata(
     unknown = [log.key for log in model.logs if log.columns.known is None]
     if asset.step == "training_data" and unknown:
         found["known time"] = f"{', '.join(unknown)}: no known time, so rows as of the cutoff cannot be guaranteed"
-    if lacking := {read["log"]: read["without_key"] for read in known["reads"] if read.get("without_key")}:
-        counts = ", ".join(f"{count} of {log}" for log, count in lacking.items())
-        found["rows without a key"] = f"{counts}: each counts, as no correction or retraction reaches it"
+    found |= odd_reads(known["reads"])
     found["git commit"] = known["git_commit"] or "not in a git repository"
     found[TOOK] = f"{seconds:.1f} s"
     found["size"] = _size(artifact.size)
@@ -90,6 +88,20 @@ def metadata(
     found["lineage"] = dg.MetadataValue.json({key: known[key] for key in _LINEAGE})
     # A notebook can report nothing by these names: see `notebooks.reported`.
     return {**reported, **found}
+
+
+def odd_reads(reads: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What is odd about rows that were read, in words. Args: `reads`: as `ReadRecord`, of older versions with less."""
+    keyless = {read["log"]: f"{read['without_key']} of {read['log']}" for read in reads if read.get("without_key")}
+    left_out = {
+        read["log"]: f"{', '.join(read['left_out'])} of {read['log']}" for read in reads if read.get("left_out")
+    }
+    found = {}
+    if keyless:
+        found["rows without a key"] = f"{', '.join(keyless.values())}: no correction or retraction reaches them"
+    if left_out:
+        found["columns left out"] = f"{', '.join(left_out.values())}: of types that differ too much, or are too long"
+    return found
 
 
 def partition_link(asset: str, partition: str) -> dg.UrlMetadataValue:

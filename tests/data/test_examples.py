@@ -4,6 +4,7 @@ import gc
 import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -339,6 +340,14 @@ def test_a_column_that_differs_too_much_from_file_to_file_is_left_out_and_named(
         assert (found["id"].tolist(), found["label"].tolist()) == ([0, 1], [0, 1])
         assert "odd" not in found
         assert [read.left_out for read in reader.reads] == [("odd",), ()]
+
+
+def test_a_number_that_no_engine_holds_is_left_out_and_not_read_as_another(tmp_path: Path, outcomes: LogFiles) -> None:
+    long = pa.array([Decimal("1.5")], pa.decimal256(50, 2))
+    file = written(tmp_path / "a.parquet", id=[1], time=instants(NOON), long=long)
+    reader = ExampleReader()
+    assert "long" not in reader.examples(log_files("ads/shown", file), outcomes, **ASK)
+    assert reader.reads[0].left_out == ("long",)
 
 
 def test_numbers_of_all_types_are_numbers_and_beside_text_they_are_text(tmp_path: Path, outcomes: LogFiles) -> None:
