@@ -1,7 +1,10 @@
 """The magics of IPython that a notebook uses and nobody knows: their cells fail wherever it is run."""
 
 import ast
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -9,6 +12,14 @@ from typing import Any
 _CALL = {"run_line_magic": "line", "run_cell_magic": "cell"}
 #: What may make others known, which only a run can tell.
 _MAKES = re.compile(r"\b(?:re)?load_ext\b|\bregister_\w*magic|\balias|%run\b")
+#: Prints the names of the kernel's magics by kind. The shell leaves no history.
+_ASK = """
+import json
+from ipykernel.zmqshell import ZMQInteractiveShell
+from traitlets.config import Config
+shell = ZMQInteractiveShell(config=Config(HistoryManager={"enabled": False}))
+print(json.dumps({kind: list(of) for kind, of in shell.magics_manager.magics.items()}))
+"""
 
 
 def unknown_magics(notebook: Mapping[str, Any]) -> Iterator[str]:
@@ -45,11 +56,7 @@ def _magics(python: str) -> Iterator[tuple[str, str]]:
 
 @cache
 def _known() -> Mapping[str, Collection[str]]:
-    from ipykernel.zmqshell import ZMQInteractiveShell
-    from traitlets.config import Config
-
-    # It is asked for its magics alone, and leaves no history.
-    config = Config(HistoryManager={"enabled": False})
-    shell = ZMQInteractiveShell(config=config)  # type: ignore[no-untyped-call]
-    known: Mapping[str, Collection[str]] = shell.magics_manager.magics
+    """Asked in a process of its own: a shell changes the environment, `__main__` and more of the one that it is in."""
+    done = subprocess.run([sys.executable, "-c", _ASK], capture_output=True, check=True, text=True)
+    known: Mapping[str, Collection[str]] = json.loads(done.stdout)
     return known

@@ -1,9 +1,12 @@
 """Which magics are said to be unknown: none that may be known, or that is none."""
 
+import os
+import sys
 from typing import Any
 
 import pytest
 
+from ml_assets.notebooks import magics
 from ml_assets.notebooks.magics import unknown_magics
 
 
@@ -45,3 +48,10 @@ def test_what_is_known_or_none_or_made_by_the_notebook_is_not(source: str) -> No
 
 def test_what_is_no_code_has_none() -> None:
     assert list(unknown_magics({"cells": [{"cell_type": "markdown", "source": "%no_such"}]})) == []
+
+
+def test_asking_for_magics_changes_nothing_here() -> None:
+    before, main = dict(os.environ), sys.modules["__main__"]
+    magics._known.cache_clear()
+    assert list(unknown_magics(notebook("%no_such")))
+    assert (dict(os.environ), sys.modules["__main__"]) == (before, main)
