@@ -41,11 +41,11 @@ def arrival_records(
         if log.table is None and time.monotonic() < until:
             if key not in folders:
                 folders[key] = EventFolder(root, log)
-            shown = _of_files(folders[key], partition, seen[key][partition])
+            shown = _of_files(folders[key], partition, seen.get(key, {}).get(partition))
         yield materialization(key, partition, version, shown)
 
 
-def _of_files(folder: EventFolder, partition: str, contents: Contents) -> dict[str, Any]:
+def _of_files(folder: EventFolder, partition: str, contents: Contents | None) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     try:
         states = folder.states(partition)
@@ -57,6 +57,9 @@ def _of_files(folder: EventFolder, partition: str, contents: Contents) -> dict[s
     if states:
         written = datetime.fromtimestamp(max(state.written for state in states), UTC)
         shown["written at"] = dg.MetadataValue.timestamp(written)
+    if contents is None:
+        # Recorded by a version that did not look, and there was no time yet.
+        return shown
     if contents.unreadable:
         return {**shown, "unreadable": contents.unreadable}
     columns = [dg.TableColumn(name, of.type) for alike in contents.alike[:1] for name, of in alike.columns.items()]

@@ -57,6 +57,13 @@ def test_a_day_without_a_file_has_no_rows(service: Service) -> None:
     assert shown(service) == {"rows": 0, "bytes": 0, "files": "0"}
 
 
+def test_a_day_that_nobody_has_looked_into_yet_is_reported_without_its_rows(service: Service) -> None:
+    write(service, 3)
+    (record,) = arrival_records([(LOG, DAY, "v1")], service.model.logs, service.root, {})
+    assert record.metadata["files"].value == "1"
+    assert "rows" not in record.metadata
+
+
 def test_a_file_that_cannot_be_read_has_arrived_all_the_same_and_says_so(service: Service) -> None:
     service.arrive(1, content=b"no parquet")
     found = shown(service)

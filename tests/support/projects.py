@@ -174,7 +174,7 @@ class TeamProject:
             tick = project.look([service])
             if not tick.arrivals and not tick.launches:
                 return tick
-            for record in arrival_records(tick.arrivals, project.logs.values(), project.events_root):
+            for record in arrival_records(tick.arrivals, project.logs.values(), project.events_root, tick.seen):
                 project.instance.report_runless_asset_event(record)
             for launch in tick.launches:
                 assets, partitions = launch.request.assets, launch.request.partitions
