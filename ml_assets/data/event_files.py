@@ -22,8 +22,8 @@ from ml_assets.paths import AnyPath, name_below
 
 _SHOWN = 3
 _RIGHT_NAMES = "events lie in *.parquet right in the partition's folder, and what is none begins with _ or ."
-#: Names that writers of Parquet give: `part-0.parq`, Trino's and Hive's without an ending, a folder.
-_HOLDS_ROWS = re.compile(r"\.(parq|pq|parquet)\b(?!\.crc$)|^[^.]*\d[^.]*$|/$", re.IGNORECASE)
+#: Names that writers of Parquet give: `part-0.parq`, `part-0.snappy`, Trino's and Hive's without an ending, a folder.
+_HOLDS_ROWS = re.compile(r"(?!.*\.(crc|md5|sha\d+)$)(.*\.(parq|pq|parquet)\b|part-\d|[^.]*\d[^.]*$|.*/$)", re.IGNORECASE)
 
 
 class EventFilesError(Exception):
@@ -50,7 +50,7 @@ class _Files(Protocol):
         ...
 
     def names(self, folder: str) -> list[str]:
-        """The names of the files in a folder, and of folders, which may end with a slash; none where it is missing."""
+        """The names of the files in a folder, and of folders, which end with a slash; none where it is missing."""
         ...
 
     def state(self, folder: str, name: str) -> State:
@@ -169,7 +169,7 @@ def _left_out(names: Iterable[str], marker: str) -> list[str]:
     """What may hold events, and is not read. Beside files of the right name a note or a checksum may lie."""
     visible = [name for name in names if not name.startswith(("_", ".")) and name != marker]
     others = sorted(name for name in visible if not name.endswith(".parquet"))
-    return others if len(others) == len(visible) else [name for name in others if _HOLDS_ROWS.search(name)]
+    return others if len(others) == len(visible) else [name for name in others if _HOLDS_ROWS.match(name)]
 
 
 def example_of(root: AnyPath, log: EventLog) -> str:
@@ -201,7 +201,8 @@ class _Local:
 
     def names(self, folder: str) -> list[str]:
         try:
-            return os.listdir(f"{self._path}/{folder}")  # noqa: PTH208
+            with os.scandir(f"{self._path}/{folder}") as entries:
+                return [f"{entry.name}/" if entry.is_dir() else entry.name for entry in entries]
         except FileNotFoundError:
             return []
 
@@ -253,12 +254,16 @@ class _Remote:
         if self._whole:
             return self._all.get(folder, {})
         if folder not in self._listed:
+            path = (self._path / folder).path
             try:
-                entries = self._path.fs.ls((self._path / folder).path, detail=True)
+                entries = self._path.fs.ls(path, detail=True)
             except FileNotFoundError:
                 entries = []
+            # Some writers put an empty object where a folder is, which is none of its files.
             self._listed[folder] = {
-                _last(entry["name"]) + ("/" if entry["type"] == "directory" else ""): entry for entry in entries
+                _last(entry["name"]) + ("/" if entry["type"] == "directory" else ""): entry
+                for entry in entries
+                if entry["name"].rstrip("/") != path.rstrip("/")
             }
         return self._listed[folder]
 

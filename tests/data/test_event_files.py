@@ -221,14 +221,24 @@ def test_files_of_another_name_and_no_other_are_a_problem(name: str, folder: Pat
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).touch()
     assert (problem(folder) or "").startswith(
-        f"date=2026-01-01: the rows of {name.partition('/')[0]} would be left out"
+        f"date=2026-01-01: the rows of {name.removesuffix('a.parquet')} would be left out"
     )
     (folder / MARKER).unlink()
     assert problem(folder) is None, "it may still be written"
 
 
 @pytest.mark.parametrize(
-    "name", ["20260302_00012_abcde", "000000_0", "part-1.parq", "part-1.parquet.gz", "hour=13/a.parquet"]
+    "name",
+    [
+        "20260302_00012_abcde",
+        "000000_0",
+        "part-1.parq",
+        "part-1.parquet.gz",
+        "part-00001.snappy",
+        "hour=13/a.parquet",
+        "region=eu/a.parquet",
+        "c.parquet/part-0.parquet",
+    ],
 )
 def test_beside_files_of_the_right_name_those_that_may_hold_rows_are_a_problem(name: str, folder: Path) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
@@ -237,7 +247,7 @@ def test_beside_files_of_the_right_name_those_that_may_hold_rows_are_a_problem(n
 
 
 @pytest.mark.parametrize(
-    "name", ["_committed_1", ".a.parquet.crc", "a.parquet.crc", "notes.txt", "README", "_temporary/a"]
+    "name", ["_committed_1", ".a.parquet.crc", "a.parquet.crc", "a.parquet.md5", "notes.txt", "README", "_temporary/a"]
 )
 def test_what_holds_no_rows_beside_them_is_none(name: str, folder: Path) -> None:
     (folder / name).parent.mkdir(exist_ok=True)

@@ -107,6 +107,17 @@ def test_files_of_another_name_are_a_problem(name: str, whole: bool, root: UPath
 
 
 @pytest.mark.parametrize("whole", [True, False])
+def test_an_empty_object_in_place_of_a_folder_is_none_of_its_files(whole: bool, root: UPath) -> None:
+    path = write(root, HOURS[0], "a.parquet", clicks(1)).parent
+    (path / "_SUCCESS").touch()
+    bucket, _, key = path.path.partition("/")
+    path.fs.call_s3("put_object", Bucket=bucket, Key=f"{key}/", Body=b"")
+    folder = EventFolder(root, LOG, whole=whole)
+    assert folder.marked_fingerprint(HOURS[0], "_SUCCESS") is not None
+    assert folder.problems == {}
+
+
+@pytest.mark.parametrize("whole", [True, False])
 def test_a_log_that_nobody_has_written_is_refused_by_name(root: UPath, whole: bool) -> None:
     with pytest.raises(
         FileNotFoundError, match=r"event log ads/clicks: there is no folder s3://models/.*raw/ads clicks"
