@@ -21,7 +21,7 @@ from ibis.expr import datatypes as dt
 
 from ml_assets.data.databases import SourceError, url_in, without_passwords
 from ml_assets.data.footers import column_of
-from ml_assets.data.table_types import carried
+from ml_assets.data.table_types import DIGITS, carried
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.contents import UUID, Column
 from ml_assets.domain.event_log import Columns, EventLog, Table
@@ -73,11 +73,15 @@ def columns_of(log: EventLog) -> dict[str, Column]:
 def _column(dtype: dt.DataType) -> Column:
     if dtype.is_uuid():
         return Column(UUID, "uuid")
+    own = Column(str(dtype), str(dtype))
+    if isinstance(dtype, dt.Decimal) and (dtype.precision or 0) > DIGITS:
+        # As a key it is carried as text, so that no digit is lost.
+        return own
     try:
         return column_of(dtype.to_pyarrow())
-    except NotImplementedError:
+    except (NotImplementedError, ValueError, ImportError):
         # A type of the database alone: one to itself.
-        return Column(str(dtype), str(dtype))
+        return own
 
 
 @contextmanager

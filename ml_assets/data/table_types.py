@@ -17,7 +17,7 @@ PostgresType.unknown_type_strings = FrozenDict(
     {**PostgresType.unknown_type_strings, **{f"reg{name}": dt.unknown for name in (*_OBJECTS, "type")}}
 )
 #: The most digits that Arrow and DuckDB hold.
-_DIGITS = 38
+DIGITS = 38
 #: What Ibis takes PostgreSQL's `money` for, whose values come as text with a sign unless they are cast.
 _MONEY = (19, 4)
 
@@ -48,12 +48,13 @@ def _carried(value: ir.Value, is_key: bool) -> ir.Value:
 
 
 def _decimal(value: ir.Value, dtype: dt.Decimal, is_key: bool) -> ir.Value:
-    if (dtype.precision or 0) > _DIGITS:
-        # Of a column that declares its digits, equal numbers have equal texts.
-        return value.cast("string" if is_key else "float64")
-    if dtype.precision is None and not is_key:
+    is_long = (dtype.precision or 0) > DIGITS
+    if (is_long or dtype.precision is None) and not is_key:
         return value.cast("float64")
     there = value.cast("string") != "NaN"
-    if (dtype.precision, dtype.scale) == _MONEY:
-        value = value.cast(dt.Decimal(_DIGITS, dtype.scale))
+    if is_long:
+        # Of a column that declares its digits, equal numbers have equal texts.
+        value = value.cast("string")
+    elif (dtype.precision, dtype.scale) == _MONEY:
+        value = value.cast(dt.Decimal(DIGITS, dtype.scale))
     return there.ifelse(value, ibis.null(value.type()))

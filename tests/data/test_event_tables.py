@@ -16,10 +16,12 @@ import pytest
 
 from ml_assets.data.content import hash_frame
 from ml_assets.data.databases import SourceError
-from ml_assets.data.event_tables import fingerprints
+from ml_assets.data.event_tables import columns_of, fingerprints
 from ml_assets.data.examples import ExampleReader, HistoryFiles, LogFiles, PartitionFiles
 from ml_assets.data.labels import Selection
+from ml_assets.domain.agreement import Agreement
 from ml_assets.domain.calendar import Calendar, Interval
+from ml_assets.domain.contents import Alike, Contents, Wanted
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import Columns, EventLog, Table, Watermark
 from ml_assets.domain.history import Feature
@@ -253,6 +255,8 @@ VALUES = {
     "money": "1.5",
     "numeric": "1.1234567890123",
     "numeric(50,20)": "1.5",
+    "numeric(100,2)": "1.5",
+    "numeric(100,2)[]": "{1.5}",
     "numeric(10,2)": "NaN",
     "numeric(3,-2)": "12300",
     "bytea": "ab",
@@ -301,6 +305,7 @@ def test_no_column_hinders_by_its_type(warehouse: Postgres, tmp_path: Path) -> N
         sql = f'insert into analytics.wide ("row", time, {", ".join(given)}) values (:row, :time, {values})'
         warehouse.execute(sql, row=number, time=start, **texts)
     wide = replace(in_table(start), table=Table("analytics.wide", VARIABLE))
+    assert columns_of(replace(event_log(), table=wide.table)).keys() == {"row", "time", *columns}
     insert(warehouse, 1, start)
     found = examples(wide, in_table(start), keys=["row"])
     assert dict(zip(found["row"], found["label"], strict=True)) == {0: 0, 1: 1}
@@ -312,6 +317,24 @@ def test_no_column_hinders_by_its_type(warehouse: Postgres, tmp_path: Path) -> N
     }
     assert (arrived["money"], arrived["numeric"], arrived["numeric(50,20)"]) == (Decimal("1.5"), 1.1234567890123, 1.5)
     assert arrived["numeric(10,2)"] is None
+
+
+def test_keys_of_more_digits_than_are_held_here_are_told_apart_and_nan_is_none(warehouse: Postgres) -> None:
+    start, large = datetime(2026, 3, 23, tzinfo=UTC), 10**44
+    warehouse.execute('create table analytics.wide ("row" numeric(50,2), time timestamptz)')
+    for number in (large, large + 1, "NaN"):
+        warehouse.execute("insert into analytics.wide values (cast(:row as numeric), :time)", row=number, time=start)
+    shown = replace(in_table(start), table=Table("analytics.wide", VARIABLE))
+    warehouse.execute("create table analytics.bought as select * from analytics.wide")
+    warehouse.execute("delete from analytics.bought where \"row\" = :row", row=large + 1)
+    bought = replace(shown, key="shop/bought", table=Table("analytics.bought", VARIABLE))
+    found = examples(shown, bought, keys=["row"])
+    labels = dict(zip(found["row"].fillna(""), found["label"], strict=True))
+    assert labels == {f"{large}.00": 1, f"{large + 1}.00": 0, "": 0}
+    columns = columns_of(replace(event_log(), table=shown.table))
+    seen = {key: {"": Contents("", alike=(Alike(columns, "table", 1),))} for key in (shown.key, bought.key)}
+    logs = [(one.key, one.selection.columns) for one in (shown, bought)]
+    assert not Agreement(Wanted.of_logs(logs, ["row"]), seen).misfits(seen)
 
 
 @pytest.mark.parametrize("in_both", [True, False], ids=["tables", "a table and files"])
