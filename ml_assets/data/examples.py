@@ -261,6 +261,9 @@ class ExampleReader:
                 if name in nulls:
                     table = table.mutate(**{name: ibis.null(rows[name].type())})
                 rows = self._fitted(rows, history.log, name, table)
+                if rows[name].type().is_uuid() and table[name].type().is_string():
+                    # As `examples` gives them: pandas has none.
+                    table = table.mutate(**{name: table[name].cast("uuid")})
             table = with_history(
                 table,
                 rows,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import ibis
 import numpy as np
@@ -559,6 +560,22 @@ def test_a_log_without_a_column_of_its_features_is_refused(files: Files) -> None
 def test_entities_of_two_types_are_refused(files: Files) -> None:
     with pytest.raises(ValueError, match=r"history by user: it is of type int64 in the examples and of type string in"):
         read(examples(shown()).assign(user=[1]), files.history(VISITS, visits="count"))
+
+
+def test_uuids_are_entities_though_pandas_has_them_as_text(files: Files) -> None:
+    ids = [UUID(int=number) for number in range(2)]
+    rows = pa.table(
+        {
+            "key": [1, 2],
+            "user": pa.array([one.bytes for one in ids], pa.uuid()),
+            "time": pa.array([minute(8)] * 2, pa.timestamp("us", "UTC")),
+        }
+    )
+    history = files.history(VISITS, columns=PLAIN, seen="count")
+    (partition,) = history.log.partitions
+    pq.write_table(rows, partition.files[0])
+    frame = examples(shown(), shown(), shown()).assign(user=[str(ids[0]).upper(), str(UUID(int=9)), None])
+    assert read(frame, history)["seen"].tolist() == [1, 0, 0]
 
 
 @pytest.mark.parametrize("function", ["min", "max", "last"])
