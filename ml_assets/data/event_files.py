@@ -23,7 +23,9 @@ from ml_assets.paths import AnyPath, name_below
 _SHOWN = 3
 _RIGHT_NAMES = "events lie in *.parquet right in the partition's folder, and what is none begins with _ or ."
 #: Names that writers of Parquet give: `part-0.parq`, `part-0.snappy`, Trino's and Hive's without an ending, a folder.
-_HOLDS_ROWS = re.compile(r"(?!.*\.(crc|md5|sha\d+)$)(.*\.(parq|pq|parquet)\b|part-\d|[^.]*\d[^.]*$|.*/$)", re.IGNORECASE)
+_HOLDS_ROWS = re.compile(
+    r"(?!.*\.(crc|md5|sha\d+)$)(.*\.(parq|pq|parquet)\b|part-\d|[^.]*\d[^.]*$|.*/$)", re.IGNORECASE
+)
 
 
 class EventFilesError(Exception):

@@ -16,7 +16,7 @@ from ibis import ir
 from ml_assets.data.duckdb_engine import DuckDbEngine
 from ml_assets.data.engine import FILE, Engine, EventLogError, UnreadableError
 from ml_assets.data.event_tables import rows_between
-from ml_assets.data.footers import Footer, FooterError, misfits_of, mixed_columns, read_footers, untyped_columns
+from ml_assets.data.footers import Footer, misfits_of, mixed_columns, read_footers, untyped_columns
 from ml_assets.data.history import with_history
 from ml_assets.data.keys import lacks
 from ml_assets.data.labels import Selection, known_rows, label_examples, select_events
@@ -132,7 +132,7 @@ class ExampleReader:
         self.reads: list[Read] = []
         self._spark = spark
         self._engine: Engine = spark or DuckDbEngine(memory)
-        self._footers: dict[AnyPath, Footer | OSError | FooterError] = {}
+        self._footers: dict[AnyPath, Footer] = {}
 
     def examples(
         self,
@@ -312,7 +312,8 @@ class ExampleReader:
         for log in logs:
             for one in log.partitions:
                 files.setdefault(log.key, {}).setdefault(one.key, []).extend(one.files)
-        self._look_into([path for log in logs for path in log.some_files])
+        for log in logs:
+            self._look_into(log)
         if misfits := misfits_of(files, self._footers, replace(wanted, spark=self._spark is not None)):
             raise EventLogError(f"event logs cannot be read: {describe_misfits(misfits)}")
 
@@ -322,12 +323,18 @@ class ExampleReader:
             return table
         return table.mutate(**{key: ibis.null(other[key].type())})
 
-    def _look_into(self, files: Sequence[AnyPath]) -> None:
-        self._footers.update(read_footers(path for path in files if path not in self._footers))
+    def _look_into(self, log: LogFiles) -> None:
+        """Read the footers of the files of a log, once. Raises: EventLogError: nothing is read unseen."""
+        footers = read_footers(path for path in log.some_files if path not in self._footers)
+        for path, footer in footers.items():
+            if not isinstance(footer, Footer):
+                words = str(footer) if str(path) in str(footer) else f"{path}: {footer}"
+                raise EventLogError(f"event log {log.key} cannot be read: {words}") from footer
+            self._footers[path] = footer
 
     def _is_untyped(self, log: LogFiles, name: str) -> bool:
         """Whether no file says of which type a column is, as where none holds a row."""
-        footers = [footer for path in log.files if isinstance(footer := self._footers[path], Footer)]
+        footers = [self._footers[path] for path in log.files]
         kinds = {column.family for footer in footers if (column := footer.columns.get(name))}
         return log.table is None and kinds <= {UNTYPED}
 

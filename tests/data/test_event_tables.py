@@ -326,7 +326,7 @@ def test_keys_of_more_digits_than_are_held_here_are_told_apart_and_nan_is_none(w
         warehouse.execute("insert into analytics.wide values (cast(:row as numeric), :time)", row=number, time=start)
     shown = replace(in_table(start), table=Table("analytics.wide", VARIABLE))
     warehouse.execute("create table analytics.bought as select * from analytics.wide")
-    warehouse.execute("delete from analytics.bought where \"row\" = :row", row=large + 1)
+    warehouse.execute('delete from analytics.bought where "row" = :row', row=large + 1)
     bought = replace(shown, key="shop/bought", table=Table("analytics.bought", VARIABLE))
     found = examples(shown, bought, keys=["row"])
     labels = dict(zip(found["row"].fillna(""), found["label"], strict=True))
