@@ -458,15 +458,14 @@ def _check_columns(table: ir.Table, log: LogFiles, keys: Sequence[str]) -> None:
 def _find_strays(log: LogFiles) -> dict[AnyPath, Interval]:
     """The files that hold rows outside of their partition, each with the instants of its partition.
 
-    Refused are files whose times have no zone, and logs too many rows of which lie outside: of a partition, or of all
-    that are read, where each has but a few rows.
+    Refused are logs too many rows of which lie outside: of a partition, or of all that are read, where each has but a
+    few rows.
     """
     found, all_strays, all_rows = {}, 0, 0
     for partition in log.partitions:
         strays = rows = 0
         for path in partition.files:
             with path.open("rb") as opened, pq.ParquetFile(opened) as file:
-                _check_zones(file, path, log)
                 outside = _count_strays(file, log.selection.columns.time, partition.interval)
                 strays, rows = strays + outside, rows + file.metadata.num_rows
             if outside:
@@ -476,16 +475,6 @@ def _find_strays(log: LogFiles) -> dict[AnyPath, Interval]:
         all_strays, all_rows = all_strays + strays, all_rows + rows
     _refuse_many(all_strays, all_rows, log, f"in {len(log.partitions)} partitions", "their partition")
     return found
-
-
-def _check_zones(file: pq.ParquetFile, path: AnyPath, log: LogFiles) -> None:
-    """Beside files that have a time zone, DuckDB takes others for UTC."""
-    types = {field.name: field.type for field in file.schema_arrow}
-    naive = [name for name in log.selection.columns.times if _is_naive(types.get(name, pa.null()))]
-    if naive:
-        raise EventLogError(
-            f"event log {log.key}: {path} has {naive} without a time zone; write timestamps with a time zone (UTC)"
-        )
 
 
 def _refuse_many(strays: int, rows: int, log: LogFiles, where: str, bounds: str) -> None:
@@ -498,10 +487,6 @@ def _refuse_many(strays: int, rows: int, log: LogFiles, where: str, bounds: str)
 
 def _within(time: ir.TimestampValue, interval: Interval) -> ir.BooleanValue:
     return (time >= ibis.literal(interval.start)) & (time < ibis.literal(interval.end))
-
-
-def _is_naive(dtype: pa.DataType) -> bool:
-    return pa.types.is_timestamp(dtype) and dtype.tz is None
 
 
 def _lies_within(file: pq.ParquetFile, time: str, interval: Interval) -> bool:
