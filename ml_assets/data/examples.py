@@ -394,7 +394,8 @@ class ExampleReader:
         seen = self._engine.to_arrow(counted).to_pylist()[0]
         keys = tuple(partition.key for partition in log.partitions)
         latest, left = (seen["event"], seen.get("known")), tuple(sorted(left_out))
-        self.reads.append(Read(log.key, role, keys, seen["rows"], *latest, seen["without_key"], left))
+        # Where there are no rows, Spark counts null of them by a condition.
+        self.reads.append(Read(log.key, role, keys, seen["rows"], *latest, seen["without_key"] or 0, left))
 
 
 def _to_pandas(table: pa.Table, *, plain: Sequence[str]) -> pd.DataFrame:
