@@ -20,8 +20,10 @@ from typing_extensions import override
 _KERNEL_START_SECONDS = 120
 #: The name of what was raised last, if Python would end by it with status 0, else nothing.
 EXIT = (
-    "(lambda raised: type(raised).__name__ if isinstance(raised, SystemExit) and (raised.code is None or "
-    "isinstance(raised.code, int) and not raised.code) else '')(__import__('sys').last_value)"
+    # A notebook may call a column `type`.
+    "(lambda raised, b: b.type(raised).__name__ if b.isinstance(raised, b.SystemExit) and (raised.code is None or "
+    "b.isinstance(raised.code, b.int) and not raised.code) else '')"
+    "(__import__('sys').last_value, __import__('builtins'))"
 )
 _MAY_RAISE = "raises-exception"
 

@@ -75,6 +75,7 @@ ROWS = {
     "exit with a status that is false": saves(SAVE, "import sys\nsys.exit(False)", FAIL),
     "IPython's exit": saves(SAVE, "exit()", FAIL),
     "quit without a call": saves(SAVE, "quit", FAIL),
+    "exit where a column is called type": saves(SAVE, "type, int = 'click', 1\nimport sys\nsys.exit(0)", FAIL),
     "an exit of a kind of its own": saves(SAVE, "class Enough(SystemExit): ...\nraise Enough", FAIL),
     "exit before the save": Row("ended in cell [2], before it saved", ("import sys\nsys.exit(0)", SAVE)),
     "no save": Row("saved nothing", ("1",)),
@@ -107,6 +108,7 @@ ROWS = {
     ),
     "a long error": fails("in cell [3]: ValueError: xxx", "raise ValueError('x' * 100_000)"),
     "format 4.0 without a kernel": saves(SAVE, metadata={}, minor=0),
+    "a kernel of which the name alone is known": saves(SAVE, metadata={"kernelspec": {"name": "python3"}}),
     "format 4.2 with a kernel of another name": saves(
         SAVE,
         metadata={"kernelspec": {"name": "conda-env-ml-py", "display_name": "ml", "language": "Python"}},
