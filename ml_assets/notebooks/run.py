@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ml_assets.notebooks.formats import read_notebook
+from ml_assets.notebooks.formats import FormatError, read_notebook
 from ml_assets.notebooks.memory import MEMORY, MemoryGroup
 from ml_assets.notebooks.missing_columns import meant_columns
 from ml_assets.notebooks.order import RESULT_FILE, StepOrder, StepResult
@@ -36,8 +36,14 @@ class Notebook(NamedTuple):
 
     @classmethod
     def read(cls, path: Path, opening: str) -> "Notebook":
-        """The notebook of a file, of whatever minor version of the format. Args: `opening`: what sets `context`."""
-        node = read_notebook(path)
+        """The notebook of a file, of whatever minor version of the format. Args: `opening`: what sets `context`.
+
+        Raises: NotebookError for what is no notebook.
+        """
+        try:
+            node = read_notebook(path)
+        except FormatError as error:
+            raise NotebookError(f"{path} is no Jupyter notebook (version 4): {error}") from None
         # What papermill's client notes goes there.
         node.metadata["papermill"] = {}
         tagged = (cell for cell in node.cells if "parameters" in cell.metadata.get("tags", []))

@@ -10,6 +10,7 @@ import pytest
 from papermill.iorw import load_notebook_node, write_ipynb
 
 from ml_assets.notebooks.formats import FormatError, parse, read_notebook, reads
+from ml_assets.notebooks.run import Notebook, NotebookError
 
 #: What Colab leaves (4.0), VS Code (4.2), JupyterLab before and after cells had ids.
 MINORS = [0, 1, 2, 3, 4, 5]
@@ -94,13 +95,32 @@ VERSION_3 = json.dumps(
         ("# %%", "it is no JSON: Expecting value"),
         ('{"cells": []}', "it lacks `nbformat` or `cells`"),
         ("[]", "it lacks `nbformat` or `cells`"),
+        ("[" * 100_000, "it is no JSON: maximum recursion depth exceeded"),
+        (text_of({"cell_type": "code", "metadata": {}}), "cell 1 lacks `cell_type`, `metadata` or `source`"),
+        (text_of(cell("x"), "y"), "cell 2 lacks `cell_type`, `metadata` or `source`"),
+        (text_of(cell([1])), "cell 1 has a `source` or `tags` that are no text"),
+        (text_of(cell("x", metadata={"tags": None})), "cell 1 has a `source` or `tags` that are no text"),
+        (text_of(metadata=[]), "its `metadata` are no keys with values"),
+        (text_of(metadata={"kernelspec": "python3"}), "its `metadata` have a `kernelspec` that is none"),
+        (text_of(metadata={"language_info": {"name": 3}}), "its `metadata` have a `language_info` that is none"),
     ],
-    ids=["format 3", "a later one", "half a character", "a .py", "no format", "a list"],
+    ids=[
+        *("format 3", "a later one", "half a character", "a .py", "no format", "a list", "deep", "no source"),
+        *("a cell of text", "a source of numbers", "no tags", "a list of metadata", "a kernel of text"),
+        "a language of numbers",
+    ],
 )
 def test_what_cannot_be_read_is_refused_alike_wherever_it_is_read(text: str, words: str) -> None:
     for read in (parse, reads):
         with pytest.raises(FormatError, match=re.escape(words)):
             read(text)
+
+
+def test_a_notebook_that_cannot_be_run_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "nb.ipynb"
+    path.write_text(text_of(cell("x"), {"cell_type": "heading", "metadata": {}, "source": "x"}))
+    with pytest.raises(NotebookError, match=re.escape(f"{path} is no Jupyter notebook (version 4): ")):
+        Notebook.read(path, opening="")
 
 
 def test_an_older_format_is_converted_where_that_is_asked_for() -> None:
