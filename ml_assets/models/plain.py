@@ -26,6 +26,8 @@ from sklearn.tree import BaseDecisionTree
 from sklearn.tree._tree import TREE_LEAF, Tree
 from sklearn.utils import check_array
 
+from ml_assets.models.bounds import why_out_of_bounds
+
 Array = np.ndarray
 
 
@@ -223,6 +225,8 @@ def _require(right: bool, what: str) -> None:
 def _check(value: Any) -> None:
     """Check what an estimator holds against the columns that it checks itself, and make its search tree."""
     try:
+        why = why_out_of_bounds(value)
+        _require(not why, why)
         match value:
             case NeighborsBase(_fit_method=_):
                 _make_search_tree(value)

@@ -85,11 +85,13 @@ class SklearnClassifier:
         """
         dump, why_not = _dump(self.estimator)
         if why_not:
+            # Of a search, what it found.
+            best = "save its best_estimator_ instead; " if hasattr(self.estimator, "best_estimator_") else ""
             raise ValueError(
-                f"{_holder(self.estimator)} {why_not}: expected what is data when it is loaded, such as scikit-learn's "
-                "own transformers, linear models, trees and neighbours, and functions of numpy; make a column of "
-                "another kind in the notebooks of training and evaluation data (for boosted trees: ml_assets.models."
-                "gbdt)"
+                f"{_holder(self.estimator)} {why_not}: {best}expected what is data when it is loaded, such as "
+                "scikit-learn's own transformers, linear models, trees and neighbours, and functions of numpy; make a "
+                "column of another kind in the notebooks of training and evaluation data (for boosted trees: "
+                "ml_assets.models.gbdt)"
             )
         _load(dump)
         folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -262,3 +263,13 @@ def test_text_is_refused_where_numbers_were_categories():
     model = SklearnClassifier(make_pipeline(OneHotEncoder(), LogisticRegression()).fit(features[["hour"]], labels))
     with pytest.raises(ValueError, match="column 'hour' was fitted on values that are no text and now holds only text"):
         model.predict(features.astype({"hour": str}))
+
+
+def test_of_a_search_what_it_found_is_saved(tmp_path: Path) -> None:
+    place = np.arange(40)
+    frame, labels = pd.DataFrame({"hour": place % 24.0}), place % 2
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2).fit(frame, labels)
+    with pytest.raises(ValueError, match="GridSearchCV holds .*: save its best_estimator_ instead; expected"):
+        SklearnClassifier(search).save(tmp_path)
+    SklearnClassifier(search.best_estimator_).save(tmp_path)
+    assert np.array_equal(load(tmp_path).predict(frame), search.predict_proba(frame)[:, 1])
