@@ -1,6 +1,6 @@
 """A stored table: one Parquet file, or a folder of part files that executors wrote."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -32,11 +32,19 @@ def read_table(path: AnyPath) -> pd.DataFrame:
     return arrow_to_pandas(ds.dataset(files, schema=schema, filesystem=elsewhere).to_table())
 
 
-def first_rows_of(path: AnyPath, rows: int) -> pd.DataFrame:
-    """The first rows of a stored table, as `read_table` gives them."""
+def first_rows_of(path: AnyPath, rows: int, *, lacking: Sequence[str] = (), where: str | None = None) -> pd.DataFrame:
+    """The first rows of a stored table, as `read_table` gives them.
+
+    Args: `lacking`: columns, of each of which the first row without a value follows; `where`: a column that must be
+    true, if it is one of booleans.
+    """
     elsewhere = None if isinstance(path, Path) else path.fs
     files = [name_in(file) for file in table_files(path)]
-    table = ds.dataset(files, schema=pq.read_schema(files[0], filesystem=elsewhere), filesystem=elsewhere).head(rows)
+    stored = ds.dataset(files, schema=pq.read_schema(files[0], filesystem=elsewhere), filesystem=elsewhere)
+    chosen = where is not None and pa.types.is_boolean(stored.schema.field(where).type)
+    right = ds.field(where) if chosen else ds.scalar(value=True)
+    missing = [stored.head(1, filter=right & ds.field(name).is_null(nan_is_null=True)) for name in lacking]
+    table = pa.concat_tables([stored.head(rows, filter=right), *missing])
     return arrow_to_pandas(table) if path.is_dir() else table.to_pandas()
 
 

@@ -9,7 +9,7 @@ from ml_assets.domain.near_misses import suggestions
 from ml_assets.models.saved import SavedModel
 from ml_assets.paths import AnyPath
 
-#: Rows that a model is tried on.
+#: Rows that a model is tried on, beside those that lack one of its columns.
 _TRIED = 1000
 _REMEDY = (
     "make it inside of a Pipeline (a ColumnTransformer, an imputer, a FunctionTransformer of a function of numpy), or "
@@ -35,10 +35,9 @@ def check_trained_on(model: SavedModel, step: str, table: AnyPath) -> None:
             f"the model needs the columns {missing}{suggestions(missing, columns)}, which {step} does not have, nor "
             f"will the rows that the metrics judge it on; it has {columns}.\nWhat the notebook makes itself: {_REMEDY}"
         )
-    rows = first_rows_of(table, _TRIED)
-    if "mature" in rows:
-        # Of others, a model need know nothing.
-        rows = rows[rows["mature"].eq(other=True).fillna(value=False)]
+    # Of rows that are not mature, a model need know nothing. Values may begin to lack late in the window.
+    mature = "mature" if "mature" in columns else None
+    rows = first_rows_of(table, _TRIED, lacking=model.columns, where=mature)
     try:
         model.predict(rows)
     except (ValueError, TypeError) as error:

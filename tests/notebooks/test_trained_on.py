@@ -118,6 +118,35 @@ def test_missing_values_that_the_notebook_filled_by_itself_are_named(step: Step)
         step.save_model(linear(rows, "visits"))
 
 
+def late(rows: pd.DataFrame) -> pd.DataFrame:
+    """Many rows, of which the last ones alone lack something."""
+    many = pd.concat([rows.assign(visits=1.0)] * 10, ignore_index=True)
+    return many.assign(visits=many["visits"].where(many.index < 1_950), mature=many.index < 1_960)
+
+
+def test_missing_values_that_begin_late_are_found(step: Step) -> None:
+    late(examples()).to_parquet(step._order.inputs["training_data"] / TABLE, index=False)
+    rows = step.read("training_data")
+    with pytest.raises(UnfitModelError, match="Input X contains NaN"):
+        step.save_model(linear(rows.fillna({"visits": 0}), "visits", "hour"))
+    step.save_model(linear(rows, "hour"))
+
+
+@pytest.mark.parametrize("column", ["visits", "device", "time", "outcome_time"])
+def test_of_each_column_the_first_row_that_lacks_it_is_read(column: str, tmp_path: Path) -> None:
+    frame = late(examples())
+    frame.loc[1_955:, ["device", "time", "outcome_time"]] = None
+    frame.to_parquet(tmp_path / TABLE, index=False)
+    found = first_rows_of(tmp_path / TABLE, 10, lacking=[column], where="mature")
+    first = frame[frame[column].isna() & frame["mature"]].index[0]
+    pd.testing.assert_frame_equal(found, frame.loc[[*range(10), first]].reset_index(drop=True))
+
+
+def test_a_column_of_that_name_that_is_no_boolean_chooses_nothing(step: Step) -> None:
+    examples().assign(mature="no").to_parquet(step._order.inputs["training_data"] / TABLE, index=False)
+    step.save_model(linear(step.read("training_data"), "hour"))
+
+
 def test_an_imputer_in_the_pipeline_predicts_a_history_that_is_missing(step: Step, tmp_path: Path) -> None:
     rows = step.read("training_data")
     pipeline = make_pipeline(SimpleImputer(add_indicator=True), LogisticRegression())
