@@ -135,7 +135,11 @@ def _read(path: AnyPath, until: float | None) -> Footer | OSError | FooterError 
 
 
 def _footer(file: pq.ParquetFile) -> Footer:
-    return Footer(file.metadata.num_rows, {field.name: column_of(field.type) for field in file.schema_arrow})
+    columns: dict[str, Column] = {}
+    for field in file.schema_arrow:
+        twice = Column(contents.TWICE, f"{field.type}, and there twice")
+        columns[field.name] = twice if field.name in columns else column_of(field.type)
+    return Footer(file.metadata.num_rows, columns)
 
 
 def _family(kind: pa.DataType) -> str:

@@ -10,6 +10,7 @@ from ml_assets.domain.contents import (
     INSTANT,
     NESTED,
     TIME_OF_DAY,
+    TWICE,
     UNTYPED,
     UUID,
     Alike,
@@ -24,7 +25,7 @@ from ml_assets.domain.near_misses import suggestions
 _NO_KEY = "keys are integers, text, decimals or UUIDs: floats round large ones"
 _FOR_SPARK = "write text, or let DuckDB read it (`engine`)"
 #: A file with one of these Spark does not read, whichever columns are asked for.
-_NOT_OF_SPARK, _HALF_FLOAT = {UUID, TIME_OF_DAY}, "halffloat"
+_NOT_OF_SPARK, _HALF_FLOAT = {UUID, TIME_OF_DAY, TWICE}, "halffloat"
 _SHOWN, _COLUMNS_SHOWN = 3, 20
 
 #: By log, then by event partition: why it does not count.
@@ -96,6 +97,8 @@ class Agreement:
             if twice := [one for one in columns if one != name and one.lower() == name.lower()]:
                 return f"it has columns {name} and {twice[0]}, which engines take for one"
             column = columns.get(name, Column(UNTYPED, ""))
+            if column.family == TWICE:
+                return f"it has two columns of the name {name}"
             if right := _right(column, use):
                 kind = usual.type_of(name)
                 known = f", and {kind} in most files" if kind not in {"", column.type} else ""

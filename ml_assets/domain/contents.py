@@ -18,6 +18,8 @@ INTEGER, TEXT, UUID, FLOAT, BOOLEAN = "integer", "text", "UUID", "float", "boole
 INSTANT, NESTED, TIME_OF_DAY = "timestamp with a time zone", "nested", "time of day"
 #: Of a column without a type, as of a file in which all values are missing: it fits any.
 UNTYPED = "untyped"
+#: Of two columns with one name, whatever their types.
+TWICE = "twice"
 
 
 class Column(NamedTuple):

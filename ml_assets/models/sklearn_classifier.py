@@ -56,8 +56,9 @@ class SklearnClassifier:
 
     @property
     def columns(self) -> list[str]:
-        """The columns that it was fitted on, in their order."""
-        return [str(name) for name in self.estimator.feature_names_in_]
+        """The columns that it reads, in the order in which it was fitted on them."""
+        read = _read_by(self.estimator)
+        return [str(name) for name in self.estimator.feature_names_in_ if name in read]
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the probability of class 1 for each row, shape (n,).
@@ -111,6 +112,17 @@ def load(folder: Path) -> SklearnClassifier:
         raise ValueError(f"{path} was not written by save: {error}") from error
     except (BadZipFile, ValueError, KeyError, TypeError, AttributeError, ImportError, RecursionError) as error:
         raise ValueError(f"{path} is no file of skops: {error}") from error
+
+
+def _read_by(estimator: Any) -> set[Any]:
+    """The columns that an estimator reads of those that it was fitted on: a ColumnTransformer drops some."""
+    if isinstance(estimator, Pipeline) and hasattr(estimator.steps[0][1], "feature_names_in_"):
+        return _read_by(estimator.steps[0][1])
+    names = estimator.feature_names_in_
+    if not isinstance(estimator, ColumnTransformer):
+        return set(names)
+    places = estimator._transformer_to_input_indices
+    return {names[place] for name, part, _ in estimator.transformers_ if part != "drop" for place in places[name]}
 
 
 def _first_encoders(estimator: Any) -> Iterator[Any]:

@@ -6,6 +6,7 @@ them on the way to the model is not there, and would be missed days later, when 
 
 from ml_assets.data.tables import columns_of, first_rows_of
 from ml_assets.domain.near_misses import suggestions
+from ml_assets.domain.spec import LABEL_COLUMNS
 from ml_assets.models.saved import SavedModel
 from ml_assets.paths import AnyPath
 
@@ -26,8 +27,14 @@ def check_trained_on(model: SavedModel, step: str, table: AnyPath) -> None:
     """Check that a model can predict the rows of a stored table as they are.
 
     Args: `step`: that saved the table.
-    Raises: UnfitModelError for columns that it lacks, and for a type or a missing value that the model refuses.
+    Raises: UnfitModelError for columns that tell the outcome, for columns that the table lacks, and for a type or a
+    missing value that the model refuses.
     """
+    if telling := [name for name in model.columns if name in LABEL_COLUMNS]:
+        raise UnfitModelError(
+            f"the model reads {telling}, which the outcomes make: whatever it is asked later, it would be told the "
+            f"answer. Leave {', '.join(LABEL_COLUMNS)} out of its columns"
+        )
     columns = columns_of(table)
     missing = [name for name in model.columns if name not in columns]
     if missing:

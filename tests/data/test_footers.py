@@ -90,6 +90,13 @@ def test_the_files_of_a_partition_are_told_by_their_columns(tmp_path: Path) -> N
     )
 
 
+def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table([pa.array([1]), pa.array(["x"]), pa.array([2])], names=["id", "word", "id"]), file)
+    found = contents_of("f", [file], read_footers([file]))
+    assert {name: column.family for name, column in found.alike[0].columns.items()} == {"id": "twice", "word": "text"}
+
+
 def test_a_file_that_cannot_be_read_keeps_back_no_other_and_is_named(tmp_path: Path) -> None:
     good, bad, gone = written(tmp_path / "a.parquet", id=[1]), tmp_path / "b.parquet", tmp_path / "c.parquet"
     bad.write_bytes(b"no parquet")

@@ -16,6 +16,7 @@ from ml_assets.domain.contents import (
     NESTED,
     TEXT,
     TIME_OF_DAY,
+    TWICE,
     UNTYPED,
     UUID,
     Alike,
@@ -116,6 +117,7 @@ def test_each_key_of_a_log_agrees_with_itself_alone_unless_logs_meet_by_it() -> 
         ({"known": None}, r"it lacks known \(timestamp\[us, tz=UTC\] in most files\); it has at, gone, row, visit$"),
         ({"visit": None, "Visit": WHOLE}, r"it lacks visit .* \(did you mean 'Visit'\?\)"),
         ({"VISIT": WHOLE}, "it has columns visit and VISIT, which engines take for one"),
+        ({"visit": Column(TWICE, "int64, and there twice")}, "it has two columns of the name visit$"),
         ({"at": Column("date", "date32")}, "column at is date32.*; write timestamps with a time zone"),
         (
             {"known": Column("timestamp", "timestamp[us]")},
@@ -173,7 +175,13 @@ def test_exposures_may_lack_what_a_notebook_gives_them_all_of_them_or_none() -> 
 
 
 @pytest.mark.parametrize(
-    "column", [Column(UUID, "uuid"), Column(TIME_OF_DAY, "time64[us]"), Column(FLOAT, "halffloat")]
+    "column",
+    [
+        Column(UUID, "uuid"),
+        Column(TIME_OF_DAY, "time64[us]"),
+        Column(FLOAT, "halffloat"),
+        Column(TWICE, "int64, and there twice"),
+    ],
 )
 def test_a_type_that_spark_cannot_read_is_refused_where_spark_reads_whoever_uses_the_column(column: Column) -> None:
     seen = {VISITS: days(1, visit=WHOLE, other=column)}

@@ -11,7 +11,7 @@ import pytest
 import sklearn.base
 import skops.io
 from lightgbm import LGBMClassifier
-from sklearn.compose import make_column_transformer
+from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
@@ -113,6 +113,30 @@ def test_a_saved_classifier_predicts_as_before(tmp_path, name):
     assert 0.05 < predicted.std() < 0.5
     assert loaded.columns == list(estimator.feature_names_in_)
     np.testing.assert_array_equal(predicted, estimator.predict_proba(features[loaded.columns])[:, 1])
+
+
+@pytest.mark.parametrize(
+    ("columns", "remainder", "read"),
+    [
+        (["hour", "campaign"], "drop", ["campaign", "hour"]),
+        ([2, 0], "drop", ["campaign", "hour"]),
+        (slice(0, 2), "drop", ["campaign", "returning"]),
+        (slice("campaign", "hour"), "drop", ["campaign", "returning", "hour"]),
+        ([True, False, False, False, False], "drop", ["campaign"]),
+        (lambda frame: list(frame.columns[:2]), "drop", ["campaign", "returning"]),
+        (["campaign"], "passthrough", [*COLUMNS, "label"]),
+        (["campaign"], StandardScaler(), [*COLUMNS, "label"]),
+    ],
+    ids=["names", "places", "places in a row", "names in a row", "mask", "function", "rest as it is", "rest scaled"],
+)
+def test_columns_that_a_transformer_drops_are_not_needed(columns, remainder, read):
+    features, labels = rows()
+    whole = features.assign(label=labels)
+    chosen = ColumnTransformer([("chosen", OneHotEncoder(), columns)], remainder=remainder)
+    fitted = make_pipeline(chosen, LogisticRegression()).fit(whole, labels)
+    model = SklearnClassifier(fitted)
+    assert model.columns == read
+    np.testing.assert_array_equal(model.predict(whole[read[::-1]]), fitted.predict_proba(whole)[:, 1])
 
 
 def test_two_processes_that_fit_the_same_write_the_same_bytes(tmp_path):

@@ -1,5 +1,6 @@
 """A model is tried on the table that its notebook read, as the metrics will try it on evaluation data."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,20 @@ def test_categories_of_another_type_are_named_where_an_encoder_would_ignore_them
     encoder = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["hour"]))
     with pytest.raises(UnfitModelError, match="column 'hour' was fitted on text and now holds only values that are no"):
         step.save_model(make_pipeline(encoder, LogisticRegression()).fit(rows, rows["label"]))
+
+
+@pytest.mark.parametrize("fit", [linear, boosted])
+@pytest.mark.parametrize("told", [["label_age"], ["mature", "label_age"]])
+def test_a_model_that_would_be_told_the_answer_is_refused(step: Step, fit: Any, told: list[str]) -> None:
+    with pytest.raises(UnfitModelError, match=re.escape(f"the model reads {told}, which the outcomes make")):
+        step.save_model(fit(step.read("training_data"), "hour", *told))
+
+
+def test_a_whole_table_of_which_a_transformer_takes_the_features_is_no_answer(step: Step) -> None:
+    rows = step.read("training_data")
+    chosen = make_column_transformer((OneHotEncoder(), ["hour"]))
+    step.save_model(make_pipeline(chosen, LogisticRegression()).fit(rows, rows["label"]))
+    assert load_model(step._order.folder).columns == ["hour"]
 
 
 def test_missing_values_that_the_notebook_filled_by_itself_are_named(step: Step) -> None:
