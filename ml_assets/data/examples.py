@@ -19,7 +19,7 @@ from ml_assets.data.event_tables import rows_between
 from ml_assets.data.footers import Footer, misfits_of, mixed_columns, read_footers, untyped_columns
 from ml_assets.data.history import with_history
 from ml_assets.data.keys import lacks
-from ml_assets.data.labels import Selection, known_rows, label_examples, select_events
+from ml_assets.data.labels import Selection, label_examples, select_events
 from ml_assets.data.table_types import restored
 from ml_assets.data.tables import without_maps
 from ml_assets.data.versions import comparable
@@ -106,8 +106,9 @@ class Read:
     """What was read of a log: `rows` of the window as they were known in time, superseded ones and retractions too.
 
     `latest_event` and `latest_known` are None where there are no rows, or no known time. `without_key`: the rows that
-    have no `columns.key`, of which corrections and retractions reach none. `left_out`: columns that are of too many
-    types to be one.
+    have no `columns.key`, of which corrections and retractions reach none. `without_time`: of files, the rows without
+    an event time, which lie in no window, and those of the window that have no known time. `left_out`: columns that are
+    of too many types to be one.
     """
 
     log: str
@@ -117,6 +118,7 @@ class Read:
     latest_event: datetime | None
     latest_known: datetime | None
     without_key: int = 0
+    without_time: int = 0
     left_out: tuple[str, ...] = ()
 
 
@@ -385,17 +387,34 @@ class ExampleReader:
             return restored(self._engine.copy(rows), schema)
 
     def _record(self, table: ir.Table, log: LogFiles, role: str, left_out: Iterable[str] = ()) -> None:
-        columns = log.selection.columns
-        rows = known_rows(table, log.selection)
-        rows = rows.filter(_within(rows[columns.time], log.selection.interval))
-        known = {"known": rows[columns.known].max()} if columns.known else {}
-        without_key = rows.count(where=lacks(rows, columns.key))
-        counted = rows.aggregate(rows=rows.count(), event=rows[columns.time].max(), without_key=without_key, **known)
+        columns, before = log.selection.columns, log.selection.known_before
+        time = table[columns.time]
+        read = within = _within(time, log.selection.interval)
+        # A retraction needs none: it takes back what its key has.
+        lost = time.isnull() if columns.deleted is None else time.isnull() & ~table[columns.deleted].fill_null(False)
+        latest = {"event": time}
+        if columns.known is not None:
+            known = latest["known"] = table[columns.known]
+            lost |= within & known.isnull()
+            read = within if before is None else within & (known < ibis.literal(before))
+        counts = {"rows": read, "without_key": read & lacks(table, columns.key), "without_time": lost}
+        counted = table.aggregate(
+            **{name: table.count(where=where) for name, where in counts.items()},
+            **{name: value.max(where=read) for name, value in latest.items()},
+        )
         seen = self._engine.to_arrow(counted).to_pylist()[0]
-        keys = tuple(partition.key for partition in log.partitions)
-        latest, left = (seen["event"], seen.get("known")), tuple(sorted(left_out))
-        # Where there are no rows, Spark counts null of them by a condition.
-        self.reads.append(Read(log.key, role, keys, seen["rows"], *latest, seen["without_key"] or 0, left))
+        self.reads.append(
+            Read(
+                log.key,
+                role,
+                tuple(partition.key for partition in log.partitions),
+                latest_event=seen["event"],
+                latest_known=seen.get("known"),
+                left_out=tuple(sorted(left_out)),
+                # Where there are no rows, Spark counts null of them by a condition.
+                **{name: seen[name] or 0 for name in counts},
+            )
+        )
 
 
 def _to_pandas(table: pa.Table, *, plain: Sequence[str]) -> pd.DataFrame:

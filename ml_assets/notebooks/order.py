@@ -137,6 +137,7 @@ class ReadRecord(BaseModel):
     latest_event: datetime | None
     latest_known: datetime | None
     without_key: int = 0
+    without_time: int = 0
     left_out: list[str] = []
 
 

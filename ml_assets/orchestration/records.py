@@ -92,13 +92,21 @@ def metadata(
 
 def odd_reads(reads: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """What is odd about rows that were read, in words. Args: `reads`: as `ReadRecord`, of older versions with less."""
-    keyless = {read["log"]: f"{read['without_key']} of {read['log']}" for read in reads if read.get("without_key")}
+    keyless, timeless = (
+        {read["log"]: f"{read[count]} of {read['log']}" for read in reads if read.get(count)}
+        for count in ("without_key", "without_time")
+    )
     left_out = {
         read["log"]: f"{', '.join(read['left_out'])} of {read['log']}" for read in reads if read.get("left_out")
     }
     found = {}
     if keyless:
         found["rows without a key"] = f"{', '.join(keyless.values())}: no correction or retraction reaches them"
+    if timeless:
+        found["rows without a time"] = (
+            f"{', '.join(timeless.values())}: without an event time they lie in no window, without a known time nobody "
+            "knew of them at a cutoff"
+        )
     if left_out:
         found["columns left out"] = f"{', '.join(left_out.values())}: of types that differ too much, or are too long"
     return found

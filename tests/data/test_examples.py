@@ -631,6 +631,22 @@ def test_rows_without_a_key_are_kept_and_counted(tmp_path: Path, outcomes: LogFi
     assert reader.reads[0] == Read("ads/shown", "exposures", ("2026-03-01",), 5, NOON, NOON, without_key=3)
 
 
+@pytest.mark.parametrize(("known_before", "rows"), [(NOON + 5 * HOUR, 1), (None, 2)])
+def test_rows_without_a_time_are_counted(
+    known_before: datetime | None, rows: int, tmp_path: Path, outcomes: LogFiles
+) -> None:
+    columns = {
+        "id": [1, 2, 3, 4, 5, 1],
+        "time": pa.array([NOON, NOON, None, None, NOON + 24 * HOUR, None], pa.timestamp("us", "UTC")),
+        "known": pa.array([NOON, None, NOON, None, None, NOON], pa.timestamp("us", "UTC")),
+        "gone": [None, None, False, None, False, True],
+    }
+    shown = as_known(tmp_path / "a.parquet", known_before, **columns)
+    reader = ExampleReader()
+    reader.examples(shown, outcomes, **ASK)
+    assert reader.reads[0] == Read("ads/shown", "exposures", ("2026-03-01",), rows, NOON, NOON, 0, 3)
+
+
 def test_rows_outside_of_the_window_are_not_counted(tmp_path: Path, outcomes: LogFiles) -> None:
     times = instants(NOON - HOUR, NOON, NOON + HOUR)
     log = as_known(tmp_path / "a.parquet", None, Interval(NOON, NOON + HOUR), id=[1, 2, 3], time=times, known=times)
