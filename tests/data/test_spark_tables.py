@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pandas.testing import assert_frame_equal
 
@@ -72,6 +74,25 @@ def test_one_row_that_differs_or_is_there_twice_changes_the_data_version(spark: 
     versions = [hash_spark(from_pandas(spark, one)) for one in (rows, changed, twice)]
     assert versions == [hash_frame(one) for one in (rows, changed, twice)]
     assert len(set(versions)) == 3
+
+
+def test_lists_structs_and_maps_have_the_data_version_of_the_pandas_frame(tmp_path: Path, spark: Any) -> None:
+    from ml_assets.data.spark_tables import hash_spark, read_stored, to_pandas
+
+    columns = {
+        "id": pa.array([1, 2, 3]),
+        "tags": pa.array([["a", None], [], None]),
+        "matrix": pa.array([[[1, 2], None], [[]], [[3]]]),
+        "place": pa.array([{"shop": "é", "shelf": 1}, {"shop": None, "shelf": None}, None]),
+        "seen": pa.array([[("a", 0.5), ("b", None)], [], None], pa.map_(pa.string(), pa.float64())),
+    }
+    versions = []
+    for tags in (columns["tags"], pa.array([[None, "a"], [], None])):
+        pq.write_table(pa.table({**columns, "tags": tags}), tmp_path / "data.parquet")
+        stored = read_stored(spark, tmp_path / "data.parquet")
+        versions.append(hash_spark(stored))
+        assert versions[-1] == hash_frame(to_pandas(stored))
+    assert versions[0] != versions[1]
 
 
 def test_what_pandas_wrote_is_read_by_the_executors(tmp_path: Path, spark: Any) -> None:
