@@ -48,7 +48,7 @@ test: fast ## Run all tests: fast ones first, then the slow real ones
 fast: setup ## Run the fast tests alone
 	$(BIN)/python -m pytest -m "not slow" -n $(JOBS)
 
-pythons: ## Run the fast tests and those of kernels by each other Python that is promised and here: pyenv's, or PYTHONS="/path/to/python3.12 ..."
+pythons: ## Run the fast tests and those of kernels by the other Pythons that are promised and here: pyenv's, or PYTHONS="/path/to/python3.12 ..."
 	@test -n "$(strip $(PYTHONS))" || echo "no other Python is here: pyenv has none, and PYTHONS= names none"
 	@done=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); set --; \
 	for python in $(PYTHONS); do \
@@ -56,15 +56,15 @@ pythons: ## Run the fast tests and those of kernels by each other Python that is
 		case " $$done " in *" $$version "*) continue;; esac; \
 		done="$$done $$version"; set -- "$$@" python-$$version "PYTHON_$$version=$$python"; \
 	done; \
-	test $$# -eq 0 || $(MAKE) --no-print-directory -j -O "$$@" \
-		JOBS=$$($(PYTHON) -c "import os; print(max(1, (os.cpu_count() or 1) * 2 // $$#))")
+	test $$# -eq 0 || $(MAKE) --no-print-directory -j -O "$$@" "ENDS=$$(printf '%s\n' $$done | sort -V | sed -n '1p;$$p' | xargs)"
 
-# All at once, each by its share of the cores, so that fewer processes import the tests. The language and the libraries are what
-# differs, not what is computed: a tenth of the drawn examples will do.
+# All at once. The language and the libraries are what differs, not what is computed: a tenth of the drawn examples will do, and
+# Pythons between the oldest and the newest, which run all tests, run what hangs on the interpreter most.
+BETWEEN := tests/test_definitions.py tests/test_environments.py tests/components tests/models tests/notebooks tests/warm
 python-%:
 	@echo "Python $*"
 	@$(MAKE) --no-print-directory PYTHON=$(PYTHON_$*) VENV=.venvs/$* COMPILE= setup
-	.venvs/$*/bin/python -m pytest -m "not slow" -n $(JOBS) --one-in 10
+	.venvs/$*/bin/python -m pytest -m "not slow" -n $(JOBS) --one-in 10 $(if $(filter $*,$(ENDS)),tests,$(BETWEEN))
 	.venvs/$*/bin/python -m pytest -n $(JOBS) tests/notebooks/test_kernels.py
 
 check: types lint ## Lint, types, import direction, notebooks in pairs, definitions
