@@ -21,7 +21,7 @@ from tests.orchestration.real_world import RealWorld
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = 30
+EXAMPLES = 20
 NESTED = (("day", "day", "day"), ("hour", "hour", "hour"), ("week", "week", "week"), ("week", "week", "day"))
 
 
