@@ -63,7 +63,7 @@ def run_demo(
         "Grey: the horizon is not the attribution, so the metric judges ranking, not calibration.\n", style="dim"
     )
     _compare_with_truth(console, project, results)
-    _show(console, tick, models, State.WAITING, "Not mature yet, and why:")
+    _show(console, tick, models, State.WAITING, "Not made yet, and why:")
     unfinished = _show(console, tick, models, State.FAILED, "Failed:", style="bold red")
     unfinished |= _show(console, tick, models, State.DUE, "Due, but killed too often or canceled:", style="bold red")
     report = project.home / "report.html"

@@ -175,7 +175,8 @@ def describe_absent(why: str, hint: str) -> str:
 def describe_refused(log: EventLog, refused: Mapping[str, str]) -> str:
     """The event partitions that are there and do not count, in words."""
     spans = describe_spans(log.partitions, [log.partitions.index_of(name) for name in refused])
-    return f"{log.key}: {spans} is there and does not count as arrived: {describe_misfits({log.key: refused})}"
+    count = "is there and does not count" if len(refused) == 1 else "are there and do not count"
+    return f"{log.key}: {spans} {count} as arrived: {describe_misfits({log.key: refused})}"
 
 
 def describe_late(log: EventLog, late: Iterable[str]) -> str:

@@ -21,7 +21,7 @@ from ml_assets.orchestration.facts import materialization, read_arrived, read_fa
 from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.orchestration.pins import pin_events
 from ml_assets.orchestration.present import Now, find
-from ml_assets.orchestration.sensors import Tick
+from ml_assets.orchestration.sensors import Tick, describe_refused
 from tests.orchestration.conftest import AS_OF, ASSETS, Service
 from tests.support.postgres import Postgres, postgres_server
 
@@ -268,3 +268,8 @@ def test_the_columns_of_a_table_are_those_of_its_only_file(
         assert said in status(tick, TRAINING, 2).why
         assert said in refusal(service, 2)
         assert said in owed(service, 2)[1]
+
+
+def test_days_that_do_not_count_are_named_together(service: Service) -> None:
+    words = describe_refused(service.model.outcomes, {day(number): FLOAT for number in (3, 4)})
+    assert words == f"shop/orders: 2026-05-03..2026-05-04 are there and do not count as arrived: {FLOAT}"
