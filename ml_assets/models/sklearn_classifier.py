@@ -25,6 +25,10 @@ SKOPS_FILE = "model.skops"
 #: What is loaded beside what skops trusts by default: classes that hold data alone, and functions of numbers.
 _TRUSTED = [
     "ml_assets.models.plain.Plain",
+    # Columns by pattern and by dtype, as `np.number` and `object`.
+    "sklearn.compose._column_transformer.make_column_selector",
+    "builtins.object",
+    *(f"numpy.{name}" for name in ("number", "integer", "floating")),
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",

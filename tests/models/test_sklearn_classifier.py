@@ -11,7 +11,7 @@ import pytest
 import sklearn.base
 import skops.io
 from lightgbm import LGBMClassifier
-from sklearn.compose import ColumnTransformer, make_column_transformer
+from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
@@ -53,6 +53,14 @@ SAVED = {
     "discriminant": on_features(LinearDiscriminantAnalysis()),
     "naive_bayes": make_pipeline(OneHotEncoder(), BernoulliNB()),
     "without_a_pipeline": GaussianNB(),
+    "columns_by_dtype": make_pipeline(
+        make_column_transformer(
+            (StandardScaler(), make_column_selector(dtype_include=np.number)),
+            (OneHotEncoder(), make_column_selector(pattern="campaign", dtype_exclude=[np.number, bool])),
+            remainder="passthrough",
+        ),
+        LogisticRegression(),
+    ),
 }
 
 
