@@ -3,9 +3,7 @@
 import gc
 import os
 import re
-import shutil
 import signal
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -19,7 +17,7 @@ from xdist.scheduler import LoadFileScheduling
 import tests.support.storages
 from ml_assets.interrupts import heed_interrupts
 from ml_assets.notebooks import warm
-from tests.support.spark import CLASSES, JAVA, JVM, keep_classes
+from tests.support.spark import JVM
 
 # The same examples each time; `--hypothesis-profile random` draws others.
 settings.register_profile("seeded", derandomize=True, database=None)
@@ -45,10 +43,9 @@ _LONGEST = (
     "test_your_first_model",
     # And with it all of the browser.
     "test_executed_notebook",
+    "test_spark_loop",
     "test_image",
     "test_backfill",
-    # Once the classes of Spark are kept.
-    "test_spark_loop",
     "test_postgres_loop",
     "test_interrupts",
     "test_notebook_history",
@@ -84,22 +81,6 @@ def pytest_configure(config: pytest.Config) -> None:
     heed_interrupts()
     if not hasattr(config, "workerinput"):
         signal.signal(signal.SIGTERM, _end)
-        if config.option.markexpr == "slow" and config.args == ["tests"] and JAVA:
-            _keep_classes(config)
-
-
-def _keep_classes(config: pytest.Config) -> None:
-    """Let the workers' JVMs find the classes of Spark kept: of all slow tests there are dozens."""
-    folder = Path(tempfile.mkdtemp(prefix="spark-classes-"))
-    os.environ[CLASSES] = str(folder / "classes.jsa")
-    keeping = keep_classes(folder / "classes.jsa")
-
-    def end() -> None:
-        keeping.terminate()
-        keeping.wait()
-        shutil.rmtree(folder)
-
-    config.add_cleanup(end)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -13,16 +13,8 @@ from typing import Any
 
 JAVA = shutil.which("java") or os.environ.get("JAVA_HOME")
 NO_JAVA = "Java is missing; on Debian: apt-get install openjdk-17-jre-headless"
-#: The environment variable that says where `keep_classes` keeps them.
-CLASSES = "TESTS_SPARK_CLASSES"
 #: A JVM of a test lives for seconds, in which the better compiler and collector do not pay.
-_SHORT = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-#: Before the file is there, it does without.
-JVM = (
-    f"{_SHORT} -XX:SharedArchiveFile={os.environ[CLASSES]} -Xlog:cds=off -Xlog:cds+dynamic=off"
-    if CLASSES in os.environ
-    else _SHORT
-)
+JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 #: Of every session in a test: small, on loopback alone.
 SETTINGS = {
     "spark.executor.extraJavaOptions": JVM,
@@ -34,30 +26,6 @@ SETTINGS = {
     "spark.pyspark.python": sys.executable,
 }
 _STARTED = re.compile(r"Starting Spark master at (spark://\S+)")
-
-
-def keep_classes(file: Path) -> "subprocess.Popen[bytes]":
-    """Begin to keep the classes of Spark as a JVM has loaded them: half of what it takes to start is to load them anew."""
-    import pyspark
-
-    home = Path(pyspark.__file__).parent
-    options = f"{_SHORT} -XX:ArchiveClassesAtExit={file}.new -Xlog:cds=off -Xlog:cds+dynamic=off"
-    given = [word for name, value in SETTINGS.items() for word in ("--conf", f"{name}={value}")]
-    submit = [str(home / "bin" / "spark-submit"), "--master", "local[2]", *given]
-    with file.with_suffix(".log").open("wb") as log:
-        return subprocess.Popen(
-            [
-                "sh",
-                "-c",
-                '"$@" && mv "$0.new" "$0"',
-                str(file),
-                *submit,
-                str(Path(__file__).with_name("spark_classes.py")),
-            ],
-            env={**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_SUBMIT_OPTS": options},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
 
 
 @contextmanager
