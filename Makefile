@@ -64,7 +64,7 @@ BETWEEN := tests/test_definitions.py tests/test_environments.py tests/components
 python-%:
 	@echo "Python $*"
 	@$(MAKE) --no-print-directory PYTHON=$(PYTHON_$*) VENV=.venvs/$* COMPILE= setup
-	.venvs/$*/bin/python -m pytest -m "not slow" -n $(JOBS) --one-in 10 $(if $(filter $*,$(ENDS)),tests,$(BETWEEN))
+	.venvs/$*/bin/python -m pytest -m "not slow" -n $(JOBS) --one-in 10 $(if $(filter $*,$(ENDS)),tests ml_assets,$(BETWEEN))
 	.venvs/$*/bin/python -m pytest -n $(JOBS) tests/notebooks/test_kernels.py
 
 check: types lint ## Lint, types, import direction, notebooks in pairs, definitions

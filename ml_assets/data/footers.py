@@ -99,7 +99,7 @@ def mixed_columns(files: Iterable[AnyPath], footers: Footers) -> frozenset[str]:
     kinds: dict[str, set[Column]] = {}
     for footer in (footers[file] for file in files):
         for name, column in footer.columns.items() if isinstance(footer, Footer) else ():
-            if column.family != contents.UNTYPED:
+            if column.family not in {contents.UNTYPED, contents.TWICE}:
                 kinds.setdefault(name.lower(), set()).add(column)
     return frozenset(name for name, columns in kinds.items() if not _make_one(columns))
 

@@ -25,7 +25,7 @@ from ml_assets.domain.near_misses import suggestions
 _NO_KEY = "keys are integers, text, decimals or UUIDs: floats round large ones"
 _FOR_SPARK = "write text, or let DuckDB read it (`engine`)"
 #: A file with one of these Spark does not read, whichever columns are asked for.
-_NOT_OF_SPARK, _HALF_FLOAT = {UUID, TIME_OF_DAY, TWICE}, "halffloat"
+_NOT_OF_SPARK, _HALF_FLOAT = {UUID, TIME_OF_DAY}, "halffloat"
 _SHOWN, _COLUMNS_SHOWN = 3, 20
 
 #: By log, then by event partition: why it does not count.
@@ -103,10 +103,7 @@ class Agreement:
                 kind = usual.type_of(name)
                 known = f", and {kind} in most files" if kind not in {"", column.type} else ""
                 return f"column {name} is {column.type}{known}; {right}"
-        for name, column in columns.items() if self._wanted.spark else ():
-            if column.family in _NOT_OF_SPARK or column.type == _HALF_FLOAT:
-                return f"column {name} is {column.type}, which Spark cannot read; {_FOR_SPARK}"
-        return ""
+        return _not_of_spark(columns) if self._wanted.spark else ""
 
     def _weigh(self, log: str) -> dict[Any, _Weights]:
         """How many files of each partition without a problem have which families."""
@@ -217,6 +214,16 @@ def _right(column: Column, use: Use) -> str:
             return "write a boolean"
         case Use.KEY if column.family in {FLOAT, NESTED}:
             return _NO_KEY
+    return ""
+
+
+def _not_of_spark(columns: Mapping[str, Column]) -> str:
+    """Why Spark cannot read files with such columns, whichever are asked for; empty where it can."""
+    for name, column in columns.items():
+        if column.family == TWICE:
+            return f"it has two columns of the name {name}, which Spark cannot read"
+        if column.family in _NOT_OF_SPARK or column.type == _HALF_FLOAT:
+            return f"column {name} is {column.type}, which Spark cannot read; {_FOR_SPARK}"
     return ""
 
 

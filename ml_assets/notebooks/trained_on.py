@@ -32,8 +32,8 @@ def check_trained_on(model: SavedModel, step: str, table: AnyPath) -> None:
     """
     if telling := [name for name in model.columns if name in LABEL_COLUMNS]:
         raise UnfitModelError(
-            f"the model reads {telling}, which the outcomes make: whatever it is asked later, it would be told the "
-            f"answer. Leave {', '.join(LABEL_COLUMNS)} out of its columns"
+            f"the model was fitted on {telling}, which the outcomes make: whatever it is asked later, it would be told "
+            f"the answer. Fit it on its features alone, without {', '.join(LABEL_COLUMNS)}"
         )
     columns = columns_of(table)
     missing = [name for name in model.columns if name not in columns]

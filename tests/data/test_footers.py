@@ -16,6 +16,7 @@ from ml_assets.data.footers import (
     check_files,
     column_of,
     contents_of,
+    mixed_columns,
     read_footers,
     untyped_columns,
 )
@@ -95,6 +96,10 @@ def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
     pq.write_table(pa.table([pa.array([1]), pa.array(["x"]), pa.array([2])], names=["id", "word", "id"]), file)
     found = contents_of("f", [file], read_footers([file]))
     assert {name: column.family for name, column in found.alike[0].columns.items()} == {"id": "twice", "word": "text"}
+    once = written(tmp_path / "b.parquet", id=[1])
+    assert mixed_columns([file, once], read_footers([file, once])) == frozenset(), (
+        "the first of them is read with others"
+    )
 
 
 def test_a_file_that_cannot_be_read_keeps_back_no_other_and_is_named(tmp_path: Path) -> None:

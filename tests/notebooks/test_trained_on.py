@@ -116,7 +116,7 @@ def test_categories_of_another_type_are_named_where_an_encoder_would_ignore_them
 @pytest.mark.parametrize("fit", [linear, boosted])
 @pytest.mark.parametrize("told", [["label_age"], ["mature", "label_age"]])
 def test_a_model_that_would_be_told_the_answer_is_refused(step: Step, fit: Any, told: list[str]) -> None:
-    with pytest.raises(UnfitModelError, match=re.escape(f"the model reads {told}, which the outcomes make")):
+    with pytest.raises(UnfitModelError, match=re.escape(f"the model was fitted on {told}, which the outcomes make")):
         step.save_model(fit(step.read("training_data"), "hour", *told))
 
 
