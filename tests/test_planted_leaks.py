@@ -319,7 +319,7 @@ def test_what_is_made_of_a_random_shop_keeps_to_every_rule(seed: int, shop: Worl
 def no_known_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the order says, each row counts."""
     for module in (labels, examples):
-        monkeypatch.setattr(module, "known_rows", lambda log, selection: log)
+        monkeypatch.setattr(module, "was_known", lambda log, selection: ibis.literal(value=True))
 
 
 def newest_in_training(monkeypatch: pytest.MonkeyPatch) -> None:

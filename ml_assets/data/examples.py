@@ -19,7 +19,7 @@ from ml_assets.data.event_tables import rows_between
 from ml_assets.data.footers import Footer, misfits_of, mixed_columns, read_footers, untyped_columns
 from ml_assets.data.history import with_history
 from ml_assets.data.keys import lacks
-from ml_assets.data.labels import Selection, label_examples, select_events
+from ml_assets.data.labels import Selection, label_examples, select_events, was_known
 from ml_assets.data.table_types import restored
 from ml_assets.data.tables import without_maps
 from ml_assets.data.versions import comparable
@@ -387,16 +387,15 @@ class ExampleReader:
             return restored(self._engine.copy(rows), schema)
 
     def _record(self, table: ir.Table, log: LogFiles, role: str, left_out: Iterable[str] = ()) -> None:
-        columns, before = log.selection.columns, log.selection.known_before
-        time = table[columns.time]
-        read = within = _within(time, log.selection.interval)
+        columns, time = log.selection.columns, table[log.selection.columns.time]
+        within = _within(time, log.selection.interval)
+        read = within & was_known(table, log.selection)
         # A retraction needs none: it takes back what its key has.
         lost = time.isnull() if columns.deleted is None else time.isnull() & ~table[columns.deleted].fill_null(False)
         latest = {"event": time}
         if columns.known is not None:
             known = latest["known"] = table[columns.known]
             lost |= within & known.isnull()
-            read = within if before is None else within & (known < ibis.literal(before))
         counts = {"rows": read, "without_key": read & lacks(table, columns.key), "without_time": lost}
         counted = table.aggregate(
             **{name: table.count(where=where) for name, where in counts.items()},

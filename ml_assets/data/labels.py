@@ -42,12 +42,12 @@ class Selection:
     known_before: datetime | None
 
 
-def known_rows(log: ir.Table, selection: Selection) -> ir.Table:
-    """The rows of a log that were known in time, whatever came of them since."""
+def was_known(log: ir.Table, selection: Selection) -> ir.BooleanValue:
+    """Whether a row of a log was known in time, whatever came of it since."""
     known = selection.columns.known
     if known is None or selection.known_before is None:
-        return log
-    return log.filter(log[known] < ibis.literal(selection.known_before))
+        return ibis.literal(value=True)
+    return log[known] < ibis.literal(selection.known_before)
 
 
 def select_events(log: ir.Table, selection: Selection) -> ir.Table:
@@ -59,7 +59,7 @@ def select_events(log: ir.Table, selection: Selection) -> ir.Table:
     without a key is corrected by none and corrects none: each of them counts.
     """
     columns = selection.columns
-    log = with_taken_back(known_rows(log, selection), columns)
+    log = with_taken_back(log.filter(was_known(log, selection)), columns)
     if columns.known is not None:
         newest = ibis.window(group_by=list(columns.key), order_by=newest_first(log, columns))
         # A column of its own: of a condition with a window and other columns Spark is told what it cannot resolve.
