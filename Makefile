@@ -90,4 +90,4 @@ format: setup ## Format the code, and bring each notebook and its .py into step
 
 lock: setup ## Resolve the newest versions that pyproject.toml allows into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header --no-annotate pyproject.toml --output-file requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --extra postgres --extra s3 --constraint requirements.lock --python-version 3.11 --no-header --no-annotate pyproject.toml --output-file deploy/requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --extra postgres --extra s3 --extra hdfs --constraint requirements.lock --python-version 3.11 --no-header --no-annotate pyproject.toml --output-file deploy/requirements.lock
