@@ -137,8 +137,8 @@ def _read(path: AnyPath, until: float | None) -> Footer | OSError | FooterError 
 def _footer(file: pq.ParquetFile) -> Footer:
     columns: dict[str, Column] = {}
     for field in file.schema_arrow:
-        twice = Column(contents.TWICE, f"{field.type}, and there twice")
-        columns[field.name] = twice if field.name in columns else column_of(field.type)
+        column = column_of(field.type)
+        columns[field.name] = Column(contents.TWICE, column.type) if field.name in columns else column
     return Footer(file.metadata.num_rows, columns)
 
 
