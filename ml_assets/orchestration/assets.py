@@ -17,6 +17,7 @@ from ml_assets.domain.spec import READING_STEPS, Model
 from ml_assets.domain.windows import last_index, windows_of
 from ml_assets.orchestration.checks import CHECKED, no_leak_spec
 from ml_assets.orchestration.facts import asset_key
+from ml_assets.orchestration.over import ending_with_its_run
 from ml_assets.orchestration.partitions import partitions_definition, window_mappings
 from ml_assets.orchestration.pods import op_tags
 from ml_assets.orchestration.runner import materialize
@@ -124,7 +125,8 @@ def _asset_definition(asset: StepAsset) -> dg.AssetsDefinition:
         check_specs=[no_leak_spec(asset.name, partitions)] if asset.step in CHECKED else None,
     )
     def run(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        yield from materialize(context, asset)
+        with ending_with_its_run(context):
+            yield from materialize(context, asset)
 
     return run
 

@@ -1,16 +1,21 @@
-"""Runs each step in a pod of its own, begins again what lost its pod, and says when a pod had too little memory.
+"""Runs each step in a pod of its own, begins again what lost its pod, ends the pods of a run that is over.
+
+It says when a pod had too little memory.
 
 Imports Kubernetes' client: only an environment that runs on Kubernetes imports this.
 """
 
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import dagster as dg
 from dagster._core.definitions.executor_definition import multiple_process_executor_requirements
-from dagster._core.events import DagsterEvent, DagsterEventType
-from dagster._core.execution.context.system import IStepContext
+from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
+from dagster._core.execution.context.system import IStepContext, PlanOrchestrationContext
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
+from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.step_delegating import CheckStepHealthResult, StepDelegatingExecutor, StepHandlerContext
@@ -18,14 +23,18 @@ from dagster_k8s import K8sRunLauncher
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.executor import K8sStepHandler
 from dagster_shared.error import SerializableErrorInfo
-from kubernetes.client import V1ContainerStatus, V1Pod
+from kubernetes.client import ApiException, V1ContainerStatus, V1Job, V1Pod
 from typing_extensions import override
+from urllib3.exceptions import HTTPError
 
+from ml_assets.orchestration.over import SECONDS_BETWEEN_LOOKS, is_over
 from ml_assets.orchestration.runner import LOST_POD_RETRIES, LOST_POD_SECONDS
 
 #: What the error of a step says whose pod had too little memory.
 OUT_OF_MEMORY = "ran out of memory"
 _SECONDS_BETWEEN_CHECKS = 20
+#: What a cluster answers that refuses, and that cannot be reached.
+_CLUSTER_ERRORS = (ApiException, HTTPError)
 #: A pod that is to end and does not, because its node does not answer, is taken for lost.
 _PATIENCE = timedelta(minutes=2)
 _ENDS = {DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY}
@@ -66,7 +75,7 @@ def _pods(context: dg.InitExecutorContext) -> "KubernetesExecutor":
     return KubernetesExecutor(
         handler,
         retries=RetryMode.ENABLED,
-        max_concurrent=context.executor_config.get("max_concurrent"),  # type: ignore[arg-type]
+        max_concurrent=context.executor_config.get("max_concurrent"),
         check_step_health_interval_seconds=_SECONDS_BETWEEN_CHECKS,
         should_verify_step=True,
     )
@@ -88,6 +97,34 @@ class KubernetesSteps(K8sStepHandler):
             return CheckStepHealthResult.healthy()
         return CheckStepHealthResult.unhealthy(f"the pod of Kubernetes job {job} {what_became_of(pods)}")
 
+    @override
+    def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
+        step = step_handler_context.get_step_context(self._get_step_key(step_handler_context))
+        try:
+            yield from super().terminate_step(step_handler_context)
+        except _CLUSTER_ERRORS as error:
+            # The run ends as it is to end.
+            _tell_that_it_stays(step, self._get_k8s_step_job_name(step_handler_context), error)
+
+    def end_all(self, context: PlanOrchestrationContext) -> None:
+        """Delete the Jobs of all steps of a run that have not ended, of whichever attempt; a refusal is told."""
+        run = context.dagster_run
+        launcher = cast("K8sRunLauncher", context.instance.run_launcher)
+        namespace = K8sContainerContext.create_for_run(run, launcher, include_run_tags=False).namespace
+        labels = f"dagster/run-id={run.run_id},app.kubernetes.io/component=step_worker"
+        try:
+            jobs = self._api_client.batch_api.list_namespaced_job(namespace, label_selector=labels).items
+        except _CLUSTER_ERRORS as error:
+            _tell_that_it_stays(context, "of its steps", error)
+            return
+        for name in [job.metadata.name for job in jobs if not _has_ended(job)]:
+            message = f"The run is over: deleting Kubernetes job {name} of its step"
+            DagsterEvent.engine_event(context, message, EngineEventData())
+            try:
+                self._api_client.delete_job(job_name=name, namespace=namespace)
+            except _CLUSTER_ERRORS as error:
+                _tell_that_it_stays(context, name, error)
+
     def _has_said_how(self, context: StepHandlerContext) -> bool:
         """Whether the present attempt of the step has ended by an event, which the executor is about to read."""
         args, step = context.execute_step_args, self._get_step_key(context)
@@ -98,7 +135,22 @@ class KubernetesSteps(K8sStepHandler):
 
 
 class KubernetesExecutor(StepDelegatingExecutor):
-    """Begins a step again whose pod was lost; not one that ran out of memory, which a person must mend."""
+    """Begins a step again whose pod was lost; not one that ran out of memory, which a person must mend.
+
+    Where lost runs go on in another pod, Dagster forwards no end to the steps, as it takes each for such a loss.
+    """
+
+    def __init__(self, steps: KubernetesSteps, **options: Any) -> None:
+        super().__init__(steps, **options)
+        self._steps = steps
+
+    @override
+    def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        try:
+            yield from super().execute(plan_context, execution_plan)
+        finally:
+            if is_over(plan_context.instance, plan_context.run_id):
+                self._steps.end_all(plan_context)
 
     @override
     def log_failure_or_retry_event_after_error(
@@ -133,6 +185,19 @@ def what_became_of(pods: Sequence[V1Pod]) -> str:
             if ended and ended.exit_code:
                 return f"ended with exit code {ended.exit_code} ({ended.reason or 'no reason given'}) without a word"
     return "is gone: it was deleted, or its node was" if not pods else "ended without saying how its step did"
+
+
+def _tell_that_it_stays(context: PlanOrchestrationContext | IStepContext, job: str, error: Exception) -> None:
+    DagsterEvent.engine_event(
+        context,
+        f"Kubernetes job {job} could not be deleted; where it runs, it sees within {SECONDS_BETWEEN_LOOKS} seconds "
+        "that its run is over",
+        EngineEventData(error=SerializableErrorInfo.from_traceback(traceback.TracebackException.from_exception(error))),
+    )
+
+
+def _has_ended(job: V1Job) -> bool:
+    return bool(job.status and (job.status.succeeded or job.status.failed))
 
 
 def _is_alive(pod: V1Pod, now: datetime) -> bool:

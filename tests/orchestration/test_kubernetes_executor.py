@@ -1,8 +1,10 @@
 """What the executor of pods says and does when pods end without a word."""
 
+import os
+import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -130,9 +132,13 @@ def team(tmp_path_factory: pytest.TempPathFactory, kubeconfig: Path) -> TeamProj
         },
     }
     (root / "home").mkdir()
-    (root / "home" / "dagster.yaml").write_text(
-        yaml.safe_dump({"run_launcher": launcher, "telemetry": {"enabled": False}}), encoding="utf-8"
-    )
+    config = {
+        "run_launcher": launcher,
+        # As in the manifests: a run whose own pod is lost goes on in another.
+        "run_monitoring": {"enabled": True, "max_resume_run_attempts": 3},
+        "telemetry": {"enabled": False},
+    }
+    (root / "home" / "dagster.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     team = TeamProject.make(root, "pods_shop", DEFS)
     for log in ("visits", "orders"):
         shop.arrive(team, log, 1, 8)
@@ -222,3 +228,99 @@ def test_a_pod_that_is_killed_for_memory_fails_its_run_in_words_and_does_not_beg
     entries = team.project.instance.all_logs(ended.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     [failure] = [entry.dagster_event.step_failure_data.error.message for entry in entries]
     assert "ran out of memory: it was killed at its limit of 2Gi" in failure
+
+
+def step_job(run_id: str, name: str) -> client.V1Job:
+    """A Job of a step that another process made."""
+    labels = {"dagster/run-id": run_id, "app.kubernetes.io/component": "step_worker"}
+    container = client.V1Container(name="dagster", args=[])
+    template = client.V1PodTemplateSpec(spec=client.V1PodSpec(containers=[container]))
+    metadata = client.V1ObjectMeta(name=name, labels=labels)
+    return client.V1Job(metadata=metadata, spec=client.V1JobSpec(template=template))
+
+
+def interrupted(
+    team: TeamProject, kubeconfig: Path, first: Callable[[Cluster, dg.DagsterRun], object]
+) -> tuple[Cluster, dg.DagsterRun]:
+    """A run whose pod is asked to end once its first step has a Job, which does nothing, and the cluster.
+
+    Args: `first`: done before that.
+    """
+    cluster, instance = Cluster(starts=False), team.project.instance
+
+    def ask_to_end(_: str) -> None:
+        [begun] = instance.get_runs(limit=1)
+        first(cluster, begun)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    cluster.on_create = ask_to_end
+    return cluster, run(team, cluster, kubeconfig)
+
+
+@pytest.mark.parametrize("end", ["report_run_canceling", "report_run_canceled", "report_run_failed"])
+def test_a_run_that_is_over_deletes_what_runs_of_its_steps_and_nothing_else(
+    team: TeamProject, kubeconfig: Path, end: str
+) -> None:
+    def over(cluster: Cluster, begun: dg.DagsterRun) -> None:
+        cluster.on_create = lambda _: None
+        for name, run_id in (
+            ("of-its-first-attempt", begun.run_id),
+            ("ended", begun.run_id),
+            ("of-another", "another"),
+        ):
+            cluster.create_namespaced_job(step_job(run_id, name), "ml")
+        cluster.jobs["ended"].pod = pod(phase="Succeeded")
+        # By a person, by one who does not wait for its end, and by the monitor of runs that take too long.
+        getattr(team.project.instance, end)(begun)
+
+    cluster, ended = interrupted(team, kubeconfig, over)
+    assert ended.is_finished
+    assert ended.status is not dg.DagsterRunStatus.SUCCESS
+    own, earlier = cluster.deleted
+    assert own.startswith("dagster-step-")
+    assert earlier == "of-its-first-attempt"
+    assert [job.pod for job in cluster.deleted.values()] == [None, None]
+    assert list(cluster.jobs) == ["ended", "of-another"]
+    assert f"The run is over: deleting Kubernetes job {own} of its step" in messages(team, ended)
+
+
+def test_steps_go_on_where_only_the_pod_of_their_run_is_lost(team: TeamProject, kubeconfig: Path) -> None:
+    cluster, _ = interrupted(team, kubeconfig, lambda *_: None)
+    assert not cluster.deleted
+    assert len(cluster.jobs) == 1
+
+
+@pytest.mark.parametrize("refused", [404, 403])
+def test_a_job_that_cannot_be_deleted_does_not_hide_that_the_run_is_canceled(
+    team: TeamProject, kubeconfig: Path, refused: int
+) -> None:
+    def refuse(_: str) -> None:
+        raise client.ApiException(status=refused, reason="as the cluster says")
+
+    def cancel(cluster: Cluster, begun: dg.DagsterRun) -> None:
+        cluster.on_delete = refuse
+        team.project.instance.report_run_canceling(begun)
+
+    _, ended = interrupted(team, kubeconfig, cancel)
+    assert ended.status is dg.DagsterRunStatus.CANCELED
+    told = "could not be deleted; where it runs, it sees within 10 seconds that its run is over"
+    # What is not there has ended.
+    assert (told in messages(team, ended)) is (refused == 403)
+
+
+@pytest.mark.slow
+def test_a_step_whose_run_is_canceled_and_has_lost_its_pod_ends_by_itself(
+    team: TeamProject, cluster: Cluster, kubeconfig: Path
+) -> None:
+    instance = team.project.instance
+
+    def cancel() -> None:
+        [begun] = instance.get_runs(limit=1)
+        instance.report_run_canceling(begun)
+
+    # The executor is told nothing, as if its pod was gone.
+    then(team, cancel)
+    ended = run(team, cluster, kubeconfig)
+    assert not cluster.deleted
+    assert ended.status is dg.DagsterRunStatus.CANCELED, messages(team, ended)
+    assert f"a person canceled run {ended.run_id}" in str(instance.all_logs(ended.run_id))

@@ -52,8 +52,12 @@ class Cluster:
     starts: bool = True
     jobs: dict[str, RunningJob] = field(default_factory=dict)
     on_create: Callable[[str], None] = lambda name: None
+    #: Called with the name of a Job that is to be deleted; it may refuse.
+    on_delete: Callable[[str], None] = lambda name: None
     #: Each Job that was ever created.
     created: list[client.V1Job] = field(default_factory=list)
+    #: Each Job that was deleted; its pod goes on until it is deleted, too.
+    deleted: dict[str, RunningJob] = field(default_factory=dict)
 
     # As kubernetes.client.BatchV1Api.
 
@@ -87,21 +91,28 @@ class Cluster:
         )
         return client.V1Job(metadata=job.body.metadata, status=status)
 
+    def list_namespaced_job(self, namespace: str, *, label_selector: str, **_: Any) -> client.V1JobList:
+        asked = dict(one.split("=") for one in label_selector.split(","))
+        labels = {name: job.body.metadata.labels for name, job in self.jobs.items()}
+        found = [name for name in self.jobs if asked.items() <= labels[name].items()]
+        return client.V1JobList(items=[self.read_namespaced_job_status(name, namespace) for name in found])
+
     def delete_namespaced_job(self, name: str, namespace: str, **_: Any) -> None:
         if name not in self.jobs:
             raise kubernetes.client.ApiException(status=404, reason="NotFound")
-        self.jobs.pop(name)
+        self.on_delete(name)
+        self.deleted[name] = self.jobs.pop(name)
 
     # As kubernetes.client.CoreV1Api.
 
     def list_namespaced_pod(self, namespace: str, *, label_selector: str = "", **_: Any) -> client.V1PodList:
         name = label_selector.removeprefix("job-name=")
-        job = self._refreshed(name) if name in self.jobs else None
+        job = self._refreshed(name) if name in self.jobs else self.deleted.get(name)
         return client.V1PodList(items=[job.pod] if job and job.pod else [])
 
     def delete_namespaced_pod(self, name: str, namespace: str, **_: Any) -> None:
         job = name.removesuffix("-x")
-        if job not in self.jobs:
+        if job not in {**self.jobs, **self.deleted}:
             raise kubernetes.client.ApiException(status=404, reason="NotFound")
         self.delete_pod(job)
 
@@ -109,10 +120,11 @@ class Cluster:
 
     def delete_pod(self, job: str, *, kill: bool = False) -> None:
         """Delete the pod of a Job: its process is asked to end, or killed as when its node is lost."""
-        running = self.jobs[job]
-        assert running.process is not None
+        running = {**self.jobs, **self.deleted}[job]
         running.failed = True
-        if kill:
+        if running.process is None:
+            running.pod = None
+        elif kill:
             os.killpg(running.process.pid, signal.SIGKILL)
             running.process.wait()
             running.pod = None
@@ -153,7 +165,7 @@ class Cluster:
 
     def stop(self) -> None:
         """End what still runs."""
-        for job in self.jobs.values():
+        for job in [*self.jobs.values(), *self.deleted.values()]:
             if job.process is not None and job.process.poll() is None:
                 os.killpg(job.process.pid, signal.SIGKILL)
                 job.process.wait()
