@@ -64,7 +64,9 @@ ENVIRONMENTS: Mapping[str, Environment] = MappingProxyType(
         "test": Environment(
             default_resources, _in_process, "ml_assets.orchestration.launcher.WarmRunLauncher", lambda: False
         ),
-        "kubernetes": Environment(_shared, _in_pods, "dagster_k8s.K8sRunLauncher", lambda: True),
+        "kubernetes": Environment(
+            _shared, _in_pods, "ml_assets.orchestration.kubernetes_launcher.KubernetesRunLauncher", lambda: True
+        ),
         # Runs are launched by the agent. A branch shows what it would do, and does nothing by itself.
         "dagster_plus": Environment(_shared, _in_pods, "", _is_no_branch),
     }

@@ -22,16 +22,22 @@ from dagster._core.executor.step_delegating import CheckStepHealthResult, StepDe
 from dagster_k8s import K8sRunLauncher
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.executor import K8sStepHandler
+from dagster_k8s.job import UserDefinedDagsterK8sConfig
 from dagster_shared.error import SerializableErrorInfo
 from kubernetes.client import ApiException, V1ContainerStatus, V1Job, V1Pod
 from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
+from ml_assets.orchestration.kubernetes_launcher import KubernetesRunLauncher
 from ml_assets.orchestration.over import SECONDS_BETWEEN_LOOKS, is_over
 from ml_assets.orchestration.runner import LOST_POD_RETRIES, LOST_POD_SECONDS
 
 #: What the error of a step says whose pod had too little memory.
 OUT_OF_MEMORY = "ran out of memory"
+#: Notebooks have no token of the cluster: the account of their run may make Jobs, and so read any Secret beside them.
+WITHOUT_TOKEN = K8sContainerContext(
+    run_k8s_config=UserDefinedDagsterK8sConfig(pod_spec_config={"automount_service_account_token": False})
+)
 _SECONDS_BETWEEN_CHECKS = 20
 #: What a cluster answers that refuses, and that cannot be reached.
 _CLUSTER_ERRORS = (ApiException, HTTPError)
@@ -63,12 +69,14 @@ def _pods(context: dg.InitExecutorContext) -> "KubernetesExecutor":
     launcher = context.instance.run_launcher
     if not isinstance(launcher, K8sRunLauncher):
         raise NoKubernetesLauncherError(
-            f"the instance launches runs by {type(launcher).__name__}: its dagster.yaml is to name the K8sRunLauncher, "
+            f"the instance launches runs by {type(launcher).__name__}: its dagster.yaml is to name the "
+            "KubernetesRunLauncher, "
             "or ML_ASSETS_ENVIRONMENT another environment"
         )
     handler = KubernetesSteps(
         image=None,
-        container_context=K8sContainerContext(),
+        # Other launchers ask for a token wherever the instance is opened.
+        container_context=WITHOUT_TOKEN if isinstance(launcher, KubernetesRunLauncher) else K8sContainerContext(),
         load_incluster_config=launcher.load_incluster_config,
         kubeconfig_file=launcher.kubeconfig_file,
     )

@@ -78,40 +78,22 @@ CODE = closed(
     includeConfigInLaunchedRuns={**closed(enabled=YES_NO), "required": ["enabled"]},
 )
 CODE["required"] = ["name", "image", "port"]
-RUN_LAUNCHER = closed(
-    imagePullPolicy={"enum": ["Always", "IfNotPresent", "Never"]},
-    loadInclusterConfig=YES_NO,
-    envConfigMaps=listed(core("ConfigMapEnvSource")),
-    envSecrets=listed(core("SecretEnvSource")),
-    envVars=TEXTS,
-    volumes=listed(core("Volume")),
-    volumeMounts=listed(core("VolumeMount")),
-    resources=core("ResourceRequirements"),
-    securityContext=core("SecurityContext"),
-    failPodOnRunFailure=YES_NO,
-    runK8sConfig=closed(
-        containerConfig=ANY, podSpecConfig=ANY, podTemplateSpecMetadata=ANY, jobSpecConfig=ANY, jobMetadata=ANY
-    ),
-)
-# An alternative without a default of the chart's has all of these.
-RUN_LAUNCHER["required"] = [
-    "imagePullPolicy",
-    "loadInclusterConfig",
-    "envConfigMaps",
-    "envSecrets",
-    "envVars",
-    "volumes",
-    "volumeMounts",
-]
+ACCOUNT = closed(create=YES_NO, name=TEXT, annotations={"type": "object", "additionalProperties": TEXT})
+# What the launcher takes is its own affair.
+RUN_LAUNCHER = {**closed(**{"module": TEXT, "class": TEXT, "config": ANY}), "required": ["module", "class", "config"]}
 TICKS = {**closed(skipped=NUMBER, success=NUMBER, failure=NUMBER, started=NUMBER)}
 TICKS["required"] = ["skipped", "success", "failure", "started"]
 KEPT = {**closed(purgeAfterDays={"anyOf": [NUMBER, TICKS]}), "required": ["purgeAfterDays"]}
 VALUES = closed(
-    **{"dagster-user-deployments": closed(enabled=YES_NO, deployments=listed(CODE))},
+    **{
+        "dagster-user-deployments": closed(
+            enabled=YES_NO, deployments=listed(CODE), serviceAccount=ACCOUNT, rbacEnabled=YES_NO
+        )
+    },
     **{"global": closed(dagsterHome=TEXT, postgresqlSecretName=TEXT, serviceAccountName=TEXT)},
     runLauncher=closed(
         type={"enum": ["CeleryK8sRunLauncher", "K8sRunLauncher", "CustomRunLauncher"]},
-        config=closed(k8sRunLauncher=RUN_LAUNCHER),
+        config=closed(customRunLauncher=RUN_LAUNCHER),
     ),
     postgresql=closed(
         enabled=YES_NO,

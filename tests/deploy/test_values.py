@@ -29,7 +29,7 @@ def test_the_chart_takes_them() -> None:
         ("dagsterWebserver.image.tag", 3.1),
         ("dagsterWebserver.volumes", [{"name": "tmp", "emptyDirectory": {}}]),
         ("dagsterWebserver.readinessProbe", {"httpGet": {"path": "/"}}),
-        ("runLauncher.config.k8sRunLauncher.env", []),
+        ("runLauncher.config.customRunLauncher.env", []),
         ("runLauncher.type", "KubernetesRunLauncher"),
         ("retention.sensor.purgeAfterDays", {"skipped": 7}),
         ("generatePostgresqlPassword", False),
@@ -56,8 +56,8 @@ def test_pods_are_those_of_the_plain_manifests(pod: dict[str, Any]) -> None:
     assert pod["volumes"] == [volume for volume in spec["volumes"] if "emptyDir" in volume]
     assert pod["volumeMounts"] == [mount for mount in container["volumeMounts"] if "subPath" not in mount]
     settings = documents(MANIFESTS / "settings.yaml")[0]["data"]
-    given = {variable["name"]: variable["value"] for variable in pod["env"]}
-    assert given == {name: value for name, value in settings.items() if name.startswith("ML_ASSETS_")}
+    given = {variable["name"]: variable.get("value") for variable in pod["env"]}
+    assert given == {**settings, "DAGSTER_NAMESPACE": None}
     assert pod["envSecrets"] == [{"name": "ml-assets-storage"}]
 
 
@@ -98,4 +98,14 @@ def test_the_instance_is_that_of_the_plain_manifests(tmp_path: Path) -> None:
 def test_the_webserver_listens_where_a_user_without_rights_may() -> None:
     webserver = VALUES["dagsterWebserver"]
     assert webserver["service"]["port"] > 1024
-    assert webserver["readinessProbe"]["httpGet"]["port"] == webserver["service"]["port"]
+    # The chart gives its port this name.
+    assert webserver["readinessProbe"]["httpGet"]["port"] == "http"
+
+
+def test_the_database_is_the_same_for_dagster_and_for_what_probes_ask() -> None:
+    database = VALUES["postgresql"]
+    given = {variable["name"]: variable.get("value") for variable in VALUES["dagsterDaemon"]["env"]}
+    assert given["DAGSTER_PG_HOST"] == database["postgresqlHost"]
+    assert given["DAGSTER_PG_PORT"] == str(database["service"]["port"])
+    assert given["DAGSTER_PG_USERNAME"] == database["postgresqlUsername"]
+    assert given["DAGSTER_PG_DB"] == database["postgresqlDatabase"]

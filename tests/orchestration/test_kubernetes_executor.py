@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import kubernetes
 import pytest
 import yaml
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.executor.init import InitExecutorContext
 from kubernetes import client
 
-from ml_assets.orchestration import kubernetes_executor, runner
+from ml_assets.orchestration import kubernetes_executor, kubernetes_launcher, runner
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.kubernetes_executor import NoKubernetesLauncherError, what_became_of
 from ml_assets.orchestration.lineage import versions
@@ -116,19 +117,19 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory, kubeconfig: Path) -> TeamProject:
+def team(tmp_path_factory: pytest.TempPathFactory) -> TeamProject:
     root = tmp_path_factory.mktemp("pods")
     launcher = {
-        "module": "dagster_k8s.launcher",
-        "class": "K8sRunLauncher",
+        "module": "ml_assets.orchestration.kubernetes_launcher",
+        "class": "KubernetesRunLauncher",
         "config": {
             "service_account_name": "dagster",
             "instance_config_map": "dagster-instance",
             "dagster_home": str(root / "home"),
             "job_image": "models:1",
             "job_namespace": "ml",
-            "load_incluster_config": False,
-            "kubeconfig_file": str(kubeconfig),
+            # Steps have no token to load: they must not ask.
+            "load_incluster_config": True,
         },
     }
     (root / "home").mkdir()
@@ -146,6 +147,14 @@ def team(tmp_path_factory: pytest.TempPathFactory, kubeconfig: Path) -> TeamProj
     (team.root / team.package / "definitions.py").write_text(pods.DEFINITIONS, encoding="utf-8")
     (team.root / "definitions_here").touch()
     return team
+
+
+@pytest.fixture(autouse=True)
+def in_the_pod_of_a_run(kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process has a token, which opens nothing; the processes of steps have none."""
+    monkeypatch.setattr(kubernetes_launcher, "SERVICE_TOKEN_FILENAME", str(kubeconfig))
+    config = kubernetes.config
+    monkeypatch.setattr(config, "load_incluster_config", lambda: config.load_kube_config(str(kubeconfig)))
 
 
 def then(team: TeamProject, act: "object") -> threading.Thread:

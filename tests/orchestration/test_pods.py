@@ -95,6 +95,8 @@ def test_the_job_of_a_step_is_one_that_a_cluster_takes(team: TeamProject, kubeco
     assert job["spec"]["backoffLimit"] == 0
     assert job["spec"]["ttlSecondsAfterFinished"] == 86400
     assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+    # Whatever account it has: what a model declares, for a bucket, needs none of the cluster's tokens.
+    assert job["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
 
 
 def test_a_step_has_what_is_declared_for_all_of_the_model(team: TeamProject, kubeconfig: Path) -> None:
@@ -104,7 +106,7 @@ def test_a_step_has_what_is_declared_for_all_of_the_model(team: TeamProject, kub
     assert container["image"] == "models:1"
     sources = [source for reference in container["envFrom"] for source in reference.values()]
     assert [source["name"] for source in sources] == ["ml-assets", "ml-assets-storage", "warehouse"]
-    assert job["spec"]["template"]["spec"]["serviceAccountName"] == "dagster"
+    assert job["spec"]["template"]["spec"]["serviceAccountName"] == "dagster-run"
 
 
 def test_a_step_has_what_is_declared_for_it_alone(team: TeamProject, kubeconfig: Path) -> None:
@@ -156,6 +158,8 @@ def test_the_job_of_a_run_is_one_that_a_cluster_takes_and_is_small(team: TeamPro
     # What a model asks for is for its steps; the run waits for them.
     assert container["resources"] == {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}
     assert container["args"][:3] == ["dagster", "api", "execute_run"]
+    spec = job["spec"]["template"]["spec"]
+    assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("dagster-run", True)
     assert job["metadata"]["name"] == f"dagster-run-{run.run_id}"
     assert (job["spec"]["backoffLimit"], job["spec"]["template"]["spec"]["restartPolicy"]) == (0, "Never")
     assert "models:1" in shlex.join(container["args"]) or container["image"] == "models:1"

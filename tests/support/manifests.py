@@ -16,6 +16,9 @@ KUBERNETES = "1.31"
 MANIFESTS = REPOSITORY / "deploy" / "k8s" / "manifests"
 # Kubernetes' own grammar of quantities.
 _QUANTITY = re.compile(r"(\d+|\d+\.\d*|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?")
+_RESTRICTED_VOLUMES = {
+    *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"),
+}
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
@@ -60,17 +63,23 @@ def check_resources(resources: Mapping[str, Any]) -> None:
 
 
 def check_restricted(manifest: Mapping[str, Any]) -> None:
-    """A pod fits the restricted profile of Kubernetes' pod security standards, and its root file system is read-only."""
+    """A pod fits the restricted profile of Kubernetes' pod security standards, and its root file systems are read-only."""
     spec = manifest["spec"]["template"]["spec"]
-    pod = spec["securityContext"]
-    assert pod["runAsNonRoot"] is True
-    assert pod["runAsUser"] > 0
-    assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
-    for container in spec["containers"]:
-        own = container["securityContext"]
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+    kinds = {kind for volume in spec.get("volumes", []) for kind in volume} - {"name"}
+    assert kinds <= _RESTRICTED_VOLUMES, kinds
+    for container in [*spec.get("initContainers", []), *spec["containers"]]:
+        # What a container says comes before what its pod does.
+        own = {**spec.get("securityContext", {}), **container["securityContext"]}
+        assert own["runAsNonRoot"] is True
+        assert own["runAsUser"] > 0
+        assert own["seccompProfile"] == {"type": "RuntimeDefault"}
         assert own["allowPrivilegeEscalation"] is False
         assert own["readOnlyRootFilesystem"] is True
         assert own["capabilities"] == {"drop": ["ALL"]}
+        assert not own.get("privileged")
+        assert not [port for port in container.get("ports", []) if "hostPort" in port]
+    for container in spec["containers"]:
         writable = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("subPath")}
         assert {"/tmp", "/opt/dagster/home"} <= writable
 

@@ -7,10 +7,9 @@ import dagster as dg
 from dagster._core.definitions.executor_definition import multiple_process_executor_requirements
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.execution.retries import RetryMode
-from dagster_k8s.container_context import K8sContainerContext
 
 from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.kubernetes_executor import KubernetesExecutor, KubernetesSteps
+from ml_assets.orchestration.kubernetes_executor import WITHOUT_TOKEN, KubernetesExecutor, KubernetesSteps
 from tests.support.cluster import Cluster
 from tests.support.projects import TeamProject
 
@@ -38,7 +37,7 @@ def executor(_: dg.InitExecutorContext) -> KubernetesExecutor:
     """Our executor, with clients of the test's cluster, and without its pauses."""
     handler = KubernetesSteps(
         image=None,
-        container_context=K8sContainerContext(),
+        container_context=WITHOUT_TOKEN,
         load_incluster_config=False,
         kubeconfig_file=str(KUBECONFIG[-1]),
         k8s_client_batch_api=CLUSTER[-1],
