@@ -1,30 +1,43 @@
-"""The whole loop on a cluster: its manifests, and a namespace to run it in that is deleted afterwards."""
+"""The whole loop on a cluster: its manifests, and the files of its project."""
 
 import copy
 import json
 import os
-import re
-import secrets
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, TypeVar
 
-import jupytext
-import kubernetes
-import nbformat
-from kubernetes import client
-from kubernetes.stream import stream
-
+from ml_assets.notebooks.percent import to_ipynb
+from tests.support.kubernetes_namespace import IN_PODS, Manifest
 from tests.support.manifests import MANIFESTS, documents, instance_config
-from tests.support.projects import REPOSITORY
 
-Manifest = dict[str, Any]
-T = TypeVar("T")
 ROOT = "/opt/ml-assets"
-IN_PODS = REPOSITORY / "tests" / "support" / "in_pods"
-#: The files that the loop has in place of the image's: a model that is quick, and one that takes more than it has.
+_ONE_TRAINING = """\
+type: ml_assets.EvaluatedModel
+attributes:
+  name: ads/{name}
+  exposures: ads/impressions
+  outcomes: ads/conversions
+  join: {{id: [impression_id]}}
+  training: {{window: 5d, attribution: 1d}}
+  evaluation: {{window: 1d, horizons: [1d]}}
+  notebooks: {{model: notebooks/{name}/model.ipynb}}
+  kubernetes:
+    cpu: 200m
+    memory: 1200Mi
+"""
+_NOTEBOOK = """\
+# %% tags=["parameters"]
+from ml_assets.jupyter import context_of
+
+context = context_of("ads/{name}/model")
+
+# %%
+{code}
+"""
+#: The notebooks that the loop has: one that takes more memory than its pod has, and one that a person cancels.
+NOTEBOOKS = {
+    f"notebooks/{name}/model.ipynb": to_ipynb(_NOTEBOOK.format(name=name, code=code))
+    for name, code in {"hungry": 'rows = b"x" * (4 << 30)', "slow": "import time\n\ntime.sleep(7200)"}.items()
+}
+#: The declarations that the loop has in place of the image's: a model that is quick, and those of the two notebooks.
 PROJECT = {
     "ml_assets/defs/ads/cvr/defs.yaml": """\
 type: ml_assets.EvaluatedModel
@@ -41,30 +54,9 @@ attributes:
     memory: 1200Mi
     steps: {model: {cpu: 300m, memory: 1300Mi}}
 """,
-    "ml_assets/defs/ads/hungry/defs.yaml": """\
-type: ml_assets.EvaluatedModel
-attributes:
-  name: ads/hungry
-  exposures: ads/impressions
-  outcomes: ads/conversions
-  join: {id: [impression_id]}
-  training: {window: 5d, attribution: 1d}
-  evaluation: {window: 1d, horizons: [1d]}
-  notebooks: {model: notebooks/hungry/model.ipynb}
-  kubernetes:
-    cpu: 200m
-    memory: 1200Mi
-""",
+    "ml_assets/defs/ads/hungry/defs.yaml": _ONE_TRAINING.format(name="hungry"),
+    "ml_assets/defs/ads/slow/defs.yaml": _ONE_TRAINING.format(name="slow"),
 }
-HUNGRY = """\
-# %% tags=["parameters"]
-from ml_assets.jupyter import context_of
-
-context = context_of("ads/hungry/model")
-
-# %%
-rows = b"x" * (4 << 30)
-"""
 _DATABASE = r"""
 set -e
 export PYTHONPATH=/tmp/site
@@ -83,23 +75,19 @@ exec python -m moto.server -H 0.0.0.0 -p 5000
 """
 
 
-def hungry_notebook() -> str:
-    """The notebook that takes more memory than its pod has, as a file."""
-    return nbformat.writes(jupytext.reads(HUNGRY, fmt="py:percent"))
-
-
 def loop_manifests(image: str, *, password: str, postgres: str | None = None) -> dict[str, list[Manifest]]:
     """All that is made, in the order in which it is made, by stage.
 
     Args: `image`: ours; `password`: of the database; `postgres`: an image of PostgreSQL's own; None: a package in ours.
     """
-    files = {**PROJECT, "notebooks/hungry/model.ipynb": hungry_notebook()}
+    files = {**PROJECT, **NOTEBOOKS}
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "project"}}
     project = {**config, "data": {_key(path): text for path, text in files.items()}}
     keys = {"AWS_ACCESS_KEY_ID": "loop", "AWS_SECRET_ACCESS_KEY": password}
     return {
         "settings": [
             *documents(MANIFESTS / "access.yaml"),
+            *documents(MANIFESTS / "network.yaml"),
             _settings(),
             _instance(files),
             project,
@@ -246,118 +234,3 @@ def _events_job(image: str) -> Manifest:
         "metadata": {"name": "events"},
         "spec": {"backoffLimit": 3, "template": {"spec": pod}},
     }
-
-
-class LateError(Exception):
-    """Something did not happen in time."""
-
-
-def until(what: str, ask: Callable[[], T | None], *, seconds: float, pause: float = 2) -> T:
-    """Ask again until there is an answer. Raises: LateError, with what the cluster last refused."""
-    end, refused = time.monotonic() + seconds, ""
-    while time.monotonic() < end:
-        try:
-            if (answer := ask()) is not None:
-                return answer
-        except client.ApiException as error:
-            # A cluster refuses now and then, when a pod has just gone.
-            refused = f"; the cluster said {error}"
-        time.sleep(pause)
-    raise LateError(f"{what}: not within {seconds:.0f} s{refused}")
-
-
-@dataclass
-class Namespace:
-    """A namespace of the cluster that KUBECONFIG names."""
-
-    name: str
-    api: client.ApiClient
-
-    @property
-    def core(self) -> client.CoreV1Api:
-        """The API of pods."""
-        return client.CoreV1Api(self.api)
-
-    def create(self, manifests: list[Manifest]) -> None:
-        """Create resources."""
-        for manifest in manifests:
-            kubernetes.utils.create_from_dict(self.api, manifest, namespace=self.name)
-
-    def pods(self, selector: str) -> list[client.V1Pod]:
-        """The pods with some labels."""
-        return self.core.list_namespaced_pod(self.name, label_selector=selector).items
-
-    def ready(self, app: str, *, seconds: float = 600) -> client.V1Pod:
-        """The pod of a Deployment, once it is ready."""
-
-        def ask() -> client.V1Pod | None:
-            for pod in self.pods(f"app={app}"):
-                conditions = {one.type: one.status for one in pod.status.conditions or []}
-                if conditions.get("Ready") == "True":
-                    return pod
-            return None
-
-        return until(f"{app} is ready", ask, seconds=seconds)
-
-    def job_ended(self, name: str, *, seconds: float = 600) -> client.V1JobStatus:
-        """The status of a Job that has ended."""
-
-        def ask() -> client.V1JobStatus | None:
-            status = client.BatchV1Api(self.api).read_namespaced_job(name, self.name).status
-            return status if any(one.status == "True" for one in status.conditions or []) else None
-
-        return until(f"job {name} has ended", ask, seconds=seconds)
-
-    def log(self, pod: str, **options: Any) -> str:
-        """What a pod has printed; why not, where it cannot be read."""
-        try:
-            return self.core.read_namespaced_pod_log(pod, self.name, **options)
-        except client.ApiException as error:
-            return f"(no log: {error.reason})"
-
-    def report(self) -> dict[str, Any]:
-        """What Dagster knows, asked in the pod of its daemon."""
-        script = (IN_PODS / "report.py").read_text(encoding="utf-8")
-        # A stream changes the client that it is given.
-        core = client.CoreV1Api(client.ApiClient(self.api.configuration))
-        answer = stream(
-            core.connect_get_namespaced_pod_exec,
-            self.ready("dagster-daemon").metadata.name,
-            self.name,
-            command=["python", "-W", "ignore", "-c", script],
-            stderr=True,
-            stdin=False,
-            stdout=True,
-            tty=False,
-            _request_timeout=180,
-        )
-        found = re.search(r"^REPORT (.*)$", answer, flags=re.MULTILINE)
-        if found is None:
-            raise AssertionError(f"the report failed:\n{answer}")
-        return json.loads(found[1])
-
-    def describe(self) -> str:
-        """The states, events and last lines of all pods, for a person who looks for what went wrong."""
-        lines = []
-        for event in self.core.list_namespaced_event(self.name).items:
-            if event.type != "Normal":
-                lines.append(f"{event.involved_object.name}: {event.reason}: {event.message}")
-        for pod in self.core.list_namespaced_pod(self.name).items:
-            states = [str(one.state.to_dict()) for one in pod.status.container_statuses or []]
-            lines.append(f"--- {pod.metadata.name} {pod.status.phase} {' '.join(states)}")
-            lines.append(self.log(pod.metadata.name, tail_lines=60))
-        return "\n".join(lines)
-
-
-@contextmanager
-def namespace() -> Iterator[Namespace]:
-    """A namespace of its own, whose pods must be restricted; deleted at the end."""
-    configuration = client.Configuration()
-    kubernetes.config.load_kube_config(os.environ["KUBECONFIG"], client_configuration=configuration)
-    found = Namespace(f"ml-assets-{secrets.token_hex(4)}", client.ApiClient(configuration))
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    found.core.create_namespace({"metadata": {"name": found.name, "labels": labels}})
-    try:
-        yield found
-    finally:
-        found.core.delete_namespace(found.name)
