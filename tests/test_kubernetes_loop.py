@@ -129,9 +129,7 @@ def run_script(name: str) -> str:
 
 @dataclass
 class Loop:
-    """What happened: the final report, the pods of steps as they were made, the one that was deleted, the run that was
-    canceled, the daemon that was, and the pods that serve at the end.
-    """
+    """What happened: the final report, the pods of steps as made, what was deleted and canceled, what serves at the end."""
 
     report: dict[str, Any]
     step_pods: list[client.V1Pod]
