@@ -120,15 +120,8 @@ VALUES = closed(
         **POD,
         enabled=YES_NO,
         runCoordinator=closed(enabled=YES_NO),
-        # Open in the chart; these are what its template of dagster.yaml reads.
-        runMonitoring=closed(
-            enabled=YES_NO,
-            pollIntervalSeconds=NUMBER,
-            startTimeoutSeconds=NUMBER,
-            cancelTimeoutSeconds=NUMBER,
-            freeSlotsAfterRunEndSeconds=NUMBER,
-            maxResumeRunAttempts=NUMBER,
-        ),
+        # Open in the chart, whose template of dagster.yaml reads more.
+        runMonitoring=closed(enabled=YES_NO),
         runRetries=closed(enabled=YES_NO, maxRetries=NUMBER),
     ),
     retention=closed(enabled=YES_NO, sensor=KEPT, schedule=KEPT),

@@ -25,7 +25,7 @@ def test_the_chart_takes_them() -> None:
     ("path", "value"),
     [
         ("dagsterDaemon.replicas", 1),
-        ("dagsterDaemon.runMonitoring.maxResumeAttempts", 3),
+        ("dagsterDaemon.runMonitoring.maxRuntime", 3),
         ("dagsterWebserver.image.tag", 3.1),
         ("dagsterWebserver.volumes", [{"name": "tmp", "emptyDirectory": {}}]),
         ("dagsterWebserver.readinessProbe", {"httpGet": {"path": "/"}}),
@@ -75,24 +75,22 @@ def test_no_password_is_in_them() -> None:
     assert VALUES["global"]["postgresqlSecretName"] == "dagster-postgresql"
 
 
-def test_the_instance_is_that_of_the_plain_manifests(tmp_path: Path) -> None:
-    plain, own, monitoring = (
-        instance_config(),
-        VALUES["additionalInstanceConfig"],
-        VALUES["dagsterDaemon"]["runMonitoring"],
-    )
-    for key in ("concurrency", "run_retries", "nux"):
+def test_the_instance_is_that_of_the_plain_manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, own = instance_config(), VALUES["additionalInstanceConfig"]
+    for key in ("concurrency", "run_monitoring", "run_retries", "nux"):
         assert own[key] == plain[key]
-    assert monitoring["startTimeoutSeconds"] == plain["run_monitoring"]["start_timeout_seconds"]
-    assert monitoring["maxResumeRunAttempts"] == plain["run_monitoring"]["max_resume_run_attempts"]
     kept = plain["retention"]["sensor"]["purge_after_days"]
     assert kept.items() <= VALUES["retention"]["sensor"]["purgeAfterDays"].items()
     # The chart writes these beside its own; a key that both have would be there twice.
-    assert not VALUES["dagsterDaemon"]["runCoordinator"]["enabled"]
-    assert not VALUES["dagsterDaemon"]["runRetries"]["enabled"]
-    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
+    for name in ("runCoordinator", "runMonitoring", "runRetries"):
+        assert VALUES["dagsterDaemon"][name] == {"enabled": False}
+    for name in ("DAGSTER_NAMESPACE", "DAGSTER_HOME"):
+        monkeypatch.setenv(name, "of-the-pod")
+    launcher = VALUES["runLauncher"]["config"]["customRunLauncher"]
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({**own, "run_launcher": launcher}), encoding="utf-8")
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 20
+        assert instance.run_monitoring_max_runtime_seconds == 86400
 
 
 def test_the_webserver_listens_where_a_user_without_rights_may() -> None:

@@ -299,9 +299,10 @@ def test_steps_go_on_where_only_the_pod_of_their_run_is_lost(team: TeamProject, 
     assert len(cluster.jobs) == 1
 
 
+@pytest.mark.parametrize("resumes", [True, False], ids=["would_be_resumed", "at_its_last_attempt"])
 @pytest.mark.parametrize("refused", [404, 403])
 def test_a_job_that_cannot_be_deleted_does_not_hide_that_the_run_is_canceled(
-    team: TeamProject, kubeconfig: Path, refused: int
+    team: TeamProject, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch, refused: int, resumes: bool
 ) -> None:
     def refuse(_: str) -> None:
         raise client.ApiException(status=refused, reason="as the cluster says")
@@ -310,6 +311,8 @@ def test_a_job_that_cannot_be_deleted_does_not_hide_that_the_run_is_canceled(
         cluster.on_delete = refuse
         team.project.instance.report_run_canceling(begun)
 
+    # Dagster's own executor hands on the end of what is not resumed, and of runs of Dagster+.
+    monkeypatch.setattr(dg.DagsterInstance, "run_will_resume", lambda *_: resumes)
     _, ended = interrupted(team, kubeconfig, cancel)
     assert ended.status is dg.DagsterRunStatus.CANCELED
     told = "could not be deleted; where it runs, it sees within 10 seconds that its run is over"
