@@ -14,12 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from ml_assets.cli.causes import by_the_first, general
-from ml_assets.cli.plan import Asked, Planned, make_plan, models_of
+from ml_assets.cli.plan import Asked, Planned, left_out_lines, make_plan, models_of
 from ml_assets.cli.project import Project
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.orchestration.arrival_records import arrival_records
-from ml_assets.orchestration.backfill import Backfill, Outcome, State, fail_dead_runs
+from ml_assets.orchestration.backfill import Backfill, fail_dead_runs
 from ml_assets.orchestration.launches import LaunchHere, Submit
+from ml_assets.orchestration.outcomes import Outcome, State
 from ml_assets.orchestration.runs import BACKFILL_TAG
 
 _LOCK = "backfill.lock"
@@ -66,7 +67,7 @@ def _execute(project: Project, asked: Asked, launch: LaunchHere | Submit, parall
         console.print(f"run {run_id} had ended without a verdict", style="dim")
     _report_arrivals(project, asked.selection)
     planned = make_plan(project, asked, parallelism=parallelism, as_of=datetime.now(UTC))
-    backfill = Backfill(project.runs, list(planned.models.values()), planned.runs, launch)
+    backfill = Backfill(project.runs, list(planned.models.values()), planned.runs, launch, planned.made)
     started, interrupted = time.monotonic(), False
     limit = asked.budget.seconds if asked.budget else None
     with _progress(console, len(backfill.outcomes)) as show:
@@ -108,6 +109,8 @@ def render(done: Done) -> Iterator[Text]:
     yield from (Text(line, style="yellow") for line in (*planned.before, *planned.absent, *planned.unmatched))
     if not done.outcomes:
         yield Text("nothing to make")
+    yield from left_out_lines(planned)
+    if not done.outcomes:
         return
     counts = {state: [item for item, one in done.outcomes.items() if one.state is state] for state in State}
     made = len(counts[State.MADE])

@@ -1,15 +1,19 @@
 """The home folder: everything that a local instance keeps, beside Dagster's own state."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 import yaml
+from dagster._check import CheckError
 
+from ml_assets.cli.impatience import NoAnswerError, asking_once
 from ml_assets.environments import ENVIRONMENTS
 from ml_assets.variables import HOME, being
+from ml_assets.whole_files import write_whole
 
 #: Written once; what a person changes in it stays.
 _DAGSTER_YAML = """\
@@ -38,6 +42,10 @@ telemetry:
 """
 
 
+_UNSET = re.compile(r'environment variable "(\w+)" which is not set')
+_FAILED = re.compile(r" of original value .* failed:\n[\w.]+Error(?=: )")
+
+
 class HomeError(Exception):
     """A home folder cannot be made, or not be opened. The message says which file is wrong."""
 
@@ -56,7 +64,7 @@ def prepare_home(home: Path) -> Path:
             module, _, launcher = ENVIRONMENTS["local"].launcher.rpartition(".")
             cores = max(2, os.cpu_count() or 2)
             text = _DAGSTER_YAML.format(cores=cores, launcher_module=module, launcher=launcher)
-            config.write_text(text, encoding="utf-8")
+            write_whole(config, text)
     except OSError as error:
         raise HomeError(f"{home}: cannot be a home folder: {error.strerror} ({error.filename})") from error
     return home
@@ -72,13 +80,32 @@ def at_home(home: Path) -> Iterator[None]:
 def open_instance(home: Path) -> dg.DagsterInstance:
     """The Dagster instance of a home folder.
 
-    Raises: HomeError.
+    Raises: HomeError, within some seconds where its database does not answer.
     """
     home = prepare_home(home)
+    config = home / "dagster.yaml"
     try:
-        return dg.DagsterInstance.from_config(str(home))
-    except (yaml.YAMLError, UnicodeDecodeError, dg.DagsterInvalidConfigError) as error:
+        with asking_once():
+            return dg.DagsterInstance.from_config(str(home))
+    except NoAnswerError as error:
+        right = "start it, or mend its address or password there or in the variables that it names"
+        raise HomeError(f"{config}: storage: the database does not answer: {error}; {right}") from error
+    except dg.DagsterInvalidConfigError as error:
+        raise HomeError(describe_config(config, error)) from error
+    except (yaml.YAMLError, UnicodeDecodeError, CheckError) as error:
         words = " ".join(str(error).split())
-        raise HomeError(f"{home / 'dagster.yaml'}: is no configuration of Dagster: {words}") from error
+        raise HomeError(f"{config}: is no configuration of Dagster: {words}") from error
     except OSError as error:
         raise HomeError(f"{home}: cannot be opened: {error.strerror} ({error.filename})") from error
+
+
+def describe_config(config: Path, error: dg.DagsterInvalidConfigError) -> str:
+    """What is wrong with a dagster.yaml, on one line."""
+    unset = dict.fromkeys(name for one in error.errors for name in _UNSET.findall(one.message))
+    if unset:
+        are = "variables" if len(unset) > 1 else "variable"
+        return f"{config}: names the environment {are} {', '.join(unset)}, not set here; set what is missing"
+    # Of a variable's value, Dagster tells its stack; of an unknown key, its whole schema.
+    told = [_FAILED.sub("", one.message).partition("\n\nStack Trace")[0] for one in error.errors]
+    words = "; ".join(one.partition(" Expected: ")[0] for one in told)
+    return " ".join(f"{config}: is no configuration of Dagster: {words}".split())

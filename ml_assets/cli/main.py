@@ -4,8 +4,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from ml_assets.cli.plan import Asked
 
 DEFAULT_HOME = ".home"
+#: Of the context: the home that a command works on.
+_HOME = "ml_assets.home"
 
 
 class _Path(click.Path):
@@ -30,17 +31,6 @@ class _Path(click.Path):
         if not str(value):
             self.fail("an empty text is no path", param, ctx)
         return Path(os.fsdecode(super().convert(value, param, ctx)))
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Answer a place where nothing can be written."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None or Path(error.filename) not in (path, *path.parents):
-            raise
-        raise click.ClickException(f"{path}: cannot be written: {error.strerror} ({error.filename})") from error
 
 
 class _Home(_Path):
@@ -57,7 +47,7 @@ class _Home(_Path):
 def _home_option(*, exists: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
     option = click.option(
         "--home",
-        type=_Home(file_okay=False, exists=exists),
+        type=_Home(file_okay=False, readable=False, exists=exists),
         default=DEFAULT_HOME,
         envvar="DAGSTER_HOME",
         show_default=True,
@@ -69,6 +59,7 @@ def _home_option(*, exists: bool) -> Callable[[Callable[..., None]], Callable[..
         def run_at_home(home: Path, **others: Any) -> None:
             from ml_assets.cli.home import at_home
 
+            click.get_current_context().meta[_HOME] = home
             with at_home(home):
                 command(home=home, **others)
 
@@ -94,7 +85,7 @@ def _read_instant(_context: click.Context, _parameter: click.Parameter, text: st
 
 
 class Commands(click.Group):
-    """Commands that answer a wrong defs.yaml or home, or a source that is down, with its error alone."""
+    """Commands that answer a fault of what they work on by one line, as `faults` tells."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
@@ -103,16 +94,11 @@ class Commands(click.Group):
         except click.ClickException:
             raise
         except Exception as error:
-            from ml_assets.cli.home import HomeError
-            from ml_assets.components.reading import DefsFileError, find_cause
-            from ml_assets.data.databases import SourceError
-            from ml_assets.data.store import ArtifactError, StoreError
-            from ml_assets.domain.errors import SpecError
+            from ml_assets.cli.faults import Fault, describe
 
-            cause = find_cause(error, ArtifactError, DefsFileError, HomeError, SourceError, SpecError, StoreError)
-            if cause is None:
+            if (line := describe(error, ctx.meta.get(_HOME))) is None:
                 raise
-            raise click.ClickException(str(cause)) from error
+            raise Fault(line) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -142,8 +128,10 @@ def demo(home: Path, minutes: float) -> None:
 def dev(home: Path) -> None:
     """Open the Dagster UI on the home, with the daemon that launches what is due, until this is interrupted."""
     from ml_assets.cli.days import settle_days
-    from ml_assets.cli.home import prepare_home
+    from ml_assets.cli.home import open_instance
 
+    # Of what stands in their way, Dagster's processes print stacks.
+    open_instance(home).dispose()
     # A demo that is run beside it makes events on days that are known here before.
     settle_days(home)
     # A home that has been used is opened without a look at its project, which takes seconds.
@@ -155,7 +143,7 @@ def dev(home: Path) -> None:
             click.echo(line)
     programs = Path(sys.executable).parent
     path = os.pathsep.join([str(programs), variables.get("PATH") or os.defpath])
-    environment = variables.inherited(PATH=path, **{variables.HOME: str(prepare_home(home))})
+    environment = variables.inherited(PATH=path, **{variables.HOME: str(home.absolute())})
     command = [sys.executable, "-m", "ml_assets.cli.dev", "-w", "workspace.yaml"]
     os.execve(sys.executable, command, environment)  # noqa: S606
 
@@ -423,8 +411,7 @@ def notebook(home: Path, asset: str, partition: str, run_id: str | None, html: P
     except (NoAssetError, NoNotebookError) as error:
         raise click.ClickException(str(error)) from error
     if html is not None:
-        with _writing(html):
-            write_html(path, html)
+        write_html(path, html)
     click.echo(html or path)
 
 
@@ -484,8 +471,7 @@ def report(home: Path, output: Path | None) -> None:
     from ml_assets.cli.report import write_report
 
     path = output or home / "report.html"
-    with _writing(path):
-        lost = write_report(Project(home), path)
+    lost = write_report(Project(home), path)
     click.echo(f"wrote {path}")
     for line in lost:
         click.echo(line, err=True)

@@ -26,6 +26,7 @@ from ml_assets.notebooks.formats import read_notebook
 from ml_assets.notebooks.pairs import bring_into_step, find_pairs
 from ml_assets.notebooks.percent import from_text, lost_by_py, to_ipynb, to_text, torn_lines
 from ml_assets.notebooks.runnable import other_language
+from ml_assets.whole_files import write_whole
 
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 _FEATURES = ("device", "hour")
@@ -74,12 +75,19 @@ class Plan:
         existing = [str(path) for path in (*self.files, *self.copies) if (self.root / path).exists()]
         if existing:
             raise NewError(f"{', '.join(existing)}: exists already; nothing was written")
-        for path, text in {**self.files, **self.changed}.items():
-            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / path).write_text(text, encoding="utf-8", newline="\n")
-        for path, source in self.copies.items():
-            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / path).write_bytes(source.read_bytes())
+        try:
+            for path in (*self.files, *self.copies):
+                (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            for path, text in self.files.items():
+                write_whole(self.root / path, text)
+            for path, source in self.copies.items():
+                (self.root / path).write_bytes(source.read_bytes())
+            for path, text in self.changed.items():
+                write_whole(self.root / path, text)
+        except OSError:
+            for path in (*self.files, *self.copies):
+                (self.root / path).unlink(missing_ok=True)
+            raise
         # They are in step; this records it, so that the half that is edited next wins.
         for pair in find_pairs(self.root / path for path in {**self.files, **self.changed} if path.suffix == ".ipynb"):
             bring_into_step(pair)

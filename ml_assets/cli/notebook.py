@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ml_assets.cli.output import writing
 from ml_assets.cli.project import Project
 from ml_assets.notebooks.executed import executed_path
 from ml_assets.paths import AnyPath
@@ -36,9 +37,13 @@ def find_executed(project: Project, asset: str, partition: str, run_id: str | No
 
 
 def write_html(notebook: AnyPath, output: Path) -> None:
-    """Export a notebook with its outputs and pictures into one HTML file."""
-    import nbformat
-    from nbconvert import HTMLExporter
+    """Export a notebook with its outputs and pictures into one HTML file.
 
-    page, _ = HTMLExporter().from_notebook_node(nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4))
-    output.write_text(page, encoding="utf-8")
+    Raises: OutputError.
+    """
+    with writing(output) as write:
+        import nbformat
+        from nbconvert import HTMLExporter
+
+        page, _ = HTMLExporter().from_notebook_node(nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4))
+        write(page)

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from ml_assets.cli.causes import by_the_first
 from ml_assets.cli.project import Project
+from ml_assets.domain.due import Made
 from ml_assets.domain.lost import without_lost
 from ml_assets.domain.maturity import describe_spans
-from ml_assets.domain.plan import Budget, Kind, PlannedRun, estimate, in_order, plan
+from ml_assets.domain.plan import Budget, Kind, PlannedRun, Want, estimate, in_order, plan
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.past_runs import median_seconds
@@ -44,16 +45,19 @@ class Planned:
     """A plan over models.
 
     `runs`: those within the budget; `over`: those beyond it; `blocked`: by asset and partition, why it cannot be made;
-    `seconds`: that a partition takes, by asset, where there is history; `absent`: a line for each log of which nothing
-    can have arrived yet.
+    `left_out`: likewise, what failed and is of a kind that was not asked for; `seconds`: that a partition takes, by
+    asset, where there is history; `absent`: a line for each log of which nothing can have arrived yet.
     """
 
     models: Mapping[str, Model]
     runs: Sequence[PlannedRun]
     over: Sequence[PlannedRun]
     blocked: Mapping[str, Mapping[str, str]]
+    left_out: Mapping[str, Mapping[str, Want]]
     seconds: Mapping[str, float]
     parallelism: int
+    #: What there was of each asset.
+    made: Mapping[str, Mapping[str, Made]]
     absent: Sequence[str] = ()
     #: A line for each log with folders that match no partition.
     unmatched: Sequence[str] = ()
@@ -75,6 +79,7 @@ def make_plan(project: Project, asked: Asked, *, parallelism: int, as_of: dateti
     found = project.now(models, as_of=as_of, store=project.store)
     runs: list[PlannedRun] = []
     blocked: dict[str, Mapping[str, str]] = {}
+    left_out: dict[str, Mapping[str, Want]] = {}
     for model in models:
         made = plan(
             model,
@@ -87,6 +92,7 @@ def make_plan(project: Project, asked: Asked, *, parallelism: int, as_of: dateti
         )
         runs += made.runs
         blocked.update(made.blocked)
+        left_out.update(made.left_out)
     runs = in_order(runs)
     seconds = median_seconds(project.instance, {asset for run in runs for asset in run.assets})
     allowed = asked.budget.cut(runs, seconds) if asked.budget else runs
@@ -97,8 +103,10 @@ def make_plan(project: Project, asked: Asked, *, parallelism: int, as_of: dateti
         allowed,
         runs[len(allowed) :],
         blocked,
+        left_out,
         seconds,
         parallelism,
+        found.facts.made,
         absent,
         found.unmatched,
         _before(models, spans, asked),
@@ -158,6 +166,10 @@ def as_json(planned: Planned) -> dict[str, Any]:
         "runs": [_run_json(planned, run) for run in planned.runs],
         "beyond_budget": [_run_json(planned, run) for run in planned.over],
         "blocked": {asset: dict(partitions) for asset, partitions in planned.blocked.items()},
+        "left_out": {
+            asset: {partition: _words(want.kind, want.why) for partition, want in of.items()}
+            for asset, of in planned.left_out.items()
+        },
         "before": list(planned.before),
         "seconds_by_asset": dict(planned.seconds),
         "seconds": round(planned.total, 3),
@@ -193,6 +205,7 @@ def render(planned: Planned) -> Iterator[Text]:
         items = sum(len(run.items) for run in planned.over)
         yield Text(f"beyond the budget: {len(planned.over)} runs, {items} partitions", style="dim")
     yield from (Text(words, style="yellow") for words in planned.before)
+    yield from left_out_lines(planned)
     yield from _blocked_lines(planned)
 
 
@@ -229,6 +242,18 @@ def _runs_table(planned: Planned) -> Iterator[Text]:
     yield Text(
         f"{len(planned.runs)} runs, {items} partitions: {total} in all, {planned.parallelism} runs at once", "bold"
     )
+
+
+def left_out_lines(planned: Planned) -> Iterator[Text]:
+    """What failed and was not asked for, and what would make it again."""
+    models = {asset: model for model in planned.models.values() for asset in model.assets}
+    for asset, wants in planned.left_out.items():
+        calendar = models[asset].partitions
+        spans = describe_spans(calendar, map(calendar.index_of, wants))
+        # There is one other kind.
+        kind = next(iter(wants.values())).kind
+        why = by_the_first([(partition, want.why) for partition, want in wants.items()])
+        yield Text(f"left out: {asset} {spans}: {kind}: {why}; --{kind} makes it again", style="bold red")
 
 
 def _blocked_lines(planned: Planned) -> Iterator[Text]:

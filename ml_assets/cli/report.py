@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from ml_assets.cli.output import writing
 from ml_assets.cli.project import Project
 from ml_assets.cli.results import Judgement, judgements, maturity_curve
 from ml_assets.domain.spec import Model
@@ -64,12 +65,12 @@ def write_report(project: Project, path: Path) -> list[str]:
     """Write the page.
 
     Returns: lines that say which metrics are lost.
+    Raises: OutputError.
     """
     lost: list[str] = []
-    found = [(model, judgements(project, model, on_lost=lost.append)) for model in project.models.values()]
-    page = render(found, lost)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    with writing(path) as write:
+        found = [(model, judgements(project, model, on_lost=lost.append)) for model in project.models.values()]
+        write(render(found, lost))
     return lost
 
 

@@ -102,11 +102,12 @@ def estimate(run: PlannedRun, seconds: Mapping[str, float]) -> float:
 class Plan:
     """The runs to make, oldest partitions first and each after those that it needs; and what cannot be made, and why.
 
-    `blocked`: by asset and partition.
+    `blocked`: by asset and partition; `left_out`: likewise, what failed and is of a kind that is not planned.
     """
 
     runs: Sequence[PlannedRun]
     blocked: Mapping[str, Mapping[str, str]]
+    left_out: Mapping[str, Mapping[str, Want]]
 
 
 def plan(
@@ -143,7 +144,7 @@ def plan(
         orders.update(dict.fromkeys(items, order))
         wants = {(asset, partition): wanted[asset][partition] for asset, partition in items}
         runs.append(PlannedRun(model.name, run_assets, partitions, wants, order))
-    return Plan(in_order(runs), planner.blocked)
+    return Plan(in_order(runs), planner.blocked, planner.left_out)
 
 
 def in_order(runs: Iterable[PlannedRun]) -> list[PlannedRun]:
@@ -169,6 +170,7 @@ class _Planner:
         self._may_make = may_make
         self._wanted: dict[str, dict[str, Want]] = {}
         self.blocked: dict[str, dict[str, str]] = {}
+        self.left_out: dict[str, dict[str, Want]] = {}
 
     def wanted(self) -> dict[str, dict[str, Want]]:
         model = self._model
@@ -191,7 +193,11 @@ class _Planner:
                 continue
             remade = [one for one in inputs if partition in self._wanted[one]]
             want = self._want(asset, partition, status, remade)
-            if want is None or want.kind not in self._kinds:
+            if want is None:
+                continue
+            if want.kind not in self._kinds:
+                if status.state is State.FAILED:
+                    self.left_out.setdefault(asset, {})[partition] = want
                 continue
             if why := self._obstacle(partition, status, inputs, after):
                 self.blocked.setdefault(asset, {})[partition] = why

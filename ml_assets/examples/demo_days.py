@@ -133,7 +133,12 @@ def _read(file: Path) -> str:
 def _write_once(file: Path, text: str) -> None:
     """Write a file as a whole. Of several who do so at once, the first one's stays."""
     whole = file.with_name(f"{file.name}.{uuid4().hex}")
-    whole.write_text(text, encoding="utf-8")
+    try:
+        whole.write_text(text, encoding="utf-8")
+    except OSError:
+        # A disk that is full has made the file.
+        whole.unlink(missing_ok=True)
+        raise
     try:
         os.link(whole, file)
     except FileExistsError:

@@ -11,6 +11,7 @@ import yaml
 
 from ml_assets.domain.errors import SpecError
 from ml_assets.notebooks.source import FileState, state_of
+from ml_assets.whole_files import write_whole
 
 HARMLESS_FILE = Path("notebooks", "harmless.yaml")
 _KEYS = ("asset", "from", "to", "reason")
@@ -61,7 +62,7 @@ def add_harmless(root: Path, change: HarmlessChange) -> str:
     if complete != before | {(change.asset, change.after): change}:
         raise SpecError(HARMLESS_FILE.as_posix(), text, "one entry to a line that begins with `- `, and nothing after")
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    write_whole(file, text)
     return written
 
 

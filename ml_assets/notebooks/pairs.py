@@ -8,9 +8,7 @@ Which cell became which is the matter of `cells`, what either text can hold of `
 belong here.
 """
 
-import os
 import re
-import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -24,6 +22,7 @@ from ml_assets import variables
 from ml_assets.notebooks.cells import Cell, align, has_id
 from ml_assets.notebooks.formats import FormatError, reads
 from ml_assets.notebooks.percent import from_text, kernel_of, lost_by_ipynb, lost_by_py, to_ipynb, to_text
+from ml_assets.whole_files import write_whole
 
 Half = Literal["py", "ipynb"]
 
@@ -259,14 +258,7 @@ def _write(path: Path, text: str) -> None:
     if path.exists() and path.read_bytes() == text.encode():
         return
     path.parent.mkdir(exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8", newline="\n")
-        if path.exists():
-            shutil.copymode(path, unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(path, text)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

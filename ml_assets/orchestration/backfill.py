@@ -9,18 +9,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import Protocol
 
 import dagster as dg
 from dagster._core.events import DagsterEventType
 
 from ml_assets.domain.calendar import contiguous
+from ml_assets.domain.due import Made
 from ml_assets.domain.plan import PlannedRun
 from ml_assets.domain.runs import comes_after
 from ml_assets.domain.spec import Model
+from ml_assets.orchestration.elsewhere import Elsewhere
 from ml_assets.orchestration.facts import failure_in
 from ml_assets.orchestration.launcher import is_alive, recorded_worker
+from ml_assets.orchestration.launches import Launch
+from ml_assets.orchestration.outcomes import Item, Outcome, State
 from ml_assets.orchestration.runs import Runs, evaluation_pool, pool_limit, set_up_pools
 
 #: A look at the events of a run costs milliseconds.
@@ -32,46 +34,6 @@ _EVENTS = {
     DagsterEventType.ASSET_OBSERVATION,
     DagsterEventType.STEP_FAILURE,
 }
-
-Item = tuple[str, str]
-
-
-class State(StrEnum):
-    """What has become of one partition of one asset."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    MADE = "made"
-    FAILED = "failed"
-    LEFT_OUT = "left out"
-
-
-@dataclass
-class Outcome:
-    """What has become of a partition; `why` where it failed or was left out; `run`: the latest that had it."""
-
-    state: State = State.PENDING
-    why: str = ""
-    run: str = ""
-    launches: int = 0
-
-
-class Launch(Protocol):
-    """How runs are started, and how it is seen that one has ended."""
-
-    #: How many execute at once.
-    parallelism: int
-    #: Whether this, and not a run queue, sees to the limits of pools.
-    holds_pools: bool
-
-    def start(self, run: dg.DagsterRun) -> None:
-        """Start a run that was created."""
-
-    def ended(self, run_id: str) -> bool:
-        """Whether a run has ended. What it has recorded is complete then."""
-
-    def kill(self, run_id: str) -> None:
-        """End a run at once, without a verdict."""
 
 
 @dataclass
@@ -85,10 +47,18 @@ class _Active:
 class Backfill:
     """One execution of a plan.
 
+    Args: `made`: what there was of each asset when it was planned.
     Attributes: `outcomes`: by asset and partition.
     """
 
-    def __init__(self, runs: Runs, models: Iterable[Model], planned: Sequence[PlannedRun], launch: Launch) -> None:
+    def __init__(
+        self,
+        runs: Runs,
+        models: Iterable[Model],
+        planned: Sequence[PlannedRun],
+        launch: Launch,
+        made: Mapping[str, Mapping[str, Made]],
+    ) -> None:
         self.outcomes: dict[Item, Outcome] = {item: Outcome() for run in planned for item in run.items}
         self._runs = runs
         self._instance = runs.instance
@@ -96,6 +66,8 @@ class Backfill:
         self._queue = list(planned)
         self._launch = launch
         self._active: dict[str, _Active] = {}
+        self._own: set[str] = set()
+        self._elsewhere = Elsewhere(runs.instance, made)
 
     def execute(self, *, tags: Mapping[str, str], on_look: Callable[[], None], until: Callable[[], bool]) -> None:
         """Launch and follow the runs to their end.
@@ -112,7 +84,7 @@ class Backfill:
                 self._launch_ready(tags)
                 self._look()
                 on_look()
-                if self._active:
+                if self._active or self._queue:
                     time.sleep(_SECONDS_BETWEEN_LOOKS)
         except BaseException:
             self._end()
@@ -135,13 +107,41 @@ class Backfill:
                 if self._active and (len(self._active) >= self._launch.parallelism or not self._fits_pool(part)):
                     self._queue.insert(0, part)
                 else:
-                    self._start(part, tags)
+                    self._launch_ours(part, tags)
+
+    def _launch_ours(self, planned: PlannedRun, tags: Mapping[str, str]) -> None:
+        """Start a run over what nobody else has made since the plan, or makes now."""
+        if why := self._launch.obstacle():
+            self._leave_out([planned, *self._queue], why)
+            self._queue = []
+            return
+        seen = self._elsewhere.look(self._models[planned.model], planned.assets, own=self._own)
+        # Of a partition that somebody is at, the rest comes after that.
+        held = {item[1]: seen.making[item] for item in planned.items if item in seen.making}
+        ours: dict[str, list[str]] = {}
+        waits: dict[str, list[str]] = {}
+        for item in planned.items:
+            asset, partition = item
+            if partition in held and not self._launch.waits_for_others:
+                self._settle(item, State.LEFT_OUT, f"run {held[partition]} is at it")
+            elif partition in held:
+                waits.setdefault(partition, []).append(asset)
+            elif item in seen.made:
+                self.outcomes[item].run = seen.made[item]
+                self._settle(item, State.MADE)
+            else:
+                ours.setdefault(partition, []).append(asset)
+        begun, later = self._by_assets(planned, ours), self._by_assets(planned, waits)
+        self._queue[:0] = [*begun[1:], *later]
+        for first in begun[:1]:
+            self._start(first, tags)
 
     def _start(self, planned: PlannedRun, tags: Mapping[str, str]) -> None:
         run = self._runs.create(planned.assets, planned.partitions, tags)
         for item in planned.items:
             outcome = self.outcomes[item]
             outcome.state, outcome.run, outcome.launches = State.RUNNING, run.run_id, outcome.launches + 1
+        self._own.add(run.run_id)
         self._active[run.run_id] = _Active(planned)
         self._launch.start(run)
 
@@ -243,10 +243,14 @@ class Backfill:
             else:
                 status = run.status.value.lower() if run else "gone"
                 self._settle((asset, partition), State.FAILED, f"run {run_id} ended without a verdict, it is {status}")
+        self._queue[:0] = self._by_assets(planned, again)
+
+    def _by_assets(self, planned: PlannedRun, wanted: Mapping[str, Sequence[str]]) -> list[PlannedRun]:
+        """The runs that make some assets of each partition, out of one."""
         by_assets: dict[tuple[str, ...], list[str]] = {}
-        for partition, assets in again.items():
+        for partition, assets in wanted.items():
             by_assets.setdefault(tuple(assets), []).append(partition)
-        self._queue[:0] = [part for assets, of in by_assets.items() for part in self._parts(planned, assets, of)]
+        return [part for assets, of in by_assets.items() for part in self._parts(planned, assets, of)]
 
     def _settle(self, item: Item, state: State, why: str = "") -> None:
         outcome = self.outcomes[item]

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import dagster as dg
 import psutil
-from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 
 from ml_assets import variables
 
@@ -31,18 +30,15 @@ class Life(NamedTuple):
 def life_of_daemon(instance: dg.DagsterInstance, as_of: datetime, *, after: float = math.inf) -> Life:
     """Look for a daemon of an instance.
 
-    A database may be shared by others, whose daemons are known by their heartbeats alone. SQLite is mostly of one
-    machine, whose processes can be asked; a heartbeat outlives its daemon, so that one alone is no sign of life there,
-    but one that has come `after` another is: of a daemon in a container, or of another machine that mounts the home.
+    Of this machine, processes can be asked. A heartbeat outlives its daemon, and comes back with a dump of the
+    database, so that one alone is no sign of life; one that has come `after` another is: of a daemon in a container, or
+    on another machine that shares the database or mounts the home.
     """
     beat = last_heartbeat(instance)
     silence = as_of.timestamp() - beat
     lately = silence < _SECONDS_OF_SILENCE
     heartbeat = f"the last heartbeat was {max(0, silence):.0f} seconds ago" if beat else "none has had a heartbeat"
-    if not isinstance(instance.run_storage, SqliteRunStorage):
-        return Life(lately, heartbeat)
-    found = list(_daemons(Path(instance.root_directory).resolve()))
-    for process, is_of_home in found:
+    for process, is_of_home in _daemons(Path(instance.root_directory).resolve()):
         # Of a process of another user the home cannot be read.
         if is_of_home or (is_of_home is None and lately):
             return Life(True, f"process {process.pid}")

@@ -277,10 +277,15 @@ def _failed(instance: dg.DagsterInstance, tried: Mapping[str, Mapping[str, _Trie
     }
 
 
+def runs_in_progress(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """The runs that make something now, and those that Dagster is about to repeat."""
+    runs = [*instance.get_runs(filters=dg.RunsFilter(statuses=_RUNNING))]
+    return [*runs, *being_retried(instance, now=datetime.now(UTC))]
+
+
 def _running(instance: dg.DagsterInstance, models: list[Model]) -> dict[str, frozenset[str]]:
     running: dict[str, set[str]] = {}
-    runs = [*instance.get_runs(filters=dg.RunsFilter(statuses=_RUNNING))]
-    for run in [*runs, *being_retried(instance, now=datetime.now(UTC))]:
+    for run in runs_in_progress(instance):
         for model in models:
             for asset in model.assets:
                 if run.asset_selection is not None and asset_key(asset) in run.asset_selection:

@@ -1,17 +1,20 @@
 """The two ways in which a backfill's runs are executed: here, with no daemon, or by the run queue of a running one."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Protocol
 
 import dagster as dg
+from dagster._core.events import DagsterEventType
 from dagster._core.run_coordinator import QueuedRunCoordinator
 
 from ml_assets.notebooks.warm import WarmHosts
-from ml_assets.orchestration.daemons import last_heartbeat, life_of_daemon, wait_for_life
+from ml_assets.orchestration.daemons import Life, last_heartbeat, life_of_daemon, wait_for_life
 from ml_assets.orchestration.launcher import WORKER_TAG, command_of, worker_of
 from ml_assets.warm.process import HostGoneError, Process
 
@@ -29,25 +32,56 @@ class NoQueueError(Exception):
     """An instance without a run queue, or a daemon, was to take runs."""
 
 
+class Launch(Protocol):
+    """How runs are started, and how it is seen that one has ended."""
+
+    #: How many execute at once.
+    parallelism: int
+    #: Whether this, and not a run queue, sees to the limits of pools.
+    holds_pools: bool
+    #: Whether what others make is waited for: where a daemon is there to execute it.
+    waits_for_others: bool
+
+    def obstacle(self) -> str | None:
+        """Why no run may be started any more; None where it may."""
+
+    def start(self, run: dg.DagsterRun) -> None:
+        """Start a run that was created."""
+
+    def ended(self, run_id: str) -> bool:
+        """Whether a run has ended. What it has recorded is complete then."""
+
+    def kill(self, run_id: str) -> None:
+        """End a run at once, without a verdict."""
+
+
 class LaunchHere:
     """Executes runs in processes that are forked from a warm one, and end with this one."""
 
     holds_pools = True
+    waits_for_others = False
 
     def __init__(self, instance: dg.DagsterInstance, parallelism: int, *, say: Callable[[str], None]) -> None:
         """Args: `say`: as of `wait_for_life`. Raises: DaemonRunsError when a daemon of the instance runs."""
-        daemon = wait_for_life(instance, say=say)
-        if daemon.alive:
-            raise DaemonRunsError(
-                f"a daemon is running on this home ({daemon.sign}): add --submit, and it executes the runs"
-            )
+        # Before it is waited for: any that comes later is a sign.
+        self._heartbeat = last_heartbeat(instance)
+        if refusal := _refusal(wait_for_life(instance, say=say)):
+            raise DaemonRunsError(refusal)
         self.parallelism = parallelism
         self._instance = instance
         self._hosts = WarmHosts()
         self._processes: dict[str, Process | subprocess.Popen[bytes]] = {}
 
+    def obstacle(self) -> str | None:
+        """That a daemon was started meanwhile: its sensors launch what is due, and these partitions are."""
+        return _refusal(life_of_daemon(self._instance, datetime.now(UTC), after=self._heartbeat))
+
     def start(self, run: dg.DagsterRun) -> None:
         """Start a run."""
+        # From now on a sensor sees that its partitions are being made; and who finds its process gone, by whom.
+        self._instance.add_run_tags(run.run_id, {WORKER_TAG: worker_of(os.getpid())})
+        starting = dg.DagsterEvent(DagsterEventType.PIPELINE_STARTING.value, run.job_name)
+        self._instance.report_dagster_event(starting, run.run_id)
         arguments = command_of(self._instance, run)
         address = self._hosts.address()
         process: Process | subprocess.Popen[bytes] | None = None
@@ -88,10 +122,19 @@ class LaunchHere:
             self._instance.report_run_failed(run, why)
 
 
+def _refusal(daemon: Life) -> str | None:
+    return (
+        f"a daemon is running on this home ({daemon.sign}): add --submit, and it executes the runs"
+        if daemon.alive
+        else None
+    )
+
+
 class Submit:
     """Puts runs into the run queue of an instance, whose daemon executes them."""
 
     holds_pools = False
+    waits_for_others = True
     #: The queue has its own bound.
     parallelism = sys.maxsize
 
@@ -115,6 +158,11 @@ class Submit:
         self._missed = 0
         self._open: set[str] = set()
 
+    def obstacle(self) -> str | None:
+        """None. Raises: NoQueueError when the daemon has ended, and nobody executes what is waited for."""
+        self._check_daemon()
+        return None
+
     def start(self, run: dg.DagsterRun) -> None:
         """Put a run into the queue."""
         self._instance.submit_run(run.run_id, workspace=None)  # type: ignore[arg-type]
@@ -126,7 +174,8 @@ class Submit:
             found = self._instance.get_runs(filters=dg.RunsFilter(run_ids=list(self._open)))
             self._open = {run.run_id for run in found if not run.is_finished}
             self._looked = time.monotonic()
-            self._check_daemon()
+            if self._open:
+                self._check_daemon()
         return run_id not in self._open
 
     def kill(self, run_id: str) -> None:
@@ -136,7 +185,7 @@ class Submit:
         """Nothing was started here."""
 
     def _check_daemon(self) -> None:
-        if not self._open or time.monotonic() - self._checked < _SECONDS_BETWEEN_CHECKS:
+        if time.monotonic() - self._checked < _SECONDS_BETWEEN_CHECKS:
             return
         heartbeat = last_heartbeat(self._instance)
         daemon = life_of_daemon(self._instance, datetime.now(UTC), after=self._heartbeat)

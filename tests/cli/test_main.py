@@ -4,6 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from ml_assets.cli.faults import EXIT_CODE
 from ml_assets.cli.main import Commands
 from ml_assets.components.reading import DefsFileError
 
@@ -28,7 +29,7 @@ def break_down() -> None:
 
 def test_a_wrong_file_is_answered_with_its_error_alone() -> None:
     result = CliRunner().invoke(commands, ["load"])
-    assert result.exit_code == 1
+    assert result.exit_code == EXIT_CODE
     assert result.output == "Error: defs.yaml: attributes.training.window: 3 is not accepted\n"
 
 

@@ -289,7 +289,7 @@ def test_only_partitions_in_the_span_are_planned_or_blocked(world: World) -> Non
 
 
 def test_a_span_after_all_partitions_is_an_empty_plan(world: World) -> None:
-    assert _plan(world, span=range(100, 200)) == Plan([], {})
+    assert _plan(world, span=range(100, 200)) == Plan([], {}, {})
 
 
 def test_what_needs_an_asset_outside_of_the_selection_is_blocked_with_its_name(world: World) -> None:
@@ -347,7 +347,7 @@ def test_a_plan_that_is_executed_to_its_end_leaves_an_empty_one(world: World) ->
     first = _plan(world)
     assert {want.kind for run in first.runs for want in run.wants.values()} == set(Kind)
     _execute(world, first)
-    assert _plan(world) == Plan([], first.blocked)
+    assert _plan(world) == Plan([], first.blocked, {})
 
 
 def test_corrected_evaluation_data_without_a_model_is_planned_with_the_model(world: World) -> None:

@@ -17,6 +17,7 @@ from dagster._core.definitions.partitions.context import PartitionLoadingContext
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ml_assets.cli.faults import EXIT_CODE
 from ml_assets.cli.main import main
 from ml_assets.cli.project import Project
 from ml_assets.components.evaluated_model import event_logs
@@ -172,7 +173,7 @@ def test_declarations_are_read_for_the_home_of_the_project_else_for_that_of_the_
 def test_an_anchor_that_is_no_date_is_refused_by_its_file(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("yesterday", encoding="utf-8")
     result = CliRunner().invoke(main, ["debt", "--home", str(tmp_path)])
-    assert result.exit_code == 1
+    assert result.exit_code == EXIT_CODE
     assert result.output == (
         f"Error: {tmp_path / FILE}: 'yesterday' is not accepted; "
         "the date at which the home's demo was made, such as 2026-01-14\n"

@@ -159,16 +159,33 @@ def test_a_home_is_known_by_whatever_path_leads_to_it_and_that_of_others_is_not_
     assert life(open_instance(tmp_path / "other")).sign == f"process {other.pid}"
 
 
-def test_where_the_database_may_be_shared_the_heartbeat_is_all_there_is() -> None:
-    with dg.instance_for_test() as home:
-        beat(home, 1)
-        assert not life(home).alive
+def test_a_heartbeat_that_came_with_the_dump_of_a_shared_database_is_no_sign_of_life_and_the_next_one_is() -> None:
     with dg.DagsterInstance.ephemeral() as shared:
         assert not life(shared).alive
         beat(shared, 30)
-        assert life(shared) == Life(True, "the last heartbeat was 30 seconds ago")
-        in_two_minutes = datetime.now(UTC) + timedelta(minutes=2)
-        assert not life_of_daemon(shared, in_two_minutes).alive
+        assert not life(shared).alive
+        beat(shared, 0)
+        now = datetime.now(UTC)
+        assert life_of_daemon(shared, now, after=time.time() - 30).alive
+        assert not life_of_daemon(shared, now + timedelta(minutes=2), after=time.time() - 30).alive
+
+
+def test_a_daemon_that_was_started_later_keeps_runs_from_being_started_here(
+    instance: dg.DagsterInstance, start: Start
+) -> None:
+    here = LaunchHere(instance, 1, say=pytest.fail)
+    assert here.obstacle() is None
+    process = start(Path(instance.root_directory))
+    assert here.obstacle() == (
+        f"a daemon is running on this home (process {process.pid}): add --submit, and it executes the runs"
+    )
+    process.kill()
+    process.wait()
+    assert here.obstacle() is None
+    beat(instance, 0)
+    elsewhere = here.obstacle()
+    assert elsewhere
+    assert "so it is elsewhere" in elsewhere
 
 
 def test_what_was_submitted_does_not_wait_for_ever_for_a_daemon_that_has_ended(
