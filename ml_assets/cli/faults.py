@@ -5,44 +5,32 @@ a defect, which keeps its stack.
 """
 
 import errno
-import getpass
+import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
 
 from ml_assets import variables
+from ml_assets.cli.remedies import described, remedy_of
 
 #: Not that of an answer, such as that a metric is owed.
 EXIT_CODE = 3
-_RIGHTS = "give user {user} the right to it, or run this as its owner"
-_ROOM = "make room on the disk of {home}, or of {temporary}"
-_REMEDIES = {
-    errno.ENOSPC: _ROOM,
-    errno.EDQUOT: _ROOM,
-    errno.EFBIG: "raise the limit of `ulimit -f`",
-    errno.EROFS: "mount it for writing, or name another place",
-    errno.EACCES: _RIGHTS,
-    errno.EPERM: _RIGHTS,
-    errno.EIO: "look at the disk",
-    errno.ENOTDIR: "name a folder",
-    errno.ENAMETOOLONG: "name a shorter path",
-    errno.ELOOP: "mend the link",
-    errno.ESTALE: "mount it anew",
-    errno.EMFILE: "raise the limit of `ulimit -n`",
-    errno.ENFILE: "end other programs, or raise the limit of open files",
-}
-#: What SQLite says, and what to do. Anything else that it says is a defect.
+#: What SQLite says, and the error of files that it comes of; None: of what the file holds. All else is a defect.
 _SQLITE = {
-    "not a database": "restore it from a backup, as docs/production.md tells",
-    "malformed": "restore it from a backup, as docs/production.md tells",
-    "disk is full": _ROOM,
-    "disk I/O error": f"look at the disk, its limits and its space: {_ROOM}",
-    "readonly database": _RIGHTS,
-    "unable to open database file": _RIGHTS,
-    "database is locked": "another program holds it; wait until that has ended, or end it",
+    "not a database": None,
+    "malformed": None,
+    "disk is full": errno.ENOSPC,
+    "disk I/O error": errno.EIO,
+    "readonly database": errno.EACCES,
+    "unable to open database file": errno.EACCES,
 }
+
+
+#: Packages of the stores' clients, which raise errors of their own kinds.
+_CLIENTS = frozenset({"aiobotocore", "aiohttp", "botocore", "hdfs_native", "s3fs"})
 
 
 class Fault(click.ClickException):
@@ -57,7 +45,8 @@ def describe(error: BaseException, home: Path | None) -> str | None:
     Args: `home`: the folder that the command works on, if any.
     """
     for cause in _causes(error):
-        if line := _ours(cause) or _of_file(cause, home) or _of_database(cause, home) or _of_instance(cause, home):
+        found = _ours(cause) or _of_file(cause, home) or _of_database(cause, home) or _of_instance(cause, home)
+        if line := found or _of_store(cause):
             return " ".join(line.split())
     return None
 
@@ -88,10 +77,7 @@ def _of_file(error: BaseException, home: Path | None) -> str | None:
         return None
     if error.errno == errno.ENOENT and "usable temporary directory" in str(error.strerror):
         return f"{error.strerror}: make room there, or let TMPDIR name another folder"
-    if error.errno not in _REMEDIES:
-        return None
-    place = f"{error.filename}: " if error.filename is not None else ""
-    return f"{place}{error.strerror}; {_filled(_REMEDIES[error.errno], home)}"
+    return None if remedy_of(error.errno, home) is None else described(error, home)
 
 
 def _of_database(error: BaseException, home: Path | None) -> str | None:
@@ -101,10 +87,7 @@ def _of_database(error: BaseException, home: Path | None) -> str | None:
         return None
     said = str(error.orig)
     if isinstance(error.orig, sqlite3.Error):
-        for words, remedy in _SQLITE.items():
-            if words in said:
-                return f"{_database_of(home, said)}: {said}; {_filled(remedy, home)}"
-        return None
+        return _of_sqlite(said, home or Path(variables.get(variables.HOME) or ""))
     if not isinstance(error, OperationalError):
         return None
     why = said.strip().partition("\n")[0]
@@ -121,29 +104,38 @@ def _of_instance(error: BaseException, home: Path | None) -> str | None:
     return describe_config(Path(_config_of(home)), error) if isinstance(error, DagsterInvalidConfigError) else None
 
 
-def _database_of(home: Path | None, said: str) -> str:
-    """The file of a home that SQLite means, which it does not tell; where none is found, the home."""
-    corrupt = "not a database" in said or "malformed" in said
-    for path in sorted(home.rglob("*.db")) if home is not None and corrupt else ():
+def _of_store(error: BaseException) -> str | None:
+    kind = type(error)
+    if kind.__module__.partition(".")[0] not in _CLIENTS:
+        return None
+    right = f"see that {variables.STORAGE} names a store that is there, and that it lets this user in"
+    return f"{variables.STORAGE} is {variables.get(variables.STORAGE)!r}: {kind.__name__}: {error}; {right}"
+
+
+def _of_sqlite(said: str, home: Path) -> str | None:
+    if "database is locked" in said:
+        return f"the database of {home}: {said}: another program is at it; wait until it has ended, or end it"
+    for words, number in _SQLITE.items():
+        if words in said and number is None:
+            return f"{_damaged(home)}: {said}; restore it from a backup, as docs/production.md tells"
+        if words in said:
+            mounted_for_reading = number == errno.EACCES and os.statvfs(home).f_flag & os.ST_RDONLY
+            return f"the database of {home}: {said}; {remedy_of(errno.EROFS if mounted_for_reading else number, home)}"
+    return None
+
+
+def _damaged(home: Path) -> str:
+    """The file of a home that SQLite cannot read, which it does not tell; where none is found, the home's."""
+    for path in sorted(home.rglob("*.db")):
         try:
-            with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as connection:
+            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
                 (found,) = connection.execute("pragma quick_check(1)").fetchone()
         except sqlite3.Error:
             return str(path)
         if found != "ok":
             return str(path)
-    return f"the database of {home or variables.get(variables.HOME)}"
+    return f"the database of {home}"
 
 
 def _config_of(home: Path | None) -> str:
     return str(Path(home or variables.get(variables.HOME) or "").absolute() / "dagster.yaml")
-
-
-def _filled(remedy: str, home: Path | None) -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # A container's user may have no name.
-        user = "of this process"
-    temporary = variables.get("TMPDIR") or "/tmp"  # noqa: S108
-    return remedy.format(user=user, home=home or "the project", temporary=temporary)

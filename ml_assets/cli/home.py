@@ -11,6 +11,7 @@ import yaml
 from dagster._check import CheckError
 
 from ml_assets.cli.impatience import NoAnswerError, asking_once
+from ml_assets.cli.remedies import described
 from ml_assets.environments import ENVIRONMENTS
 from ml_assets.variables import HOME, being
 from ml_assets.whole_files import write_whole
@@ -66,7 +67,7 @@ def prepare_home(home: Path) -> Path:
             text = _DAGSTER_YAML.format(cores=cores, launcher_module=module, launcher=launcher)
             write_whole(config, text)
     except OSError as error:
-        raise HomeError(f"{home}: cannot be a home folder: {error.strerror} ({error.filename})") from error
+        raise HomeError(f"{home}: cannot be a home folder: {described(error, home)}") from error
     return home
 
 
@@ -96,7 +97,7 @@ def open_instance(home: Path) -> dg.DagsterInstance:
         words = " ".join(str(error).split())
         raise HomeError(f"{config}: is no configuration of Dagster: {words}") from error
     except OSError as error:
-        raise HomeError(f"{home}: cannot be opened: {error.strerror} ({error.filename})") from error
+        raise HomeError(f"{home}: cannot be opened: {described(error, home)}") from error
 
 
 def describe_config(config: Path, error: dg.DagsterInvalidConfigError) -> str:

@@ -38,9 +38,17 @@ class _Home(_Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path, as pathlib has it."""
-        if self.exists and str(value) and not os.path.lexists(value):
-            hint = "`make demo` makes a home with events, `ml-assets home` one without"
-            self.fail(f"{str(value)!r} does not exist; {hint}", param, ctx)
+        if self.exists and str(value):
+            try:
+                Path(value).lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                hint = "`make demo` makes a home with events, `ml-assets home` one without"
+                self.fail(f"{str(value)!r} does not exist; {hint}", param, ctx)
+            except OSError as error:
+                from ml_assets.cli.faults import Fault
+                from ml_assets.cli.remedies import described
+
+                raise Fault(f"{value}: cannot be opened: {described(error)}") from error
         return super().convert(value, param, ctx)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from ml_assets.cli.remedies import described, remedy_of
 from ml_assets.whole_files import replacing
 
 
@@ -34,4 +35,8 @@ def _refusing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}; name another file, or mend that") from error
+        if error.filename is None or Path(error.filename) not in path.parents:
+            # The file that is written meanwhile tells nothing.
+            error.filename = None
+        right = "" if remedy_of(error.errno) else "; name another file"
+        raise OutputError(f"{path}: cannot be written: {described(error)}{right}") from error

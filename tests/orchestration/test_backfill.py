@@ -1,0 +1,168 @@
+"""A backfill beside others: what they have made since it was planned, or make now, is not made twice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+from dagster._core.events import DagsterEventType, StepMaterializationData
+
+from ml_assets.cli.plan import Asked, Planned, make_plan
+from ml_assets.domain.due import State as Due
+from ml_assets.notebooks.warm import WarmHosts
+from ml_assets.orchestration.backfill import Backfill
+from ml_assets.orchestration.facts import asset_key, materialization
+from ml_assets.orchestration.launches import LaunchHere
+from ml_assets.orchestration.outcomes import State
+from tests.support import shop
+from tests.support.projects import TeamProject
+
+DATA, MODEL = "shop/order/training_data", "shop/order/model"
+FIRST, SECOND = "2026-03-03", "2026-03-04"
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> TeamProject:
+    team = TeamProject.make(tmp_path_factory.mktemp("beside"), "beside_others", shop.DEFS)
+    for log in ("visits", "orders"):
+        shop.arrive(team, log, 1, 4)
+    return team
+
+
+@pytest.fixture(autouse=True)
+def new_instance(team: TeamProject) -> None:
+    """Each test finds nothing made."""
+    instance = team.project.instance
+    for run in instance.get_runs():
+        instance.delete_run(run.run_id)
+    instance.wipe_assets([asset_key(DATA), asset_key(MODEL)])
+
+
+def make(team: TeamProject, run: dg.DagsterRun) -> None:
+    """Record that a run made all that it holds."""
+    instance = team.project.instance
+    (of,) = {run.tags["dagster/asset_partition_range_start"], run.tags["dagster/asset_partition_range_end"]}
+    for key in sorted(run.asset_selection or (), reverse=True):
+        event = dg.DagsterEvent(
+            DagsterEventType.ASSET_MATERIALIZATION.value,
+            run.job_name,
+            step_key="__".join(key.path),
+            event_specific_data=StepMaterializationData(
+                materialization("/".join(key.path), of, f"version of {run.run_id}")
+            ),
+        )
+        instance.report_dagster_event(event, run.run_id)
+    instance.report_dagster_event(dg.DagsterEvent(DagsterEventType.RUN_SUCCESS.value, run.job_name), run.run_id)
+
+
+def begin(team: TeamProject, partition: str, *assets: str) -> dg.DagsterRun:
+    """A run of somebody else, as of a sensor or of a person, which has begun."""
+    instance = team.project.instance
+    run = team.project.runs.create(assets, [partition], {})
+    instance.report_dagster_event(dg.DagsterEvent(DagsterEventType.RUN_START.value, run.job_name), run.run_id)
+    return run
+
+
+@dataclass
+class AtOnce:
+    """Makes each run at once."""
+
+    team: TeamProject
+    waits_for_others: bool = False
+    why: str | None = None
+    parallelism: int = 1
+    holds_pools: bool = True
+    started: list[tuple[str, ...]] = field(default_factory=list)
+
+    def obstacle(self) -> str | None:
+        return self.why
+
+    def start(self, run: dg.DagsterRun) -> None:
+        self.started.append(
+            (run.tags["partitions"], *sorted(key.to_user_string() for key in run.asset_selection or ()))
+        )
+        make(self.team, run)
+
+    def ended(self, run_id: str) -> bool:
+        return True
+
+    def kill(self, run_id: str) -> None:
+        raise AssertionError(run_id)
+
+
+def plan(team: TeamProject) -> Planned:
+    planned = make_plan(team.project, Asked("all", partitions_per_run=1), parallelism=1, as_of=datetime.now(UTC))
+    assert [run.partitions for run in planned.runs] == [(FIRST,), (SECOND,)]
+    return planned
+
+
+def execute(
+    team: TeamProject, planned: Planned, launch: AtOnce, on_look: Callable[[], None] = lambda: None
+) -> dict[tuple[str, str], tuple[State, str]]:
+    backfill = Backfill(team.project.runs, planned.models.values(), planned.runs, launch, planned.made)
+    backfill.execute(tags={}, on_look=on_look, until=lambda: False)
+    return {item: (one.state, one.why) for item, one in backfill.outcomes.items()}
+
+
+def test_what_somebody_has_made_since_the_plan_counts_as_made(team: TeamProject) -> None:
+    planned, launch = plan(team), AtOnce(team)
+    make(team, begin(team, FIRST, DATA, MODEL))
+    make(team, begin(team, SECOND, DATA))
+    outcomes = execute(team, planned, launch)
+    assert launch.started == [(SECOND, MODEL)]
+    assert {state for state, _ in outcomes.values()} == {State.MADE}
+
+
+def test_what_somebody_makes_is_left_out_where_no_daemon_is_there_to_end_it(team: TeamProject) -> None:
+    planned, launch = plan(team), AtOnce(team)
+    other = begin(team, FIRST, DATA)
+    outcomes = execute(team, planned, launch)
+    assert launch.started == [(SECOND, MODEL, DATA)]
+    assert outcomes[DATA, FIRST] == outcomes[MODEL, FIRST] == (State.LEFT_OUT, f"run {other.run_id} is at it")
+
+
+def test_beside_a_daemon_what_somebody_makes_is_waited_for(team: TeamProject) -> None:
+    planned, launch = plan(team), AtOnce(team, waits_for_others=True)
+    other, looks = begin(team, FIRST, DATA), []
+
+    def look() -> None:
+        looks.append(list(launch.started))
+        if len(looks) == 3:
+            make(team, other)
+
+    outcomes = execute(team, planned, launch, look)
+    assert looks[2] == [(SECOND, MODEL, DATA)], "the others go on"
+    assert launch.started == [(SECOND, MODEL, DATA), (FIRST, MODEL)]
+    assert {state for state, _ in outcomes.values()} == {State.MADE}
+
+
+def test_once_a_daemon_is_there_nothing_more_is_begun(team: TeamProject) -> None:
+    planned, launch = plan(team), AtOnce(team)
+
+    def look() -> None:
+        launch.why = "a daemon is running"
+
+    outcomes = execute(team, planned, launch, look)
+    assert outcomes[MODEL, FIRST] == (State.MADE, "")
+    assert outcomes[DATA, SECOND] == outcomes[MODEL, SECOND] == (State.LEFT_OUT, "a daemon is running")
+    (launched,) = [one.request.partitions for one in team.project.look(["shop"]).launches]
+    assert launched == (SECOND,), "the daemon makes the rest"
+
+
+def test_a_tick_sees_a_run_in_progress_before_its_process_has_begun_it(
+    team: TeamProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A cold process, which takes seconds to begin.
+    monkeypatch.setattr(WarmHosts, "address", lambda _: None)
+    project = team.project
+    here = LaunchHere(project.instance, 1, say=pytest.fail)
+    run = project.runs.create([DATA, MODEL], [FIRST], {})
+    here.start(run)
+    try:
+        tick = project.look(["shop"])
+    finally:
+        here.kill(run.run_id)
+    assert tick.found["shop/order"][MODEL][FIRST].state is Due.RUNNING
+    assert [launch.request.partitions for launch in tick.launches] == [(SECOND,)]
+    assert project.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
