@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from ml_assets.components.reading import DefsFileError
 from ml_assets.components.scaffold import Declared
 
 
@@ -27,10 +28,13 @@ class DagsterProject:
 
     @classmethod
     def around(cls, folder: Path) -> "DagsterProject":
-        """The nearest project above a folder."""
+        """The nearest project above a folder. Raises: NoProjectError; DefsFileError of a file that cannot be read."""
         for root in (folder, *folder.parents):
             file = root / "pyproject.toml"
-            config = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+            try:
+                config = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise DefsFileError(f"{file}: is no TOML: {error}") from error
             declared = config.get("tool", {}).get("dg", {}).get("project")
             if declared and "root_module" in declared:
                 return cls._of(root, config, declared)

@@ -96,12 +96,18 @@ class Backfill:
         return Counter(outcome.state for outcome in self.outcomes.values())
 
     def _launch_ready(self, tags: Mapping[str, str]) -> None:
+        asked = False
         for planned in list(self._queue):
             if len(self._active) >= self._launch.parallelism:
                 return
             upstream = {item: self._upstream(planned, item) for item in planned.items}
             if any(self._is_open(one) for of in upstream.values() for one in of):
                 continue
+            if not asked and (why := self._launch.obstacle()):
+                self._leave_out(self._queue, why)
+                self._queue = []
+                return
+            asked = True
             self._queue.remove(planned)
             for part in self._without_broken(planned, upstream):
                 if self._active and (len(self._active) >= self._launch.parallelism or not self._fits_pool(part)):
@@ -111,10 +117,6 @@ class Backfill:
 
     def _launch_ours(self, planned: PlannedRun, tags: Mapping[str, str]) -> None:
         """Start a run over what nobody else has made since the plan, or makes now."""
-        if why := self._launch.obstacle():
-            self._leave_out([planned, *self._queue], why)
-            self._queue = []
-            return
         seen = self._elsewhere.look(self._models[planned.model], planned.assets, own=self._own)
         # Of a partition that somebody is at, the rest comes after that.
         held = {item[1]: seen.making[item] for item in planned.items if item in seen.making}

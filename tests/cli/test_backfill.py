@@ -171,11 +171,11 @@ def test_stale_partitions_are_made_again_when_asked(team: TeamProject, straight:
     assert "made 1 of 1 partitions" in done.stdout
 
 
-def under_way(team: TeamProject, home: Path) -> subprocess.Popen[str]:
+def under_way(team: TeamProject, home: Path, *options: str) -> subprocess.Popen[str]:
     """A backfill whose models take long, of which some partitions are made."""
     before = versions_made(team, home)
     process = subprocess.Popen(
-        command(team, home, "backfill", "shop", "--to", DAYS[-1]),
+        command(team, home, "backfill", "shop", "--to", DAYS[-1], *options),
         cwd=team.root,
         text=True,
         stdout=subprocess.PIPE,
@@ -268,7 +268,9 @@ def test_what_cannot_be_planned_is_refused_in_words(
         assert "Traceback" not in refused.stderr
 
 
-def test_the_daemon_of_a_running_instance_executes_a_submitted_backfill(team: TeamProject, straight: Path) -> None:
+def test_a_daemon_that_is_started_meanwhile_ends_a_backfill_and_executes_the_rest_when_it_is_submitted(
+    team: TeamProject, straight: Path
+) -> None:
     home = new_home(team, "submitted")
     assert "no daemon of this instance is running" in run(team, home, "backfill", "shop", "--submit").stderr
     instance = Project(home, team.root).instance
@@ -282,7 +284,17 @@ def test_the_daemon_of_a_running_instance_executes_a_submitted_backfill(team: Te
     (team.root / "served.yaml").write_text(
         "load_from:\n  - python_module: {module_name: without_sensor, location_name: backfilled_shop.definitions}\n"
     )
+    (team.root / "slow").write_text("2")
+    here = under_way(team, home, "--parallel", "1", "--partitions-per-run", "1")
     with daemon(instance, ["-w", "served.yaml"], project_root=team.root) as running:
+        printed, _ = here.communicate(timeout=120)
+        (team.root / "slow").write_text("0")
+        made = versions_made(team, home)
+        assert here.returncode == 1, printed
+        assert f"made {made} of 16 partitions" in printed
+        assert (
+            f"-{DAYS[-1][8:]}: a daemon is running on this home (process {running.process.pid}): add --sub" in printed
+        )
         deadline = time.monotonic() + 120
         while not instance.get_daemon_heartbeats():
             running.check()
@@ -292,8 +304,9 @@ def test_the_daemon_of_a_running_instance_executes_a_submitted_backfill(team: Te
         assert "a daemon is running on this home (process " in refused.stderr
         done = run(team, home, "backfill", "shop", "--to", DAYS[-1], "--submit")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "made 16 of 16 partitions" in done.stdout
+    assert f"made {16 - made} of {16 - made} partitions" in done.stdout
     assert data_versions(team, home) == data_versions(team, straight)
+    assert versions_made(team, home) == 16, "none is made twice"
     assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
     # Nobody waits for its next heartbeat.
     refused = run(team, home, "backfill", "shop", "--submit")

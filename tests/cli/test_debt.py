@@ -31,6 +31,7 @@ from dagster._utils.error import SerializableErrorInfo
 
 from ml_assets.cli import project as project_module
 from ml_assets.cli.debt import ModelDebt, describe_age, render
+from ml_assets.cli.faults import EXIT_CODE
 from ml_assets.cli.home import prepare_home
 from ml_assets.cli.main import main
 from ml_assets.cli.project import Project
@@ -387,6 +388,6 @@ def test_a_store_that_cannot_be_listed_is_an_error_and_no_loss(
     shutil.rmtree(home / "artifacts")
     (home / "artifacts").write_text("no folder")
     result = replace(made, project=project).debt()
-    assert result.exit_code == 1
+    assert result.exit_code == EXIT_CODE
     assert result.stderr.startswith(f"Error: the store {home}/artifacts cannot be listed: NotADirectoryError: ")
     assert len(result.stderr.splitlines()) == 1

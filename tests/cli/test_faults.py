@@ -235,7 +235,7 @@ def test_what_opens_the_ui_or_a_daemon_looks_at_the_home_before(
     name: str, home: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Ours take their places in this process.
-    monkeypatch.setattr(app, "DagsterWebserver", app.DagsterWebserver)
+    monkeypatch.setattr(app, "DagsterWebserver", app.DagsterWebserver)  # type: ignore[attr-defined]
     monkeypatch.setattr(events, "from_dagster_event_record", events.from_dagster_event_record)
     config = write_config(home, "nonsense: 3")
     (home / "demo_anchor").write_text("2026-01-14", encoding="utf-8")

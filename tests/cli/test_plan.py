@@ -8,8 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ml_assets.cli import project as project_module
+from ml_assets.cli.faults import EXIT_CODE
 from ml_assets.cli.main import main
-from ml_assets.orchestration.facts import materialization, read_arrived
+from ml_assets.orchestration.arrival_records import arrival_records
+from ml_assets.orchestration.assets import code_versions
+from ml_assets.orchestration.facts import FAILED, attempt, materialization, read_arrived
 from tests.support import shop
 from tests.support.projects import TeamProject
 
@@ -66,7 +69,7 @@ def test_a_backfill_asks_the_logs_that_it_needs_alone(team: TeamProject) -> None
     assert set(read_arrived(team.project.instance, [visits])["shop/visits"]) == {"2026-03-01", "2026-03-02"}
     for command in ("plan", "backfill"):
         gone = answer(team, command, "all")
-        assert gone.exit_code == 1
+        assert gone.exit_code == EXIT_CODE
         (line,) = gone.stderr.splitlines()
         assert line.startswith("Error: event log cafe/visits: there is no folder ")
         assert line.endswith("; 1 had arrived, and are out of reach or lost")
@@ -137,12 +140,41 @@ def test_what_is_lost_is_owed_by_plan_and_backfill_with_the_first_file(team: Tea
     )
 
 
+def test_what_debt_calls_failed_is_named_by_a_plan_that_leaves_it_out_with_what_makes_it_again(
+    team: TeamProject,
+) -> None:
+    day, data, project = "2026-03-03", "shop/order/evaluation_data_2d", team.project
+    for number in range(1, 7):
+        for log in ("visits", "orders"):
+            folder = team.home / "events/shop" / log / f"date=2026-03-{number:02}"
+            folder.mkdir(parents=True)
+            (folder / "_SUCCESS").touch()
+    tick = project.look(["shop"])
+    for record in arrival_records(tick.arrivals, project.logs.values(), project.events_root, tick.seen):
+        project.instance.report_runless_asset_event(record)
+    make(team, day)
+    inputs = project.look(["shop"]).found["shop/order"][data][day].inputs or ""
+    code = code_versions(project.models.values(), project.root)[data]
+    project.instance.report_runless_asset_event(attempt(data, day, inputs, code, "run-7", FAILED))
+    debt = answer(team, "debt", "shop/order", "--as-of", "2026-03-07T00:00Z").stdout
+    assert f"{data} failed in run run-7" in debt
+    line = f"left out: {data} {day}: stale: failed on its present inputs, in run run-7; --stale makes it again"
+    span = ("--to", day, "--missing")
+    for command in ("plan", "backfill"):
+        printed = answer(team, command, data, *span).stdout.splitlines()
+        assert printed == ["nothing to make", line]
+    found = json.loads(answer(team, "plan", data, *span, "--json").stdout)["left_out"]
+    assert found == {data: {day: "stale: failed on its present inputs, in run run-7"}}
+    (again,) = json.loads(answer(team, "plan", data, "--to", day, "--stale", "--json").stdout)["runs"]
+    assert again["partitions"] == [day]
+
+
 def test_a_store_that_cannot_be_listed_plans_nothing(team: TeamProject) -> None:
     make(team, "2026-03-03")
     shutil.rmtree(team.home / "artifacts")
     (team.home / "artifacts").touch()
     for command in ("plan", "backfill"):
         result = answer(team, command, "shop")
-        assert (result.exit_code, result.stdout) == (1, "")
+        assert (result.exit_code, result.stdout) == (EXIT_CODE, "")
         (line,) = result.stderr.splitlines()
         assert line.startswith(f"Error: the store {team.home}/artifacts cannot be listed: NotADirectoryError: ")

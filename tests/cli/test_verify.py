@@ -14,6 +14,7 @@ from dagster._core.events import StepMaterializationData
 from dagster._core.test_utils import create_run_for_test
 
 from ml_assets.cli import project as project_module
+from ml_assets.cli.faults import EXIT_CODE
 from ml_assets.cli.main import main
 from ml_assets.cli.project import Project
 from ml_assets.data.content import hash_files, hash_frame
@@ -177,5 +178,5 @@ def test_a_store_that_cannot_be_listed_is_an_error_and_no_loss(project: Project)
     shutil.rmtree(project.home / "artifacts")
     (project.home / "artifacts").touch()
     result = verify(project)
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (EXIT_CODE, "")
     assert result.stderr.startswith(f"Error: the store {project.home}/artifacts cannot be listed: NotADirectoryError")

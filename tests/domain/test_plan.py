@@ -282,6 +282,17 @@ def test_only_what_is_stale_can_be_planned(world: World) -> None:
     assert made.blocked == {}, "what is missing is not asked for"
 
 
+def test_what_failed_and_is_of_the_other_kind_is_left_out_and_not_forgotten(world: World) -> None:
+    _make(world, *ALL)
+    _make(world, EVALUATION_DATA, fails=True)
+    again = Want(Kind.STALE, "failed on its present inputs, in run r7")
+    assert _plan(world, kinds=[Kind.MISSING], span=range(2)) == Plan([], {}, {EVALUATION_DATA: {FIRST: again}})
+    assert _plan(world).left_out == {}
+    _make(world, TRAINING_DATA, day=2, fails=True)
+    left = _plan(world, kinds=[Kind.STALE]).left_out
+    assert left == {TRAINING_DATA: {"2026-01-03": Want(Kind.MISSING, "failed on its present inputs, in run r8")}}
+
+
 def test_only_partitions_in_the_span_are_planned_or_blocked(world: World) -> None:
     made = _plan(world, span=range(2, 4))
     assert {partition for run in made.runs for partition in run.partitions} == {"2026-01-03", "2026-01-04"}

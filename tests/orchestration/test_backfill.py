@@ -15,18 +15,19 @@ from ml_assets.orchestration.backfill import Backfill
 from ml_assets.orchestration.facts import asset_key, materialization
 from ml_assets.orchestration.launches import LaunchHere
 from ml_assets.orchestration.outcomes import State
+from ml_assets.orchestration.sensors import Tick
 from tests.support import shop
 from tests.support.projects import TeamProject
 
 DATA, MODEL = "shop/order/training_data", "shop/order/model"
-FIRST, SECOND = "2026-03-03", "2026-03-04"
+FIRST, SECOND, THIRD = "2026-03-03", "2026-03-04", "2026-03-05"
 
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> TeamProject:
     team = TeamProject.make(tmp_path_factory.mktemp("beside"), "beside_others", shop.DEFS)
     for log in ("visits", "orders"):
-        shop.arrive(team, log, 1, 4)
+        shop.arrive(team, log, 1, 5)
     return team
 
 
@@ -91,10 +92,15 @@ class AtOnce:
         raise AssertionError(run_id)
 
 
-def plan(team: TeamProject) -> Planned:
-    planned = make_plan(team.project, Asked("all", partitions_per_run=1), parallelism=1, as_of=datetime.now(UTC))
-    assert [run.partitions for run in planned.runs] == [(FIRST,), (SECOND,)]
+def plan(team: TeamProject, *, last: str = SECOND) -> Planned:
+    asked = Asked("all", last=last, partitions_per_run=1)
+    planned = make_plan(team.project, asked, parallelism=1, as_of=datetime.now(UTC))
+    assert [run.partitions for run in planned.runs[:2]] == [(FIRST,), (SECOND,)]
     return planned
+
+
+def launched(tick: Tick) -> list[str]:
+    return [partition for launch in tick.launches for partition in launch.request.partitions]
 
 
 def execute(
@@ -138,16 +144,17 @@ def test_beside_a_daemon_what_somebody_makes_is_waited_for(team: TeamProject) ->
 
 
 def test_once_a_daemon_is_there_nothing_more_is_begun(team: TeamProject) -> None:
-    planned, launch = plan(team), AtOnce(team)
+    planned, launch = plan(team, last=THIRD), AtOnce(team)
 
     def look() -> None:
         launch.why = "a daemon is running"
 
     outcomes = execute(team, planned, launch, look)
     assert outcomes[MODEL, FIRST] == (State.MADE, "")
-    assert outcomes[DATA, SECOND] == outcomes[MODEL, SECOND] == (State.LEFT_OUT, "a daemon is running")
-    (launched,) = [one.request.partitions for one in team.project.look(["shop"]).launches]
-    assert launched == (SECOND,), "the daemon makes the rest"
+    rest = {(asset, day) for asset in (DATA, MODEL) for day in (SECOND, THIRD)}
+    assert {item for item, one in outcomes.items() if one == (State.LEFT_OUT, "a daemon is running")} == rest
+    tick = team.project.look(["shop"])
+    assert launched(tick) == [SECOND, THIRD], "the daemon makes the rest"
 
 
 def test_a_tick_sees_a_run_in_progress_before_its_process_has_begun_it(
@@ -164,5 +171,5 @@ def test_a_tick_sees_a_run_in_progress_before_its_process_has_begun_it(
     finally:
         here.kill(run.run_id)
     assert tick.found["shop/order"][MODEL][FIRST].state is Due.RUNNING
-    assert [launch.request.partitions for launch in tick.launches] == [(SECOND,)]
+    assert launched(tick) == [SECOND, THIRD]
     assert project.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
