@@ -95,12 +95,15 @@ def _of_database(error: BaseException, home: Path | None) -> str | None:
 
 
 def _of_instance(error: BaseException, home: Path | None) -> str | None:
-    from dagster._core.errors import DagsterHomeNotSetError, DagsterInvalidConfigError
+    from dagster._core.errors import DagsterHomeNotSetError, DagsterInvalidConfigError, DagsterInvariantViolationError
 
     from ml_assets.cli.home import describe_config
 
+    # Of Dagster's own commands.
     if isinstance(error, DagsterHomeNotSetError):
         return f"{variables.HOME} is not set; let it name the home, as an absolute path"
+    if isinstance(error, DagsterInvariantViolationError):
+        return str(error) if str(error).startswith(f"${variables.HOME}") else None
     return describe_config(Path(_config_of(home)), error) if isinstance(error, DagsterInvalidConfigError) else None
 
 

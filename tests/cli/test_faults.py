@@ -80,7 +80,7 @@ def refused(team: TeamProject, monkeypatch: pytest.MonkeyPatch) -> Refused:
 
     def refuse(home: Path, name: str, *arguments: str, **variables: str) -> str:
         arguments = arguments or tuple(COMMANDS.get(name, ()))
-        result = CliRunner(env={"DAGSTER_HOME": str(home), **variables}).invoke(main, [name, *arguments])
+        result = CliRunner(env={"DAGSTER_HOME": str(home)} | variables).invoke(main, [name, *arguments])
         assert result.exit_code == EXIT_CODE, (name, result.output, result.exc_info)
         (line,) = result.output.splitlines()
         return line.removeprefix("Error: ")
@@ -272,6 +272,8 @@ def test_a_real_disk_that_is_full_or_mounted_for_reading(team: TeamProject, refu
 @pytest.mark.parametrize(
     ("name", "variables", "words"),
     [
+        ("webserver", {"DAGSTER_HOME": "/nowhere"}, '$DAGSTER_HOME "/nowhere" is not a directory or does not exist'),
+        ("webserver", {"DAGSTER_HOME": "home"}, '$DAGSTER_HOME "home" must be an absolute path'),
         ("debt", {"ML_ASSETS_ENVIRONMENT": "moon"}, "ML_ASSETS_ENVIRONMENT is 'moon'; there are local, test"),
         ("verify", {"ML_ASSETS_STORAGE": "moon://x"}, "ML_ASSETS_STORAGE is 'moon://x': Unsupported filesystem"),
         ("plan", {"ML_ASSETS_STORAGE": "relative/x"}, "ML_ASSETS_STORAGE is 'relative/x'; write a URL such as"),
@@ -286,6 +288,17 @@ def test_a_variable_that_is_wrong_is_named_with_its_value(
     name: str, variables: dict[str, str], words: str, home: Path, refused: Refused
 ) -> None:
     assert refused(home, name, **variables).startswith(words)
+
+
+@pytest.mark.parametrize("name", ["debt", "new"])
+def test_a_pyproject_that_is_wrong_is_named(
+    name: str, home: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.dg")
+    monkeypatch.chdir(tmp_path)
+    assert refused(home, name, *([] if name == "debt" else ["shop/next"])).startswith(
+        f"{tmp_path}/pyproject.toml: is no TOML: Expected ']'"
+    )
 
 
 @pytest.mark.parametrize("arguments", [["report", "--output"], ["notebook", ASSET, "2026-03-05", "--html"]])
