@@ -111,7 +111,11 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def main() -> None:
-    """Automatic offline evaluation of machine-learning models on Dagster."""
+    """Automatic offline evaluation of machine-learning models on Dagster.
+
+    Exits with 1 when the answer is no, with 2 when the command line is wrong, and with 3 when there is no answer, for
+    a fault of what is worked on: a home, its disk, database or rights, a file, a variable, a store.
+    """
     heed_interrupts()
 
 

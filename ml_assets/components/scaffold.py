@@ -14,6 +14,7 @@ from ml_assets.domain.calendar import Every
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.names import check_key
+from ml_assets.whole_files import write_whole
 
 #: The folder of a service that holds its event logs.
 LOGS_FOLDER = "logs"
@@ -203,7 +204,7 @@ def _write(request: dg.ScaffoldRequest[Any], render: Any) -> None:
         if cause is None:
             raise
         raise click.ClickException(str(cause)) from error
-    (request.target_path / "defs.yaml").write_text(text, encoding="utf-8")
+    write_whole(request.target_path / "defs.yaml", text)
 
 
 def _remove_empty(folder: Path) -> None:

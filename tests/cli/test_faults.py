@@ -5,6 +5,7 @@ import re
 import resource
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,8 +18,9 @@ import pytest
 from click.testing import CliRunner
 from dagster_graphql.implementation import events
 from dagster_webserver import app
+from sqlalchemy.exc import OperationalError
 
-from ml_assets.cli.faults import EXIT_CODE
+from ml_assets.cli.faults import EXIT_CODE, describe
 from ml_assets.cli.main import main
 from tests.support import shop
 from tests.support.postgres import PRODUCTION
@@ -166,6 +168,19 @@ def test_each_command_names_the_file_of_a_database_that_is_damaged(name: str, ho
 def test_any_database_of_a_home_may_be_the_damaged_one(file: str, home: Path, refused: Refused) -> None:
     (home / file).write_bytes(b"garbage" * 1000)
     assert refused(home, "debt").startswith(f"{home / file}: file is not a database; restore it from a backup")
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("database is locked", "the database of home: database is locked: another program is at it; wait until it has"),
+        ("database or disk is full", "the database of home: database or disk is full; make room on the disk of home"),
+        ("no such column: partitoin", None),
+    ],
+)
+def test_what_sqlite_says_of_a_statement_is_a_defect_and_keeps_its_stack(said: str, line: str | None) -> None:
+    found = describe(OperationalError("select 1", {}, sqlite3.OperationalError(said)), Path("home"))
+    assert found is None if line is None else found and found.startswith(line)
 
 
 CONFIGS = {
