@@ -169,6 +169,15 @@ def webserver(arguments: tuple[str, ...]) -> None:
     serve(list(arguments))
 
 
+@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def daemon(arguments: tuple[str, ...]) -> None:
+    """Run `dagster-daemon run` with its options; of a database or a source that is away it prints a line, no stack."""
+    from ml_assets.cli.dagster_daemon import run
+
+    run(list(arguments))
+
+
 @main.command()
 @_home_option(exists=True)
 @click.argument("asset")
@@ -446,6 +455,28 @@ def retry(home: Path, run_id: str) -> None:
         raise click.ClickException(str(error)) from error
     click.echo(f"run {run.run_id}: {run.status.value}")
     sys.exit(0 if run.is_success else 1)
+
+
+@main.command("fail-runs")
+@_home_option(exists=True)
+def fail_runs_(home: Path) -> None:
+    """Record as failed all runs that have begun and not ended, when nothing executes them any more.
+
+    That is so after a restore on a machine of another name. Where the name is the same, the daemon finds out by itself.
+    Then they are repeated, as runs that were killed are. Refused while a daemon is alive.
+    """
+    from ml_assets.cli.fail_runs import DaemonAliveError, fail_runs
+    from ml_assets.cli.home import open_instance
+
+    with open_instance(home) as instance:
+        try:
+            gone = fail_runs(instance, as_of=datetime.now(UTC))
+        except DaemonAliveError as error:
+            raise click.ClickException(str(error)) from error
+    for run in gone:
+        click.echo(f"run {run.run_id} had begun, and failed")
+    if not gone:
+        click.echo("no run has begun that has not ended, or is alive here")
 
 
 @main.command()

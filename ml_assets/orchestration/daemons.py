@@ -103,8 +103,9 @@ def _is_of(process: psutil.Process, home: Path) -> bool | None:
 
 
 def _is_daemon(arguments: list[str]) -> bool:
-    """Whether a command line is `dagster-daemon run`, or how `dagster dev` calls it."""
+    """Whether a command line is `dagster-daemon run`, or how `dagster dev` calls it; or `ml-assets daemon`."""
     return any(
-        second == "run" and (Path(first).name == "dagster-daemon" or first == "dagster._daemon")
+        (second == "run" and (Path(first).name == "dagster-daemon" or first == "dagster._daemon"))
+        or (second == "daemon" and Path(first).name in {"ml-assets", "ml_assets"})
         for first, second in pairwise(arguments)
     )

@@ -1,5 +1,8 @@
 """An error on one line, as it is recorded with a partition and shown in summaries."""
 
+from dagster._core.errors import DagsterUserCodeProcessError, DagsterUserCodeUnreachableError
+from sqlalchemy.exc import DBAPIError
+
 #: Characters that are kept of it: a list of columns may be longer than anybody reads.
 LONGEST = 800
 
@@ -13,6 +16,21 @@ def on_one_line(error: Exception) -> str:
     # The last one names what was raised.
     last = _shortened(last, LONGEST // 2)
     return f"{_shortened(first, LONGEST - len(last))} ... {last}"
+
+
+def cause_on_one_line(error: BaseException) -> str:
+    """The first cause of an error of a code server or a database: its type, and the first line that it says."""
+    while error.__cause__ is not None and not isinstance(error, (DBAPIError, DagsterUserCodeUnreachableError)):
+        error = error.__cause__
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, DagsterUserCodeProcessError):
+        info = error.user_code_process_error_infos[-1]
+        while info.cause is not None:
+            info = info.cause
+        text = info.message
+    return _shortened(text.strip().partition("\n")[0], LONGEST)
 
 
 def _shortened(text: str, longest: int) -> str:

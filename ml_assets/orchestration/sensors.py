@@ -89,8 +89,9 @@ def service_sensor(
         root = events.path(context.instance)
         tick = look(context.instance, logs, models, code=code, events_root=root, as_of=datetime.now(UTC), memo=memo)
         message = "\n".join([*(describe_absent(why, hint) for why in tick.absent.values()), tick.message])
-        context.log.info(message)
         if tick.launches:
+            # Otherwise the tick shows it as why nothing is launched.
+            context.log.info(message)
             set_up_pools(context.instance, models)
         return dg.SensorResult(
             run_requests=[run_request(launch) for launch in tick.launches],

@@ -120,7 +120,14 @@ def test_a_daemon_that_was_ended_leaves_no_heartbeat_and_those_of_others_stay(in
     assert last_heartbeat(instance) > 0
 
 
-@pytest.mark.parametrize("arguments", [(), ("-c", SLEEPS, "-m", "dagster._daemon", "run", "--log-level", "info")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("-c", SLEEPS, "-m", "dagster._daemon", "run", "--log-level", "info"),
+        ("-c", SLEEPS, "/opt/ml-assets/.venv/bin/ml-assets", "daemon", "--workspace", "workspace.yaml"),
+    ],
+)
 def test_a_process_is_one_before_its_first_heartbeat(
     instance: dg.DagsterInstance, start: Start, arguments: tuple[str, ...]
 ) -> None:

@@ -1,7 +1,12 @@
 """An error on one line: nothing twice, and no list cut within a name."""
 
+from collections.abc import Callable
+
+import pytest
+
 from ml_assets.notebooks.run import NotebookError
-from ml_assets.orchestration.one_line import LONGEST, on_one_line
+from ml_assets.orchestration.one_line import LONGEST, cause_on_one_line, on_one_line
+from tests.support.outages import REFUSED, of_a_sensor, refused_by_a_database, unreachable
 
 RAISED = (
     "ValueError: column 'devise' is missing (did you mean 'device'?); the columns present are ['visit_id', 'device']"
@@ -44,3 +49,16 @@ def test_of_two_long_lines_both_are_shown() -> None:
     assert shown.startswith("ValueError: first a")
     assert " ... and more ... last b" in shown
     assert shown.endswith("b ... and more")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (refused_by_a_database, REFUSED),
+        (of_a_sensor, "FileNotFoundError: event log shop/visits: there is no folder /events"),
+        (unreachable, "DagsterUserCodeUnreachableError: Unable to reach the user code server"),
+        (lambda: ValueError("wrong\nbecause"), "ValueError: wrong"),
+    ],
+)
+def test_the_cause_of_what_another_process_answered_is_one_line(error: Callable[[], Exception], line: str) -> None:
+    assert cause_on_one_line(error()) == line
