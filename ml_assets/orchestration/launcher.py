@@ -122,16 +122,21 @@ def worker_of(pid: int) -> str:
 
 def is_alive(worker: str) -> bool:
     """Whether the process of a run is alive, as far as this machine can tell: of others it cannot."""
-    node, pid, _ = worker.split()
-    return node != platform.node() or (not worker.endswith("ended") and worker_of(int(pid)) == worker)
+    return not is_of_this_machine(worker) or (
+        not worker.endswith("ended") and worker_of(int(worker.split()[1])) == worker
+    )
+
+
+def is_of_this_machine(worker: str) -> bool:
+    """Whether the process of a run is, or was, one of this machine."""
+    return worker.split(maxsplit=1)[0] == platform.node()
 
 
 def end_worker(worker: str) -> bool:
     """Ask the process of a run to end. Returns: whether it was alive on this machine."""
-    node, pid, _ = worker.split()
-    if node != platform.node() or not is_alive(worker):
+    if not is_of_this_machine(worker) or not is_alive(worker):
         return False
-    psutil.Process(int(pid)).terminate()
+    psutil.Process(int(worker.split()[1])).terminate()
     return True
 
 
