@@ -1,9 +1,11 @@
 """Dagster's webserver, on whose pages of executed notebooks nothing can act: `python -m ml_assets.cli.webserver`.
 
-It also shows the events of runs that older versions of this project made, which Dagster's own cannot.
+It also shows the events of runs that older versions of this project made, which Dagster's own cannot; and it says at
+`/healthz` whether all works, where Dagster's own answers as long as it lives itself.
 """
 
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster_webserver.app
@@ -14,9 +16,12 @@ from dagster_graphql.implementation import events
 from dagster_webserver.cli import cli
 from dagster_webserver.webserver import DagsterWebserver
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
 from typing_extensions import override
 
+from ml_assets.cli.health import find_problems
+from ml_assets.cli.log_lines import keep_lines_short
 from ml_assets.interrupts import heed_interrupts
 from ml_assets.notebooks.page import POLICY, page_in
 
@@ -24,13 +29,24 @@ _shown_by_dagster = events.from_dagster_event_record
 
 
 class Webserver(DagsterWebserver[Any, Any]):
-    """Answers with a policy by which a browser lets a notebook run nothing and ask for nothing."""
+    """Says whether all works; by its policy a browser lets a notebook run nothing and ask for nothing."""
 
     @override
     async def download_notebook(self, request: Request) -> Response:
         shown: Response = self._page(request) or await super().download_notebook(request)
         shown.headers["Content-Security-Policy"] = POLICY
         return shown
+
+    @override
+    def build_static_routes(self) -> list[BaseRoute]:
+        return [Route("/healthz", self.health), *super().build_static_routes()]  # type: ignore[no-untyped-call]
+
+    def health(self, request: Request) -> Response:
+        """What does not work, a line each, with code 503; with 200 that all does."""
+        with self.request_context(request) as context:
+            problems = find_problems(context, as_of=datetime.now(UTC))
+        lines = problems or ["all works"]
+        return PlainTextResponse("".join(f"{line}\n" for line in lines), status_code=503 if problems else 200)
 
     def _page(self, request: Request) -> Response | None:
         """The page that our code server has made; None of what another code location shows, or nobody does."""
@@ -53,6 +69,7 @@ def _checked(entry: EventLogEntry, job_name: str) -> Any:
 
 def serve(arguments: list[str]) -> None:
     """Run `dagster-webserver` with some arguments."""
+    keep_lines_short()
     dagster_webserver.app.DagsterWebserver = Webserver  # type: ignore[attr-defined]
     events.from_dagster_event_record = _checked
     cli.main(arguments, prog_name="ml-assets webserver", auto_envvar_prefix="DAGSTER_WEBSERVER")
