@@ -1,8 +1,11 @@
-"""The whole loop on PostgreSQL, kept as in production: arrival, training, evaluation, correction, a killed run."""
+"""The whole loop on PostgreSQL, by what the units of production run: arrival, training, evaluation, correction, what is killed."""
 
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,7 @@ from urllib.parse import quote
 import dagster as dg
 import psutil
 import pytest
+from dagster._core.scheduler.instigation import TickStatus
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, PARENT_RUN_ID_TAG
 
@@ -20,7 +24,8 @@ from ml_assets.orchestration.launcher import WORKER_TAG
 from ml_assets.orchestration.lineage import current_runs, trace
 from tests.support import forks, shop
 from tests.support.postgres import PASSWORD, DagsterPostgres, postgres_server
-from tests.support.projects import TeamProject
+from tests.support.projects import REPOSITORY, TeamProject
+from tests.support.units import CODE, DAEMON, Units, start_order, units
 
 pytestmark = pytest.mark.slow
 
@@ -53,8 +58,8 @@ def server() -> Iterator[DagsterPostgres]:
 
 
 @pytest.fixture(scope="module")
-def team(server: DagsterPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamProject]:
-    """A shop on PostgreSQL whose events are in up to 6 March, with the real daemon."""
+def services(server: DagsterPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Units]:
+    """A shop on PostgreSQL whose events are in up to 6 March, with what the units of production run."""
     declared = shop.DEFS["shop/order"] + "  notebooks: {model: notebooks/shop/model.ipynb}\n"
     team = TeamProject.make(tmp_path_factory.mktemp("shop"), "postgres_shop", {**shop.DEFS, "shop/order": declared})
     team.write_notebook("notebooks/shop/model.ipynb", NOTEBOOK)
@@ -62,8 +67,14 @@ def team(server: DagsterPostgres, tmp_path_factory: pytest.TempPathFactory) -> I
         shop.arrive(team, log, 1, 5)
     with pytest.MonkeyPatch.context() as monkeypatch:
         server.new_home(team.home, monkeypatch)
-        with team.daemon():
-            yield team
+        with units(team) as services:
+            services.wait_until(200)
+            yield services
+
+
+@pytest.fixture(scope="module")
+def team(services: Units) -> TeamProject:
+    return services.team
 
 
 def made(team: TeamProject, asset: str) -> list[str]:
@@ -112,6 +123,37 @@ def test_corrected_outcomes_evaluate_again_exactly_what_they_touch(evaluated: Te
     assert [times_made(evaluated, MODEL, name) for name in made(evaluated, MODEL)] == [1] * 5
 
 
+def test_only_ticks_that_launch_keep_a_log_as_nobody_removes_the_files(evaluated: TeamProject) -> None:
+    instance = evaluated.project.instance
+    (state,) = instance.all_instigator_state()
+    ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id)
+    launching = {str(tick.tick_id) for tick in ticks if tick.status is TickStatus.SUCCESS}
+    logs = {path.stem for path in (evaluated.home / "storage" / "__repository__").rglob("*.err")}
+    assert 0 < len(logs) < len(ticks)
+    assert logs <= launching
+
+
+def test_while_the_code_server_is_away_the_probe_says_so_and_all_go_on_with_the_next_one(
+    services: Units, evaluated: TeamProject
+) -> None:
+    before = ticks_of(evaluated, TickStatus.SKIPPED)
+    services.kill(CODE)
+    services.wait_until(503, names="code location postgres_shop.definitions: its code server does not answer")
+    assert services.restart_what_ended() == [CODE]
+    services.wait_until(200)
+    deadline = time.monotonic() + 60
+    while not ticks_of(evaluated, TickStatus.SKIPPED) > before:
+        assert time.monotonic() < deadline, "no sensor is asked"
+        time.sleep(0.5)
+
+
+def ticks_of(team: TeamProject, status: TickStatus) -> int:
+    """The newest tick of a status."""
+    (state,) = team.project.instance.all_instigator_state()
+    ticks = team.project.instance.get_ticks(state.instigator_origin_id, state.selector_id, statuses=[status], limit=1)
+    return int(ticks[0].tick_id)
+
+
 def hold_training(team: TeamProject, day: int) -> None:
     """Let a day arrive, and wait until its training has begun, which goes on once the file `held` is gone."""
     (team.root / "begun").unlink()
@@ -150,13 +192,20 @@ def test_a_run_whose_process_is_killed_is_repeated_once_by_dagster_and_not_by_th
 
 
 def test_after_an_outage_of_the_database_all_that_is_due_is_made(
-    evaluated: TeamProject, server: DagsterPostgres
+    evaluated: TeamProject, server: DagsterPostgres, services: Units
 ) -> None:
     hold_training(evaluated, 9)
+    log = evaluated.home / f"{DAEMON}.log"
+    printed = log.stat().st_size
     server.server.kill()
+    services.wait_until(503, names="the database does not answer")
     (evaluated.root / "held").unlink()
     time.sleep(15)
     server.server.start()
+    services.wait_until(200)
+    lines = [line for line in log.read_bytes()[printed:].decode().splitlines() if "dagster.daemon" in line]
+    assert 0 < len(lines) < 60
+    assert "Traceback" not in "".join(lines)
     evaluated.settle("shop")
     assert made(evaluated, MODEL)[-1] == "2026-03-09"
 
@@ -192,6 +241,46 @@ def content(project: Project) -> dict[tuple[str, str], str]:
         (asset, partition): project.store.load(asset, partition, run_id).data_version
         for asset in (DATA, MODEL, EVALUATION, METRICS)
         for partition, run_id in current_runs(project.instance, asset).items()
+    }
+
+
+def shell(heading: str, team: TeamProject, server: DagsterPostgres, backup: Path) -> str:
+    """What the commands print that `docs/production.md` shows below a heading."""
+    page = (REPOSITORY / "docs" / "production.md").read_text(encoding="utf-8")
+    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    (commands,) = re.findall(r"^```bash\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+    path = os.pathsep.join([f"{sys.prefix}/bin", str(server.server.binaries), os.environ["PATH"]])
+    environment = {**team.environment, "PATH": path, "BACKUP": str(backup)}
+    done = subprocess.run(
+        ["bash", "-eu", "-c", commands], cwd=team.root, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_backup_that_was_made_while_a_model_was_trained_is_restored_and_the_training_repeated(
+    services: Units, evaluated: TeamProject, server: DagsterPostgres, tmp_path: Path
+) -> None:
+    hold_training(evaluated, 10)
+    (training,) = evaluated.project.instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    shell("Back up", evaluated, server, tmp_path)
+    for name in reversed(start_order()):
+        services.stop(name)
+    (evaluated.root / "held").unlink()
+    # Nobody canceled it, so that it is repeated: it ended with the daemon.
+    assert evaluated.run(training.run_id).status is dg.DagsterRunStatus.STARTED
+    shutil.rmtree(evaluated.home)
+    evaluated.home.mkdir()
+    printed = shell("Restore", evaluated, server, tmp_path)
+    assert f"run {training.run_id} had begun, and failed" in printed
+    for name in start_order():
+        services.start(name)
+    services.wait_until(200)
+    evaluated.settle("shop")
+    assert made(evaluated, MODEL)[-1] == "2026-03-10"
+    assert evaluated.run(training.run_id).tags[AUTO_RETRY_RUN_ID_TAG] in {
+        run.run_id
+        for run in evaluated.project.instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
     }
 
 
