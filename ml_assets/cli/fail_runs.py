@@ -1,10 +1,10 @@
 """Fails the runs that a restored database shows as begun, and that nothing executes any more."""
 
-from datetime import datetime
+from collections.abc import Callable
 
 import dagster as dg
 
-from ml_assets.orchestration.daemons import life_of_daemon
+from ml_assets.orchestration.daemons import wait_for_life
 from ml_assets.orchestration.launcher import is_alive, is_of_this_machine, recorded_worker
 
 _BEGUN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -15,15 +15,16 @@ class DaemonAliveError(Exception):
     """A daemon is at work, and may have begun the runs."""
 
 
-def fail_runs(instance: dg.DagsterInstance, *, as_of: datetime) -> list[dg.DagsterRun]:
+def fail_runs(instance: dg.DagsterInstance, *, say: Callable[[str], None]) -> list[dg.DagsterRun]:
     """Record as failed all runs that have begun and not ended, so that they are repeated as killed ones are.
 
     The daemon does so by itself, but for runs of a machine of another name, of which it cannot know. A run whose
     process is alive here stays. One that a person was about to cancel is canceled.
+    Args: `say`: is told what is waited for.
     Returns: those runs.
     Raises: DaemonAliveError.
     """
-    life = life_of_daemon(instance, as_of)
+    life = wait_for_life(instance, say=say)
     if life.alive:
         raise DaemonAliveError(f"a daemon is running ({life.sign}), and it may have begun the runs; stop it first")
     begun = instance.get_runs(filters=dg.RunsFilter(statuses=_BEGUN))

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -470,7 +470,7 @@ def fail_runs_(home: Path) -> None:
 
     with open_instance(home) as instance:
         try:
-            gone = fail_runs(instance, as_of=datetime.now(UTC))
+            gone = fail_runs(instance, say=partial(click.echo, err=True))
         except DaemonAliveError as error:
             raise click.ClickException(str(error)) from error
     for run in gone:

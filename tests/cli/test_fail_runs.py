@@ -1,7 +1,6 @@
 """Runs that a restored database shows as begun, on a machine of another name: failed by hand, and then repeated."""
 
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -13,7 +12,6 @@ from dagster._daemon.types import DaemonHeartbeat
 from ml_assets.cli.fail_runs import DaemonAliveError, fail_runs
 from ml_assets.cli.home import open_instance, prepare_home
 from ml_assets.cli.main import main
-from ml_assets.orchestration import daemons
 from ml_assets.orchestration.launcher import WORKER_TAG, worker_of
 
 ELSEWHERE = "another-machine 4711 1767225600.00"
@@ -56,13 +54,16 @@ def test_what_has_begun_elsewhere_fails_and_is_to_be_repeated_and_all_else_stays
         assert again.output == "no run has begun that has not ended, or is alive here\n"
 
 
-def test_while_a_daemon_is_alive_nothing_is_failed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # As on PostgreSQL, where heartbeats are all that is known of a daemon.
-    monkeypatch.setattr(daemons, "SqliteRunStorage", ())
+def test_while_a_daemon_is_alive_nothing_is_failed(home: Path) -> None:
     with open_instance(home) as instance:
         run_id = begun(instance, ELSEWHERE)
-        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), "SENSOR", None, None))
-        with pytest.raises(DaemonAliveError, match=r"a daemon is running \(the last heartbeat was .*stop it first"):
-            fail_runs(instance, as_of=datetime.now(UTC))
+
+        def beat(_: str = "") -> None:
+            instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), "SENSOR", None, None))
+
+        beat()
+        # Its next heartbeat is waited for.
+        with pytest.raises(DaemonAliveError, match=r"a daemon is running \(.*the last heartbeat was .*stop it first"):
+            fail_runs(instance, say=beat)
         (run,) = instance.get_runs(filters=dg.RunsFilter(run_ids=[run_id]))
         assert run.status is STATUS.STARTED
