@@ -1,10 +1,8 @@
 """Compares the artifact store with what is recorded: what is lost, and what is there and was never recorded."""
 
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -22,6 +20,7 @@ from ml_assets.domain.lost import describe_lost
 from ml_assets.notebooks.order import TABLE
 from ml_assets.orchestration.lineage import recorded_versions
 from ml_assets.paths import local_copy
+from ml_assets.temporary import TemporaryFolder
 
 
 @dataclass
@@ -126,9 +125,9 @@ class _Asset:
     def _content(self, version: Version, manifest: Mapping[str, Any]) -> str:
         """The data version of what the files hold, as it is reckoned when they are saved."""
         artifact = Artifact(self._store.folder(self.name, version.partition, version.run), manifest)
-        with tempfile.TemporaryDirectory(prefix="ml_assets-verify-") as copy:
+        with TemporaryFolder() as copy:
             try:
-                here = local_copy(artifact.folder, Path(copy))
+                here = local_copy(artifact.folder, copy.path)
                 as_files = hash_files([here / name for name in manifest["files"]], relative_to=here)
             except Exception as error:
                 # Stores raise errors of their own kinds.

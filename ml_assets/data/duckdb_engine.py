@@ -1,8 +1,5 @@
 """DuckDB as the engine of examples: one process, which spills to disk what does not fit into memory."""
 
-import shutil
-import tempfile
-import weakref
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +14,7 @@ from ibis.util import gen_name
 from ml_assets.data.engine import FILE, EventLogError, UnreadableError
 from ml_assets.data.parquet import NO_UNTYPED, Untyped, read_parquet
 from ml_assets.paths import AnyPath
+from ml_assets.temporary import TemporaryFolder
 
 
 class DuckDbEngine:
@@ -28,9 +26,8 @@ class DuckDbEngine:
 
     def __init__(self, memory: str | None = None) -> None:
         self._memory = memory
-        spilled = tempfile.mkdtemp(prefix="ml-assets-spilled-")
-        weakref.finalize(self, shutil.rmtree, spilled, ignore_errors=True)
-        config = {"temp_directory": spilled} | ({"memory_limit": memory} if memory is not None else {})
+        self._spilled = TemporaryFolder()
+        config = {"temp_directory": str(self._spilled.path)} | ({"memory_limit": memory} if memory is not None else {})
         try:
             with self.working():
                 self._connection = ibis.duckdb.connect(**config)

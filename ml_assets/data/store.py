@@ -6,7 +6,6 @@ renames hold artifacts too. Light: lineage and the sensor's process import this.
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_assets.paths import AnyPath, name_below
+from ml_assets.temporary import TemporaryFolder
 
 MANIFEST = "manifest.json"
 
@@ -69,8 +69,8 @@ class ArtifactStore:
         if isinstance(target, Path):
             yield target
             return
-        with tempfile.TemporaryDirectory(prefix="ml_assets-artifact-") as folder:
-            yield Path(folder)
+        with TemporaryFolder() as folder:
+            yield folder.path
 
     def prepare(self, asset: str, partition: str, run_id: str, *, unreported: bool = False) -> AnyPath:
         """Where a new version goes, with nothing in it of an attempt that was not published.

@@ -5,8 +5,6 @@ held its partition alone; everything else about the notebook contract stays dags
 """
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +14,13 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
 )
+from dagster._serdes import pack_value
 
 from ml_assets.notebooks.memory import MEMORY, MemoryGroup
 from ml_assets.notebooks.order import ORDER_TAG, StepOrder, StepResult
 from ml_assets.notebooks.run import Notebook, run_on_order
 from ml_assets.paths import AnyPath
+from ml_assets.temporary import TemporaryFolder
 
 
 def run_notebook(
@@ -39,32 +39,32 @@ def run_notebook(
     Raises: NotebookError when a cell raises, the kernel dies, or the notebook saves no artifact.
     """
     step_context = context.get_step_execution_context()
-    with tempfile.TemporaryDirectory(prefix="ml_assets-") as work:
-        order_file = Path(work) / "order.json"
+    with TemporaryFolder() as folder:
+        order_file = folder.path / "order.json"
         order_file.write_text(order.model_dump_json(indent=1), encoding="utf-8")
-        written = _write_context(_OnePartition(step_context, order.partition, order_file), Path(work))
+        written = _write_context(_OnePartition(step_context, order.partition, order_file), folder.path)
         opens = f"context = KernelContext.read({str(written)!r})"
         opened = Notebook.read(notebook, f"from ml_assets.notebooks.kernel_context import KernelContext\n\n{opens}")
         try:
             return run_on_order(opened, order, order_file, kernels=kernels, log=context.log.info, memory=memory)
         finally:
             _keep(opened, executed, order)
-            # dagstermill makes this folder for each run and leaves it behind.
-            shutil.rmtree(Path(tempfile.gettempdir()) / "dagstermill" / context.run.run_id, ignore_errors=True)
 
 
 def _write_context(step_context: "_OnePartition", work: Path) -> Path:
     """Write down, in a folder of this process, what dagstermill makes its context from: it holds the whole instance."""
-    from dagstermill.factory import get_papermill_parameters
-
-    parameters = get_papermill_parameters(step_context, {}, str(work / "output.log"), "asset")  # type: ignore[arg-type]
+    # dagstermill's own way takes one folder of the machine for that, which belongs to the first user who runs one.
+    results = work / "results"
+    results.mkdir()
     context = {
-        "executable_dict": parameters["__dm_executable_dict"],
-        "job_run_dict": parameters["__dm_pipeline_run_dict"],
-        "node_handle_kwargs": parameters["__dm_node_handle_kwargs"],
-        "instance_ref_dict": parameters["__dm_instance_ref_dict"],
-        "step_key": parameters["__dm_step_key"],
-        **parameters["__dm_context"],  # type: ignore[dict-item]
+        "executable_dict": step_context.job.to_dict(),
+        "job_run_dict": pack_value(step_context.dagster_run),
+        "node_handle_kwargs": step_context.node_handle._asdict(),
+        "instance_ref_dict": pack_value(step_context.instance.get_ref()),
+        "step_key": step_context.step.key,
+        "output_log_path": str(work / "output.log"),
+        "marshal_dir": str(results),
+        "run_config": step_context.run_config,
     }
     path = work / "context.json"
     path.write_text(json.dumps(context), encoding="utf-8")

@@ -4,9 +4,9 @@ A Jupyter kernel provisioner, chosen by the runner for the notebooks that it run
 as a cold one is: with its own working folder, environment, session and random numbers.
 """
 
+import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +17,15 @@ from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from ml_assets import variables
+from ml_assets.temporary import TemporaryFolder
 from ml_assets.warm.host import PARENT_PID
 from ml_assets.warm.process import HostGoneError, Process
 
 PROVISIONER = "ml-assets-warm"
 #: The module that a kernel is: as Jupyter starts it, and the same that ends at once.
 THEIRS, OURS = "ipykernel_launcher", "ml_assets.notebooks.kernel"
+#: Bytes of the path of a folder with sockets: theirs has at most 107, on macOS 103.
+_LONGEST_FOLDER = 90
 
 
 class WarmProvisioner(LocalProvisioner):
@@ -31,20 +34,29 @@ class WarmProvisioner(LocalProvisioner):
     #: The address of the warm process; None where kernels are started cold.
     address: Path | None = None
 
-    _sockets: tempfile.TemporaryDirectory[str] | None = None
+    _folder: TemporaryFolder | None = None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        """Let the kernel be talked to by sockets in a private folder: a free port may be taken before it is bound."""
-        if self.parent is not None and self._sockets is None and sys.platform != "win32":
-            self._sockets = tempfile.TemporaryDirectory(prefix="kernel-")
-            self.parent.transport, self.parent.ip = "ipc", f"{self._sockets.name}/socket"
-        return await super().pre_launch(**kwargs)
+        """Give the kernel a folder of its own, for the sockets that it is talked to by and its temporary files.
+
+        A free port may be taken before it is bound.
+        """
+        if self._folder is None:
+            self._folder = TemporaryFolder()
+        path = self._folder.path
+        if self.parent is not None:
+            self.parent.connection_file = f"{path}/connection.json"
+            if len(os.fsencode(path)) <= _LONGEST_FOLDER:
+                self.parent.transport, self.parent.ip = "ipc", f"{path}/socket"
+        launch = await super().pre_launch(**kwargs)
+        # What a kernel that is killed leaves there goes with the folder.
+        return {**launch, "env": {**launch["env"], "TMPDIR": str(path)}}
 
     async def cleanup(self, restart: bool = False) -> None:
         """Remove what the kernel leaves behind."""
         await super().cleanup(restart)
-        if self._sockets is not None and not restart:
-            self._sockets.cleanup()
+        if self._folder is not None and not restart:
+            self._folder.remove()
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start the kernel."""

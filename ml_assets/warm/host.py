@@ -20,6 +20,7 @@ import signal
 import socket
 import sys
 import sysconfig
+import tempfile
 import threading
 import time
 import traceback
@@ -280,6 +281,8 @@ def _enter(cwd: str, env: Mapping[str, str]) -> None:
     rest = [path for path in sys.path[1:] if path not in before]
     sys.path[:] = [cwd, *own, *rest]
     importlib.invalidate_caches()
+    # Looked up anew, by the variables of this process.
+    tempfile.tempdir = None
     if "numpy" in sys.modules:
         # Python's own generator begins anew in a fork, NumPy's would go on where all others do.
         sys.modules["numpy"].random.seed()

@@ -3,12 +3,10 @@
 import json
 import os
 import selectors
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ml_assets import variables
+from ml_assets.temporary import TemporaryFolder
 from ml_assets.warm.host import LENGTH_BYTES
 
 _SOCKET = "host"
@@ -39,7 +38,7 @@ class Host:
     """
 
     process: subprocess.Popen[bytes]
-    folder: Path
+    folder: TemporaryFolder
     sources: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
 
@@ -51,7 +50,7 @@ class Host:
         """
         if sys.platform != "linux":
             raise NotSafeError(f"processes are forked on Linux alone, and this is {sys.platform}")
-        folder = Path(tempfile.mkdtemp(prefix="ml_assets-warm-"))
+        folder = TemporaryFolder()
         # Its own session: what a terminal sends is the owner's to handle.
         process = subprocess.Popen(
             [sys.executable, "-m", "ml_assets.warm.host"],
@@ -87,7 +86,7 @@ class Host:
     @property
     def address(self) -> Path:
         """The socket that it listens on."""
-        return self.folder / _SOCKET
+        return self.folder.path / _SOCKET
 
     @property
     def alive(self) -> bool:
@@ -118,7 +117,7 @@ class Host:
             self.process.wait()
         if self.process.stdout:
             self.process.stdout.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.remove()
 
 
 class Process:

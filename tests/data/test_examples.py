@@ -23,6 +23,7 @@ from ml_assets.data.labels import Selection
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.event_log import Columns
 from ml_assets.domain.history import Feature
+from ml_assets.temporary import PREFIX
 
 Frames = Callable[..., pd.DataFrame]
 
@@ -583,10 +584,10 @@ def test_the_reader_takes_what_it_spilled_with_it(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     reader = ExampleReader(memory="100MB")
     reader.examples(many, outcomes, **ASK)
-    assert len(list(tmp_path.glob("ml-assets-spilled-*"))) == 1
+    assert len(list(tmp_path.glob(f"{PREFIX}*"))) == 1
     del reader
     gc.collect()
-    assert not list(tmp_path.glob("ml-assets-spilled-*"))
+    assert not list(tmp_path.glob(f"{PREFIX}*"))
 
 
 # --- what was read

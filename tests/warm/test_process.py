@@ -294,7 +294,7 @@ def test_all_processes_end_when_the_host_is_stopped(
     assert not host.alive
     assert all(not psutil.pid_exists(process.pid) for process in processes)
     assert [process.poll() for process in processes] == [-signal.SIGKILL] * 3
-    assert not host.folder.exists()
+    assert not host.folder.path.exists()
 
 
 def test_host_and_processes_end_when_the_owner_is_killed(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ import time
 from ml_assets.warm.process import Host, Process
 host = Host.start([])
 process = Process(host.address, ["child"])
-print(host.process.pid, process.pid, host.folder, flush=True)
+print(host.process.pid, process.pid, host.folder.path, flush=True)
 """
     command = [sys.executable, "-c", source + "time.sleep(60)"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as owner:
