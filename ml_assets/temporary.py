@@ -26,7 +26,7 @@ class TemporaryFolder:
     """
 
     def __init__(self) -> None:
-        _remove_abandoned(tempfile.gettempdir())
+        remove_abandoned(tempfile.gettempdir())
         self.path, lock = _locked()
         self._finalizer = weakref.finalize(self, _remove, self.path, lock, os.getpid())
 
@@ -66,8 +66,8 @@ def _remove(path: Path, lock: int, owner: int) -> None:
 
 
 @cache
-def _remove_abandoned(folder: str) -> None:
-    """Remove this user's folders whose owner is gone."""
+def remove_abandoned(folder: str) -> None:
+    """Remove the folders of this user in a folder whose owner is gone; once a process."""
     for path in Path(folder).glob(f"{PREFIX}*"):
         # Another process may remove it at the same time, and other users' cannot be opened.
         with suppress(FileNotFoundError, PermissionError, NotADirectoryError):

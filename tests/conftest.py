@@ -4,6 +4,7 @@ import gc
 import os
 import re
 import signal
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -17,6 +18,7 @@ from xdist.scheduler import LoadFileScheduling
 import tests.support.storages
 from ml_assets.interrupts import heed_interrupts
 from ml_assets.notebooks import warm
+from ml_assets.temporary import remove_abandoned
 from tests.support.spark import JVM
 
 # The same examples each time; `--hypothesis-profile random` draws others. How long one takes is the machine's matter.
@@ -81,6 +83,12 @@ def pytest_configure(config: pytest.Config) -> None:
     heed_interrupts()
     if not hasattr(config, "workerinput"):
         signal.signal(signal.SIGTERM, _end)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what processes left that tests have killed."""
+    if not hasattr(config, "workerinput"):
+        remove_abandoned(tempfile.gettempdir())
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -52,15 +52,15 @@ def team() -> Iterator[TeamProject]:
         yield team
 
 
-def command(team: TeamProject) -> tuple[str, list[str]]:
-    """A new run of both notebooks, and what executes it."""
+def command(team: TeamProject, *assets: str) -> tuple[str, list[str]]:
+    """A new run of some assets, and what executes it."""
     project = team.project
-    run = project.runs.create([DATA, MODEL], ["2026-03-04"], {})
+    run = project.runs.create(assets, ["2026-03-04"], {})
     return run.run_id, command_of(project.instance, run)
 
 
-def assert_succeeds(team: TeamProject, temp: Path) -> None:
-    run, arguments = command(team)
+def assert_succeeds(team: TeamProject, temp: Path, *assets: str) -> None:
+    run, arguments = command(team, *assets)
     ended = forks.run(arguments, cwd=team.root, env={**team.environment, "TMPDIR": str(temp)})
     assert team.run(run).status is dg.DagsterRunStatus.SUCCESS, ended.stderr
     assert not Path("/tmp/dagstermill", run).exists()
@@ -83,22 +83,22 @@ def test_what_a_killed_run_leaves_is_removed_by_the_next(point: str, team: TeamP
         "its kernel is started": lambda: list(temp.glob("*/connection.json")),
         "its notebook is at work": (team.root / "begun").exists,
     }
-    _, arguments = command(team)
+    _, arguments = command(team, DATA, MODEL)
     process = forks.start(arguments, cwd=team.root, env={**team.environment, "TMPDIR": str(temp)})
     assert_soon(reached[point], process)
     process.kill()
     process.wait()
     (team.root / "waits").unlink()
     assert list(temp.iterdir())
-    assert_succeeds(team, temp)
+    assert_succeeds(team, temp, DATA)
     assert not list(temp.iterdir())
 
 
 @pytest.mark.skipif(not users.OTHER, reason=users.WHY_NOT)
 def test_another_user_runs_notebooks_after_the_first(team: TeamProject, temp: Path) -> None:
-    assert_succeeds(team, temp)
+    assert_succeeds(team, temp, DATA)
     assert not list(temp.iterdir())
-    run, arguments = command(team)
+    run, arguments = command(team, DATA)
     for path in [team.root, *team.root.rglob("*")]:
         os.chown(path, users.ID, users.ID)
     log = team.home / "other_user.log"
@@ -109,6 +109,6 @@ def test_another_user_runs_notebooks_after_the_first(team: TeamProject, temp: Pa
         )
         process.wait(300)
     assert team.run(run).status is dg.DagsterRunStatus.SUCCESS, log.read_text()
-    made = team.home / "artifacts" / MODEL / "2026-03-04" / run
+    made = team.home / "artifacts" / DATA / "2026-03-04" / run
     assert made.stat().st_uid == users.ID
     assert not list(temp.iterdir())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_assets.temporary import PREFIX, TemporaryFolder, _remove_abandoned
+from ml_assets.temporary import PREFIX, TemporaryFolder, remove_abandoned
 from tests.support import users
 
 MAKES = "from ml_assets.temporary import TemporaryFolder\nfolder = TemporaryFolder()\n"
@@ -25,7 +25,7 @@ def temp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     # It is looked through once a process.
-    _remove_abandoned.cache_clear()
+    remove_abandoned.cache_clear()
     return tmp_path
 
 

@@ -99,6 +99,19 @@ def test_a_kernel_has_the_environment_of_who_asks_and_not_of_the_warm_process(
     assert _text(execute("import os\nprint(os.environ['LATER_THAN_THE_HOST'])")) == "yes\n"
 
 
+@pytest.mark.parametrize("named", ["short", "long-" * 30])
+def test_temporary_files_of_a_kernel_go_with_it_however_long_the_name_of_their_folder_is(
+    named: str, execute: Callable[..., list[nbformat.NotebookNode]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temp = tmp_path / named
+    temp.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temp))
+    made = "import tempfile\nprint(tempfile.mkdtemp(), tempfile.mkstemp()[1], sep='\\n')"
+    for path in _text(execute(made)).splitlines():
+        assert Path(path).parent.parent == temp
+    assert not list(temp.iterdir())
+
+
 @pytest.mark.parametrize("source", ["plt.plot([1, 2, 4])\nplt.show()", "_ = plt.plot([1, 2, 4])"])
 def test_a_figure_is_shown_as_an_image_whether_it_is_asked_for_or_left_open(
     source: str, execute: Callable[..., list[nbformat.NotebookNode]]

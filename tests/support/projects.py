@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +58,7 @@ context = dagstermill.get_context()
 
 # %%
 from ml_assets.notebooks.step import Step
+from ml_assets.temporary import TemporaryFolder
 
 step = Step.of(context)
 
@@ -135,9 +135,9 @@ class TeamProject:
     @contextmanager
     def code_server(self) -> Iterator[Path]:
         """Serve the code location meanwhile. Yields: the workspace.yaml that names it."""
-        # A socket's path is at most 107 bytes long.
-        with tempfile.TemporaryDirectory(prefix="code-", dir="/tmp") as folder:
-            socket, workspace = Path(folder, "socket"), Path(folder, "workspace.yaml")
+        # The path of a socket is at most 107 bytes long.
+        with TemporaryFolder() as folder:
+            socket, workspace = folder.path / "socket", folder.path / "workspace.yaml"
             served = {"grpc_server": {"socket": str(socket), "location_name": self.location_name}}
             workspace.write_text(yaml.safe_dump({"load_from": [served]}), encoding="utf-8")
             command = ["dagster", "api", "grpc", "--socket", str(socket), *self.location]
