@@ -23,6 +23,7 @@ from ml_assets.cli.project import Project
 from ml_assets.orchestration.arrival_records import arrival_records
 from ml_assets.orchestration.launcher import command_of
 from ml_assets.orchestration.sensors import Tick, run_request
+from ml_assets.temporary import TemporaryFolder
 from tests.support import forks
 
 REPOSITORY = Path(__file__).parents[2]
@@ -58,7 +59,6 @@ context = dagstermill.get_context()
 
 # %%
 from ml_assets.notebooks.step import Step
-from ml_assets.temporary import TemporaryFolder
 
 step = Step.of(context)
 
@@ -135,7 +135,7 @@ class TeamProject:
     @contextmanager
     def code_server(self) -> Iterator[Path]:
         """Serve the code location meanwhile. Yields: the workspace.yaml that names it."""
-        # The path of a socket is at most 107 bytes long.
+        # A socket's path is at most 107 bytes long.
         with TemporaryFolder() as folder:
             socket, workspace = folder.path / "socket", folder.path / "workspace.yaml"
             served = {"grpc_server": {"socket": str(socket), "location_name": self.location_name}}
