@@ -4,6 +4,7 @@ What is local stays pathlib's; the rest is universal_pathlib's, which has the sa
 this, and fsspec is loaded for URLs alone.
 """
 
+import importlib
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -11,6 +12,10 @@ from pydantic import PlainSerializer, PlainValidator
 from upath import UPath
 
 AnyPath: TypeAlias = Path | UPath
+
+
+class AwayError(OSError):
+    """A store that does not answer, or takes and gives nothing for now: nothing is known of what it holds."""
 
 
 def path_of(text: str | AnyPath) -> AnyPath:
@@ -27,6 +32,13 @@ def path_of(text: str | AnyPath) -> AnyPath:
         return Path(rest)
     # One name for one store: DuckDB takes each file system once, by its first name.
     text = f"s3://{rest}" if scheme == "s3a" else text
+    if scheme in ("hdfs", "viewfs"):
+        # Whatever option it is given, its client takes for one of Hadoop's. It remembers no listing.
+        try:
+            importlib.import_module("ml_assets.hdfs")
+        except ModuleNotFoundError as error:
+            raise ImportError(f"{error}: {scheme}:// is reached by the package hdfs-native, the extra hdfs") from None
+        return UPath(text, protocol=None)
     return UPath(text, protocol=None, use_listings_cache=False)
 
 

@@ -1,5 +1,6 @@
 """Which texts name a path of this machine, and which one elsewhere."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,18 @@ def test_no_listing_of_a_store_is_remembered() -> None:
 def test_hours_are_escaped_where_a_store_may_allow_no_colon() -> None:
     assert name_below(Path("/data"), "2026-01-01-05:00+0000") == "2026-01-01-05:00+0000"
     assert name_below(path_of("memory://bucket"), "2026-01-01-05:00+0000") == "2026-01-01-05%3A00+0000"
+
+
+@pytest.mark.parametrize("root", ["hdfs://name:8020", "hdfs://nameservice", "viewfs://cluster", "hdfs://"])
+def test_the_text_of_a_path_in_hdfs_names_its_name_node(root: str) -> None:
+    path = path_of(f"{root}/team a/b?c#d%3A/e")
+    assert isinstance(path, UPath)
+    assert path.path == "/team a/b?c#d%3A/e"
+    derived = [path, path.parent / "e", path.parent.joinpath("e"), path_of(str(path)), pickle.loads(pickle.dumps(path))]
+    assert [str(one) for one in derived] == [f"{root}/team a/b?c#d%3A/e"] * 5
+    order = Order(files=[path], schema_file=path)
+    assert Order.model_validate_json(order.model_dump_json()) == order
+    assert set(path.storage_options) <= {"host", "port"}
 
 
 def test_a_scheme_that_nobody_knows_is_refused() -> None:
