@@ -165,10 +165,10 @@ class _TellingFileSystem(BaseFileSystem):
         written = datetime.fromtimestamp(file_status.modification_time / 1000, UTC)
         return {**super()._convert_file_status(file_status), "LastModified": written}
 
-    def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+    def _open(self, path: str, mode: str = "rb", overwrite: bool = True, *arguments: Any, **options: Any) -> Any:
         if mode == "xb":
-            return self.client.create(self._strip_protocol(path), WriteOptions(overwrite=False))
-        return super()._open(path, mode, **options)
+            return super()._open(path, "wb", False, *arguments, **options)
+        return super()._open(path, mode, overwrite, *arguments, **options)
 
 
 class _Hdfs(_TellingFileSystem, HdfsFileSystem):

@@ -13,6 +13,9 @@ from upath import UPath
 
 AnyPath: TypeAlias = Path | UPath
 
+#: Schemes of Hadoop's own stores, in which a file is seen while it is written, and is renamed at once.
+RENAMING = frozenset({"hdfs", "viewfs"})
+
 
 class AwayError(OSError):
     """A store that does not answer, or takes and gives nothing for now: nothing is known of what it holds."""
@@ -32,7 +35,7 @@ def path_of(text: str | AnyPath) -> AnyPath:
         return Path(rest)
     # One name for one store: DuckDB takes each file system once, by its first name.
     text = f"s3://{rest}" if scheme == "s3a" else text
-    if scheme in ("hdfs", "viewfs"):
+    if scheme in RENAMING:
         # Whatever option it is given, its client takes for one of Hadoop's. It remembers no listing.
         try:
             importlib.import_module("ml_assets.hdfs")

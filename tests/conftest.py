@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -19,6 +20,7 @@ import tests.support.storages
 from ml_assets.interrupts import heed_interrupts
 from ml_assets.notebooks import warm
 from ml_assets.temporary import remove_abandoned
+from tests.support.hdfs import Hdfs, hdfs_server
 from tests.support.spark import JVM
 
 # The same examples each time; `--hypothesis-profile random` draws others. How long one takes is the machine's matter.
@@ -55,7 +57,7 @@ _LONGEST = (
     "test_verdicts",
     "test_gated_loop",
     "test_spark_engine",
-    "test_s3_loop",
+    "test_store_loops",
     "test_retail_loop",
     "test_standard_notebooks",
     "test_spark_cluster",
@@ -145,6 +147,13 @@ def pytest_collection_finish() -> None:
     """What has been imported stays: the collector need not look at it again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def hdfs() -> Iterator[Hdfs]:
+    """One HDFS for all tests of a worker; what stops it, starts it again."""
+    with hdfs_server() as server:
+        yield server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,7 +1,8 @@
 """Artifacts: immutable versions that exist only once their manifest does.
 
 `<root>/<asset>/<partition>/<run id>/…`, with `manifest.json` written last: no folder is renamed, so that stores without
-renames hold artifacts too. Light: lineage and the sensor's process import this.
+renames hold artifacts too; the manifest is where a file is seen while it is written, as in HDFS. Light: lineage and the
+sensor's process import this.
 """
 
 import json
@@ -11,8 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-from ml_assets.paths import AnyPath, name_below
+from upath import UPath
+
+from ml_assets.paths import RENAMING, AnyPath, name_below
 from ml_assets.temporary import TemporaryFolder
 
 MANIFEST = "manifest.json"
@@ -104,14 +108,14 @@ class ArtifactStore:
         if isinstance(target, Path):
             return _publish_here(target, manifest)
         if (target / MANIFEST).exists():
-            raise ArtifactError(f"{target} has been published by another attempt of its run; launch a new run")
+            raise _published(target)
         drafts = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
         if drafts:
             target.fs.put([str(path) for path in drafts.values()], [(target / name).path for name in drafts])
         found = target.fs.find(target.path, detail=True)
         sizes = {name.removeprefix(target.path).lstrip("/"): entry["size"] for name, entry in sorted(found.items())}
         full = {**manifest, "files": sizes}
-        (target / MANIFEST).write_text(_text(full), encoding="utf-8")
+        _write_manifest(target, full)
         return Artifact(target, full)
 
     def load(self, asset: str, partition: str, run_id: str) -> Artifact:
@@ -147,6 +151,25 @@ def _check_bucket(folder: AnyPath) -> None:
         folder.fs.find(folder.path)
     except FileNotFoundError:
         raise StoreError(f"{folder}: there is no bucket {folder.drive}") from None
+
+
+def _write_manifest(folder: UPath, manifest: Mapping[str, Any]) -> None:
+    """Write a manifest that is there as a whole, or not at all. Raises: ArtifactError as `publish`."""
+    if folder.protocol not in RENAMING:
+        # An object is there once all of it is.
+        (folder / MANIFEST).write_text(_text(manifest), encoding="utf-8")
+        return
+    unfinished = folder / f".{MANIFEST}-{uuid4().hex}"
+    unfinished.write_text(_text(manifest), encoding="utf-8")
+    try:
+        folder.fs.mv(unfinished.path, (folder / MANIFEST).path)
+    except FileExistsError:
+        unfinished.unlink()
+        raise _published(folder) from None
+
+
+def _published(folder: AnyPath) -> ArtifactError:
+    return ArtifactError(f"{folder} has been published by another attempt of its run; launch a new run")
 
 
 def _publish_here(folder: Path, manifest: Mapping[str, Any]) -> Artifact:

@@ -94,13 +94,17 @@ class Hdfs:
     def start(self) -> None:
         """Start both, and wait until files can be written."""
         self.start_name_node()
-        self.processes[_DATA_NODE] = self._run(_DATA_NODE)
-        self._wait_until(self._takes_files)
+        self.start_data_node()
 
     def start_name_node(self) -> None:
         """Start the NameNode alone, which stays in safe mode until its DataNode has come."""
         self.processes[_NAME_NODE] = self._run(_NAME_NODE)
         self._wait_until(self._listens)
+
+    def start_data_node(self) -> None:
+        """Start the DataNode, and wait until files can be written."""
+        self.processes[_DATA_NODE] = self._run(_DATA_NODE)
+        self._wait_until(self._takes_files)
 
     def kill(self) -> None:
         """End both as `kill -9` does."""

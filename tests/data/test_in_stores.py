@@ -1,8 +1,13 @@
-"""Event logs and artifacts in an object store, over a real S3 API: the same as on a disk."""
+"""Event logs and artifacts in an object store, over a real S3 API, and in a real HDFS: the same as on a disk."""
 
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from threading import Barrier
 
 import ibis
 import pandas as pd
@@ -17,7 +22,8 @@ from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore, StoreEr
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import Columns, EventLog
-from ml_assets.paths import local_copy, path_of
+from ml_assets.paths import AwayError, local_copy, path_of
+from tests.support.hdfs import Hdfs
 from tests.support.s3 import BUCKET, s3_server, variables
 
 KEY = ("ads/cvr/model", "2026-01-01", "run-1")
@@ -37,9 +43,22 @@ def server() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module", params=["s3", pytest.param("hdfs", marks=pytest.mark.slow)])
+def store_url(request: pytest.FixtureRequest) -> str:
+    if request.param == "hdfs":
+        return str(request.getfixturevalue("hdfs").url)
+    request.getfixturevalue("server")
+    return f"s3://{BUCKET}"
+
+
 @pytest.fixture
-def root(server: None, request: pytest.FixtureRequest) -> UPath:
-    found = path_of(f"s3://{BUCKET}/{request.node.name}")
+def root(store_url: str, request: pytest.FixtureRequest) -> UPath:
+    # fsspec takes brackets for a pattern.
+    return remote(f"{store_url}/{re.sub(r'[^a-z0-9]+', '-', request.node.name)}")
+
+
+def remote(url: str) -> UPath:
+    found = path_of(url)
     assert isinstance(found, UPath)
     return found
 
@@ -107,7 +126,10 @@ def test_files_of_another_name_are_a_problem(name: str, whole: bool, root: UPath
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_an_empty_object_in_place_of_a_folder_is_none_of_its_files(whole: bool, root: UPath) -> None:
+def test_an_empty_object_in_place_of_a_folder_is_none_of_its_files(
+    whole: bool, server: None, request: pytest.FixtureRequest
+) -> None:
+    root = remote(f"s3://{BUCKET}/{request.node.name}")
     path = write(root, HOURS[0], "a.parquet", clicks(1)).parent
     (path / "_SUCCESS").touch()
     bucket, _, key = path.path.partition("/")
@@ -120,7 +142,7 @@ def test_an_empty_object_in_place_of_a_folder_is_none_of_its_files(whole: bool, 
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_log_that_nobody_has_written_is_refused_by_name(root: UPath, whole: bool) -> None:
     with pytest.raises(
-        FileNotFoundError, match=r"event log ads/clicks: there is no folder s3://models/.*raw/ads clicks"
+        FileNotFoundError, match=rf"event log ads/clicks: there is no folder {re.escape(str(root))}/raw/ads clicks"
     ):
         EventFolder(root, LOG, whole=whole)
 
@@ -132,7 +154,9 @@ def test_a_bucket_that_there_is_not_is_no_log_without_news(server: None, whole: 
     assert not isinstance(raised.value, NoFolderError)
 
 
-def test_two_folders_of_one_hour_are_refused(root: UPath) -> None:
+def test_two_folders_of_one_hour_are_refused(server: None) -> None:
+    # HDFS allows no colon.
+    root = remote(f"s3://{BUCKET}/two")
     folder = partition_folder(root, LOG, HOURS[0])
     for name in (folder.name, folder.name.replace("%3A", ":")):
         (folder.parent / name / "a.parquet").write_bytes(b"")
@@ -192,6 +216,50 @@ def test_of_two_attempts_of_one_run_the_first_to_publish_wins(root: UPath) -> No
     assert made.manifest["files"] == {"old.txt": 3}
 
 
+@pytest.mark.slow
+def test_a_manifest_is_never_seen_in_part_and_is_written_once_whoever_races(hdfs: Hdfs) -> None:
+    store = ArtifactStore(remote(f"{hdfs.url}/race"))
+    seen: set[str] = set()
+    problems: set[str] = set()
+
+    def publish(attempt: int) -> str:
+        with store.draft(*KEY) as draft:
+            together.wait()
+            try:
+                return store.publish(draft, {"data_version": str(attempt)}, to=store.folder(*KEY)).data_version
+            except ArtifactError as error:
+                return str(error)
+
+    def look() -> None:
+        together.wait()
+        while not seen:
+            try:
+                seen.add(store.load(*KEY).data_version)
+            except ArtifactError as error:
+                problems.add(str(error))
+
+    attempts = 3
+    together = Barrier(attempts + 1)
+    with ThreadPoolExecutor(attempts + 1) as threads:
+        looking = threads.submit(look)
+        published = sorted(threads.map(publish, range(attempts)))
+        looking.result()
+    assert published[:1] == [store.load(*KEY).data_version] == list(seen)
+    assert all("has been published by" in said for said in published[1:])
+    assert all(said.endswith("manifest.json is missing") for said in problems)
+    assert [path.name for path in store.folder(*KEY).iterdir()] == [MANIFEST]
+
+
+@pytest.mark.slow
+def test_a_file_is_created_by_one_alone(hdfs: Hdfs) -> None:
+    path = remote(f"{hdfs.url}/lock")
+    with path.open("xb") as file:
+        file.write(b"mine")
+    with pytest.raises(FileExistsError, match=r"/lock .*already exists$"), path.open("xb"):
+        pass
+    assert path.read_bytes() == b"mine"
+
+
 def test_what_an_attempt_without_a_manifest_has_left_is_not_part_of_the_next(root: UPath) -> None:
     store = ArtifactStore(root)
     (store.folder(*KEY) / "half.parquet").write_bytes(b"half")
@@ -241,3 +309,45 @@ def test_an_endpoint_that_is_down_is_an_error_and_no_loss(server: None) -> None:
     elsewhere.fs.retries = 1
     with pytest.raises(StoreError, match=r"the store s3://models/artifacts cannot be listed: "):
         Inventory(ArtifactStore(elsewhere), KEY[0])
+
+
+@pytest.mark.slow
+def test_a_name_node_that_is_away_or_in_safe_mode_is_an_error_of_one_line_and_no_loss(
+    hdfs: Hdfs, tmp_path: Path
+) -> None:
+    root = remote(f"{hdfs.url}/away")
+    write(root, HOURS[0], "a.parquet", clicks(1))
+    store = ArtifactStore(root)
+    with store.draft(*KEY) as draft:
+        (draft / "trees.txt").write_bytes(b"tree")
+        store.publish(draft, {"data_version": "abc"}, to=store.folder(*KEY))
+    hdfs.kill()
+    away = rf"{hdfs.url}: the NameNode does not answer; see that it runs, .*refused.*$"
+    began = time.monotonic()
+    asked: list[Callable[[], object]] = [
+        partial(store.load, *KEY),
+        partial(EventFolder, root, LOG),
+        partial(Inventory, store, KEY[0]),
+        root.is_dir,
+        root.exists,
+        (root / "a").is_file,
+    ]
+    with ThreadPoolExecutor(len(asked)) as threads:
+        answers = [threads.submit(ask) for ask in asked]
+    errors = [answer.exception() for answer in answers]
+    assert [type(error) for error in errors] == [AwayError, AwayError, StoreError, AwayError, AwayError, AwayError]
+    assert all(re.search(away, str(error)) for error in errors), errors
+    assert time.monotonic() - began < 30
+    try:
+        hdfs.start_name_node()
+        safe_mode = rf"^{hdfs.url}: the NameNode is in safe mode, .*wait until .*$"
+        with pytest.raises(AwayError, match=safe_mode) as raised:
+            store.load(*KEY)
+        assert "\n" not in str(raised.value)
+        with pytest.raises(AwayError, match=safe_mode), store.draft(*KEY[:2], "run-2") as draft:
+            store.publish(draft, {"data_version": "abc"}, to=store.folder(*KEY[:2], "run-2"))
+        with pytest.raises(AwayError, match=safe_mode):
+            local_copy(store.folder(*KEY), tmp_path / "here")
+    finally:
+        hdfs.start_data_node()
+    assert store.load(*KEY).data_version == "abc"
