@@ -72,7 +72,7 @@ def test_the_lock_of_the_image_has_the_versions_of_the_tests_and_no_host() -> No
     assert len(image) > 100
     assert {name: version for name, version in image.items() if tests.get(name) != version} == {}
     assert "://" not in (REPOSITORY / "deploy" / "requirements.lock").read_text(encoding="utf-8")
-    assert {"dagster-postgres", "dagster-k8s", "s3fs"} <= set(image)
+    assert {"dagster-postgres", "dagster-k8s", "hdfs-native", "s3fs"} <= set(image)
     assert not {"pytest", "ruff", "moto", "jupyterlab"} & set(image)
 
 
