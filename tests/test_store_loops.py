@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.lineage import current_runs, trace
 from ml_assets.paths import AnyPath, path_of
 from tests.support import shop
+from tests.support.hdfs import Hdfs
 from tests.support.projects import TeamProject
 from tests.support.s3 import BUCKET, s3_server
 from tests.support.s3 import variables as set_variables
@@ -168,3 +170,27 @@ def test_every_artifact_is_what_it_is_on_a_disk_and_so_after_a_correction(
     assert after != before
     found = team.project.store.load(METRICS, "2026-03-03", after).manifest
     assert found["supersedes"] == before
+
+
+@pytest.mark.parametrize("root", ["hdfs"], indirect=True)
+def test_a_name_node_that_is_away_is_told_in_one_line_and_nothing_is_lost(
+    team: TeamProject, root: str, hdfs: Hdfs, ui: Webserver
+) -> None:
+    made = current_runs(team.project.instance, METRICS)
+    hdfs.kill()
+    try:
+        commands = [("plan", "all"), ("verify",), ("debt",), ("notebook", METRICS, "2026-03-03")]
+        with ThreadPoolExecutor(len(commands)) as threads:
+            results = list(threads.map(lambda command: team.command("ml-assets", *command), commands))
+        for command, result in zip(commands, results, strict=True):
+            assert result.returncode != 0, command
+            assert "does not answer; see that it runs" in result.stderr, command
+            assert "Traceback" not in result.stderr, command
+            assert len(result.stderr.strip().splitlines()) == 1, command
+        page = ui.page(f"/notebook?path={quote(f'{root}/notebooks/a/b/c.ipynb', safe='/:')}&repoLocName={ui.location}")
+        assert "does not answer; see that it runs" in page
+    finally:
+        hdfs.start()
+    assert current_runs(team.project.instance, METRICS) == made
+    result = team.command("ml-assets", "verify")
+    assert result.returncode == 0, result.stdout

@@ -67,9 +67,10 @@ def _ours(error: BaseException) -> str | None:
     from ml_assets.domain.errors import SpecError
     from ml_assets.environments import UnknownEnvironmentError
     from ml_assets.orchestration.resources import NoStorageError
+    from ml_assets.paths import AwayError
 
     kinds = (ArtifactError, DefsFileError, HomeError, NoStorageError, OutputError, SourceError, SpecError, StoreError)
-    return str(error) if isinstance(error, (*kinds, UnknownEnvironmentError)) else None
+    return str(error) if isinstance(error, (*kinds, AwayError, UnknownEnvironmentError)) else None
 
 
 def _of_file(error: BaseException, home: Path | None) -> str | None:

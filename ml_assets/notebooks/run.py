@@ -11,7 +11,7 @@ from ml_assets.notebooks.memory import MEMORY, MemoryGroup
 from ml_assets.notebooks.missing_columns import meant_columns
 from ml_assets.notebooks.order import RESULT_FILE, StepOrder, StepResult
 from ml_assets.notebooks.spark_errors import spark_reason
-from ml_assets.paths import AnyPath
+from ml_assets.paths import AnyPath, AwayError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -66,7 +66,8 @@ def run_on_order(
     It ends well that has saved when its last cell ended, or one that exits with status 0.
     Args: `kernels`: the address of the warm process that its kernel is forked from; None: it starts cold; `log`: is
     told what it prints meanwhile; `memory`: of this container.
-    Raises: NotebookError when a cell raises, the kernel dies, or the notebook saves no artifact.
+    Raises: NotebookError when a cell raises, the kernel dies, or the notebook saves no artifact;
+    AwayError when a store is away that it reads.
     """
     what, name = f"{order.asset} {order.partition}", notebook.path.name
     try:
@@ -105,6 +106,9 @@ def _execute(
     except RuntimeError as error:
         why = f"was killed for lack of memory ({memory.limit()})" if memory.kills() > kills else "died"
         raise NotebookError(f"{_where_it_died(node, why)}: {error}") from None
+    if ending.error is not None and ending.error.ename == AwayError.__name__:
+        # It says nothing of the notebook.
+        raise AwayError(ending.error.evalue)
     if ending.error is not None:
         raise NotebookError(_told(ending.error, inputs, is_opening=ending.error.cell is notebook.opening))
     return f"cell [{ending.exit.execution_count}]" if ending.exit else ""

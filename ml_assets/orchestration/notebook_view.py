@@ -16,7 +16,7 @@ from ml_assets import variables
 from ml_assets.notebooks.page import sandboxed
 from ml_assets.orchestration.resources import NoStorageError, Storage
 from ml_assets.orchestration.runs import NoLocationError, find_location
-from ml_assets.paths import AnyPath, path_of
+from ml_assets.paths import AnyPath, AwayError, path_of
 
 #: The modules of Dagster that look the function up by its name, if this process has loaded them.
 _READERS = ("dagster._grpc.server", "dagster._core.remote_representation.code_location")
@@ -77,7 +77,10 @@ class _Reader:
             # No place that this project knows.
             return self.otherwise(notebook_path)
         if path.suffix == ".ipynb" and ".." not in path.parts and self._holds(path):
-            return path.read_bytes()
+            try:
+                return path.read_bytes()
+            except AwayError as error:
+                return _note(str(error))
         return self.otherwise(notebook_path)
 
     def _holds(self, path: AnyPath) -> bool:
@@ -88,3 +91,10 @@ class _Reader:
         if isinstance(path, Path) or isinstance(root, Path):
             return isinstance(path, Path) and isinstance(root, Path) and path.resolve().is_relative_to(root.resolve())
         return str(path).startswith(f"{str(root).rstrip('/')}/")
+
+
+def _note(words: str) -> bytes:
+    """A notebook that says why there is none to show."""
+    from nbformat import v4, writes
+
+    return str(writes(v4.new_notebook(cells=[v4.new_markdown_cell(words)]))).encode()
