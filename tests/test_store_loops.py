@@ -61,11 +61,10 @@ def on_a_disk(tmp_path_factory: pytest.TempPathFactory) -> list[dict[tuple[str, 
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(variables.STORAGE)
         team = shop_until_6_march(tmp_path_factory.mktemp("disk"))
-        with team.daemon():
-            team.settle("shop", seconds=300)
-            before = data_versions(team)
-            correct(team.home)
-            team.settle("shop", seconds=300)
+        team.make_due("shop")
+        before = data_versions(team)
+        correct(team.home)
+        team.make_due("shop")
         return [before, data_versions(team)]
 
 
