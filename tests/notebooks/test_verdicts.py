@@ -8,15 +8,20 @@ from typing import Any
 from unittest.mock import patch
 
 import dagster as dg
+import nbformat
 import pytest
 from click.testing import CliRunner
 from dagster._core.definitions.reconstruct import ReconstructableRepository
+from nbformat import v4
 from playwright.sync_api import sync_playwright
 
 from ml_assets.cli.main import main
 from ml_assets.domain.errors import SpecError
 from ml_assets.notebooks.client import EXIT
 from ml_assets.notebooks.code import notebook_version
+from ml_assets.notebooks.order import StepOrder
+from ml_assets.notebooks.run import Notebook, run_on_order
+from ml_assets.paths import AwayError
 from tests.browser.screen import NO_BROWSER, browser_here
 from tests.support import forks
 from tests.support.lab import TOKEN, lab
@@ -190,3 +195,17 @@ def test_run_all_in_jupyterlab_comes_to_the_same(tmp_path: Path) -> None:
             found[name] = verdict(ran, files[name])
         browser.close()
     assert_same(found)
+
+
+@pytest.mark.slow
+def test_a_store_that_is_away_is_no_fault_of_the_notebook_that_reads_it(tmp_path: Path) -> None:
+    raises = (
+        "from ml_assets.paths import AwayError\n\nraise AwayError('hdfs://name:8020: the NameNode is in safe mode')"
+    )
+    notebook = tmp_path / "model.ipynb"
+    opened = v4.new_code_cell("context = None", metadata={"tags": ["parameters"]})
+    nbformat.write(v4.new_notebook(cells=[opened, v4.new_code_cell(raises)]), notebook)
+    file = order(tmp_path)
+    ordered = StepOrder.model_validate_json(file.read_bytes())
+    with pytest.raises(AwayError, match="^hdfs://name:8020: the NameNode is in safe mode$"):
+        run_on_order(Notebook.read(notebook, opening(file)), ordered, file)
