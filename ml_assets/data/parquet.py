@@ -9,6 +9,7 @@ import ibis
 from ibis import ir, util
 from ibis.backends.duckdb import Backend
 
+from ml_assets.data.read_once import ReadOnce
 from ml_assets.paths import AnyPath
 
 #: By file: the names of its columns without a type.
@@ -33,8 +34,9 @@ def read_parquet(
     """
     for protocol, remote in {path.protocol: path for path in paths if not isinstance(path, Path)}.items():
         # DuckDB's own way to S3 is an extension that it loads from the Internet, and knows nothing of other stores.
-        if not connection.con.filesystem_is_registered(protocol):
-            connection.con.register_filesystem(remote.fs)
+        if connection.con.filesystem_is_registered(protocol):
+            connection.con.unregister_filesystem(protocol)
+        connection.con.register_filesystem(ReadOnce(remote.fs))
     options = ["hive_partitioning = false", "union_by_name = true"]
     if file_column is not None:
         options.append(f"filename = {_quoted(file_column)}")
