@@ -13,7 +13,7 @@ from typing import IO, Any
 from fsspec import AbstractFileSystem
 
 
-class ReadOnce(AbstractFileSystem):  # type: ignore[misc]  (it has no types)
+class ReadOnce(AbstractFileSystem):  # type: ignore[misc]
     """Another file system, to read from, which is asked for each file once: what is written meanwhile is not seen."""
 
     cachable = False

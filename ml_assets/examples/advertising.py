@@ -19,7 +19,7 @@ import pandas as pd
 
 from ml_assets.examples import conversion_delay
 from ml_assets.examples.conversion_delay import Floats
-from ml_assets.examples.event_files import days, rows_of_day, write_day
+from ml_assets.examples.event_files import days, rows_of_day, writing_days
 from ml_assets.paths import AnyPath
 
 TIMEZONE = "Asia/Tokyo"
@@ -78,14 +78,15 @@ def write_logs(
     """
     memory = timedelta(seconds=conversion_delay.LONGEST)
     recent: deque[pd.DataFrame] = deque(maxlen=memory.days + 1)
-    for day in days(first_day - memory, last_day):
-        impressions, conversions = simulate_day(day, seed=seed, impressions_per_day=impressions_per_day)
-        recent.append(conversions)
-        if day < first_day:
-            continue
-        of_day = rows_of_day(pd.concat(recent), day, TIMEZONE).sort_values(["event_time", "impression_id"])
-        for log, rows in ((IMPRESSIONS, impressions), (CONVERSIONS, of_day)):
-            write_day(events_root, log, day, rows, shift=shift, on_partition=on_partition)
+    with writing_days(events_root, shift=shift, on_partition=on_partition) as write_day:
+        for day in days(first_day - memory, last_day):
+            impressions, conversions = simulate_day(day, seed=seed, impressions_per_day=impressions_per_day)
+            recent.append(conversions)
+            if day < first_day:
+                continue
+            of_day = rows_of_day(pd.concat(recent), day, TIMEZONE).sort_values(["event_time", "impression_id"])
+            for log, rows in ((IMPRESSIONS, impressions), (CONVERSIONS, of_day)):
+                write_day(log, day, rows)
 
 
 def simulate_day(day: date, *, seed: int, impressions_per_day: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -6,6 +6,8 @@ mean is the matter of the module that makes them.
 
 import io
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from ml_assets.paths import AnyPath, name_below
 
 MARKER = "_SUCCESS"
 PART = "part-0.parquet"
+_AT_ONCE = 16
 
 
 def days(first_day: date, last_day: date) -> Iterator[date]:
@@ -33,26 +36,36 @@ def rows_of_day(frame: pd.DataFrame, day: date, timezone: str) -> pd.DataFrame:
     return frame[(frame["event_time"] >= start) & (frame["event_time"] < end)]
 
 
-def write_day(
-    events_root: AnyPath,
-    log: str,
-    day: date,
-    rows: pd.DataFrame,
-    *,
-    shift: timedelta,
-    on_partition: Callable[[str], None] | None,
-) -> None:
-    """Write the rows of a day of a log, all of whose instants are moved by `shift`: whole days.
+@contextmanager
+def writing_days(
+    events_root: AnyPath, *, shift: timedelta, on_partition: Callable[[str], None] | None
+) -> Iterator[Callable[[str, date, pd.DataFrame], object]]:
+    """Meanwhile, what is called with a log, a day and its rows, and writes them, their instants moved by `shift`.
 
     A day that is complete stays as it is: the demo goes on where it was interrupted. `on_partition` is told each
-    partition that is written, such as `ads/impressions/date=2026-01-01`.
+    partition that is written, such as `ads/impressions/date=2026-01-01`. Elsewhere several are written at once, of
+    which no reader minds the order: until a file is closed, HDFS may take half a second.
     """
-    key = (day + shift).isoformat()
-    if (events_root / log / f"date={key}" / MARKER).exists():
+
+    def write(log: str, day: date, rows: pd.DataFrame) -> None:
+        key = (day + shift).isoformat()
+        if (events_root / log / f"date={key}" / MARKER).exists():
+            return
+        times = {name: rows[name] + shift for name in rows.select_dtypes("datetimetz")}
+        if write_partition(events_root / log, key, rows.assign(**times)) and on_partition:
+            on_partition(f"{log}/date={key}")
+
+    if isinstance(events_root, Path):
+        yield write
         return
-    times = {name: rows[name] + shift for name in rows.select_dtypes("datetimetz")}
-    if write_partition(events_root / log, key, rows.assign(**times)) and on_partition:
-        on_partition(f"{log}/date={key}")
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    begun: list[Future[None]] = []
+    try:
+        yield lambda log, day, rows: begun.append(pool.submit(write, log, day, rows))
+        for one in begun:
+            one.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def write_partition(folder: AnyPath, key: str, frame: pd.DataFrame, *, every: Every = "day") -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ml_assets.examples.event_files import days, rows_of_day, write_day
+from ml_assets.examples.event_files import days, rows_of_day, writing_days
 from ml_assets.paths import AnyPath
 
 Floats = npt.NDArray[np.float64]
@@ -63,12 +63,13 @@ def write_logs(
     Clicks after `last_day` are not written: they are the future.
     """
     _, before = simulate_day(first_day - timedelta(days=1), seed=seed, pages_per_day=pages_per_day)
-    for day in days(first_day, last_day):
-        recommendations, clicks = simulate_day(day, seed=seed, pages_per_day=pages_per_day)
-        of_day = rows_of_day(pd.concat([before, clicks]), day, TIMEZONE)
-        before = clicks
-        for log, rows in ((RECOMMENDATIONS, recommendations), (CLICKS, of_day)):
-            write_day(events_root, log, day, rows, shift=shift, on_partition=on_partition)
+    with writing_days(events_root, shift=shift, on_partition=on_partition) as write_day:
+        for day in days(first_day, last_day):
+            recommendations, clicks = simulate_day(day, seed=seed, pages_per_day=pages_per_day)
+            of_day = rows_of_day(pd.concat([before, clicks]), day, TIMEZONE)
+            before = clicks
+            for log, rows in ((RECOMMENDATIONS, recommendations), (CLICKS, of_day)):
+                write_day(log, day, rows)
 
 
 def simulate_day(day: date, *, seed: int, pages_per_day: int) -> tuple[pd.DataFrame, pd.DataFrame]:

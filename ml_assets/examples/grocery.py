@@ -55,13 +55,14 @@ def write_logs(
     if reason or folder is None:
         raise RuntimeError(reason)
     from ml_assets.examples.baskets import load_baskets
-    from ml_assets.examples.event_files import days, rows_of_day, write_day
+    from ml_assets.examples.event_files import days, rows_of_day, writing_days
 
     # The whole year, whatever the days: the first day's visits know their history.
     baskets = load_baskets(folder, TIMEZONE)
-    for day in days(first_day, last_day):
-        rows = rows_of_day(baskets, day, timezone)
-        write_day(events_root, BASKETS, day, rows, shift=shift, on_partition=on_partition)
+    with writing_days(events_root, shift=shift, on_partition=on_partition) as write_day:
+        for day in days(first_day, last_day):
+            rows = rows_of_day(baskets, day, timezone)
+            write_day(BASKETS, day, rows)
 
 
 def _data_folder() -> Path | None:

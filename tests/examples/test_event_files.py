@@ -10,7 +10,8 @@ from ml_assets.data.event_files import EventFolder
 from ml_assets.domain.calendar import Calendar, Every
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import Columns, EventLog
-from ml_assets.examples.event_files import days, rows_of_day, write_day, write_partition
+from ml_assets.examples.event_files import days, rows_of_day, write_partition, writing_days
+from ml_assets.paths import path_of
 
 
 def events(*times: str) -> pd.DataFrame:
@@ -141,14 +142,27 @@ def test_a_key_of_another_spelling_is_refused(every: Every, key: str, tmp_path: 
     assert not list(tmp_path.iterdir())
 
 
-def test_the_demo_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
-    told: list[str] = []
+@pytest.mark.parametrize("scheme", ["", "memory://"])
+def test_the_demo_goes_on_where_it_was_interrupted(scheme: str, tmp_path: Path) -> None:
+    root, told = path_of(f"{scheme}{tmp_path}"), list[str]()
     for times in (["2026-01-01T00:00Z"], []):
-        write_day(
-            tmp_path, "ads/clicks", date(2026, 1, 1), events(*times), shift=timedelta(7), on_partition=told.append
-        )
-    assert told == ["ads/clicks/date=2026-01-08"]
-    assert len(pd.read_parquet(tmp_path / "ads/clicks/date=2026-01-08/part-0.parquet")) == 1
+        with writing_days(root, shift=timedelta(7), on_partition=told.append) as write_day:
+            for day in (1, 2, 3):
+                write_day("ads/clicks", date(2026, 1, day), events(*times))
+    assert sorted(told) == [f"ads/clicks/date=2026-01-{day:02}" for day in (8, 9, 10)]
+    for key in told:
+        with (root / key / "part-0.parquet").open("rb") as file:
+            assert len(pd.read_parquet(file)) == 1
+        assert (root / key / "_SUCCESS").exists()
+
+
+@pytest.mark.parametrize("scheme", ["", "memory://"])
+def test_a_day_that_cannot_be_written_ends_the_demo(scheme: str, tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match="give empty a type"),
+        writing_days(path_of(f"{scheme}{tmp_path}"), shift=timedelta(0), on_partition=None) as write_day,
+    ):
+        write_day("ads/clicks", date(2026, 1, 1), events("2026-01-01T00:00Z").assign(empty=None))
 
 
 def test_a_half_written_partition_is_overwritten(tmp_path: Path) -> None:
