@@ -7,7 +7,8 @@ sensor's process import this.
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from ml_assets.paths import RENAMING, AnyPath, name_below
 from ml_assets.temporary import TemporaryFolder
 
 MANIFEST = "manifest.json"
+_AT_ONCE = 8
 
 
 class ArtifactError(Exception):
@@ -110,8 +112,7 @@ class ArtifactStore:
         if (target / MANIFEST).exists():
             raise _published(target)
         drafts = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-        if drafts:
-            target.fs.put([str(path) for path in drafts.values()], [(target / name).path for name in drafts])
+        _put(target.fs, [str(path) for path in drafts.values()], [(target / name).path for name in drafts])
         found = target.fs.find(target.path, detail=True)
         sizes = {name.removeprefix(target.path).lstrip("/"): entry["size"] for name, entry in sorted(found.items())}
         full = {**manifest, "files": sizes}
@@ -170,6 +171,17 @@ def _write_manifest(folder: UPath, manifest: Mapping[str, Any]) -> None:
 
 def _published(folder: AnyPath) -> ArtifactError:
     return ArtifactError(f"{folder} has been published by another attempt of its run; launch a new run")
+
+
+def _put(store: Any, here: Sequence[str], there: Sequence[str]) -> None:
+    """Put files of this machine into a store, several at once: until one is closed, HDFS may take half a second."""
+    if store.async_impl:
+        # It does so itself.
+        store.put(here, there)
+        return
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _ in pool.map(store.put_file, here, there):
+            pass
 
 
 def _publish_here(folder: Path, manifest: Mapping[str, Any]) -> Artifact:

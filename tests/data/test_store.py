@@ -1,9 +1,12 @@
 import json
 from pathlib import Path
+from threading import Barrier
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore, load_artifact
+from ml_assets.paths import path_of
 
 MODEL = ("ads/cvr/model", "2026-01-01", "run-1")
 
@@ -129,3 +132,24 @@ def test_a_manifest_that_was_damaged_is_no_version_and_says_so(text: str, store:
     (folder / MANIFEST).write_text(text, encoding="utf-8")
     with pytest.raises(ArtifactError, match=f"there is no artifact in {folder}: its manifest.json is damaged: "):
         store.load(*MODEL)
+
+
+def test_files_are_put_elsewhere_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until one is closed, HDFS may take half a second: here each waits for the others."""
+    together, put_file = Barrier(3), MemoryFileSystem.put_file
+
+    def wait(self: MemoryFileSystem, here: str, there: str) -> None:
+        together.wait(30)
+        put_file(self, here, there)
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", wait)
+    store = ArtifactStore(path_of(f"memory://{tmp_path}"))
+    with store.draft(*MODEL) as draft:
+        for name in ("trees.txt", "encoders.json", "nested/a.json"):
+            (draft / name).parent.mkdir(exist_ok=True)
+            (draft / name).write_text(name, encoding="utf-8")
+        store.publish(draft, {"data_version": "abc"}, to=store.folder(*MODEL))
+    made = store.load(*MODEL)
+    assert {name: (made.folder / name).read_text() for name in made.manifest["files"]} == {
+        name: name for name in ("encoders.json", "nested/a.json", "trees.txt")
+    }
