@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from benchmarks import debt, kernel_end, labels, load, notebook_overhead, scale, sensor_tick, state
+from benchmarks import debt, hdfs, kernel_end, labels, load, notebook_overhead, scale, sensor_tick, state
 
 _RESULTS = Path(__file__).parent / "results"
 _BENCHMARKS = {
@@ -15,6 +15,7 @@ _BENCHMARKS = {
     "notebook_overhead": notebook_overhead,
     "kernel_end": kernel_end,
     "scale": scale,
+    "hdfs": hdfs,
 }
 
 
