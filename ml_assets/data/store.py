@@ -112,7 +112,8 @@ class ArtifactStore:
         if (target / MANIFEST).exists():
             raise _published(target)
         drafts = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-        _put(target.fs, [str(path) for path in drafts.values()], [(target / name).path for name in drafts])
+        if drafts:
+            _put(target.fs, [str(path) for path in drafts.values()], [(target / name).path for name in drafts])
         found = target.fs.find(target.path, detail=True)
         sizes = {name.removeprefix(target.path).lstrip("/"): entry["size"] for name, entry in sorted(found.items())}
         full = {**manifest, "files": sizes}

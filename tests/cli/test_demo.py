@@ -11,13 +11,16 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from ml_assets import variables
 from ml_assets.cli.demo import run_demo
 from ml_assets.cli.project import Project
 from ml_assets.cli.results import examples_of, judgements
 from ml_assets.examples import advertising, demo_days, fashion, grocery
 from ml_assets.orchestration.lineage import current_runs
+from ml_assets.paths import path_of
 from ml_assets.testing.run_notebook import RunNotebook
 from tests.support import forks
+from tests.support.hdfs import Hdfs
 from tests.support.jupyter import assert_same_as_under_dagster
 from tests.support.projects import REPOSITORY
 
@@ -42,23 +45,38 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def shown(home: Path, pytestconfig: pytest.Config) -> str:
     """What the demo prints."""
-    home.mkdir()
-    (home / demo_days.FILE).write_text(str(ANCHOR), encoding="utf-8")
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        result = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                f"from tests.cli.test_demo import *; raise SystemExit(run_demo(Path({str(home)!r}), seconds=900, **DAYS))",
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=Path(__file__).parents[2],
-        )
+        return demo(home)
+
+
+def demo(home: Path) -> str:
+    """Run the demo. Returns: what it prints."""
+    home.mkdir()
+    (home / demo_days.FILE).write_text(str(ANCHOR), encoding="utf-8")
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"from tests.cli.test_demo import *; raise SystemExit(run_demo(Path({str(home)!r}), seconds=900, **DAYS))",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
+
+
+def versions(home: Path) -> dict[tuple[str, str], str]:
+    """The data version of each partition that was made."""
+    project = Project(home)
+    return {
+        (asset, partition): project.store.load(asset, partition, run).data_version
+        for asset in project.assets
+        for partition, run in current_runs(project.instance, asset).items()
+    }
 
 
 def made(home: Path, asset: str) -> list[str]:
@@ -82,6 +100,19 @@ def test_the_demo_makes_what_is_mature_and_says_why_the_rest_waits(home: Path, s
 def test_the_demo_evaluates_the_click_model(home: Path, shown: str) -> None:
     assert made(home, "fashion/click/metrics_1h") == ["2025-08-27"]
     assert "fashion/click" in shown
+
+
+def test_over_hdfs_the_demo_makes_the_same_versions(home: Path, shown: str, tmp_path: Path, hdfs: Hdfs) -> None:
+    expected = versions(home)
+    with variables.being(variables.STORAGE, f"{hdfs.url}/demo team"):
+        assert "fashion/click" in demo(tmp_path / "home")
+        assert versions(tmp_path / "home") == expected
+        day = Project(tmp_path / "home").events_root / advertising.IMPRESSIONS / "date=2025-08-21"
+    assert {"ads/cvr", "fashion/click"} <= {asset.rpartition("/")[0] for asset, _ in expected}
+    assert not any((tmp_path / "home" / name).exists() for name in ("events", "artifacts", "notebooks"))
+    # As a person reads one in a notebook, where there is no libhdfs, which pandas would look for.
+    with path_of(f"{day}/part-0.parquet").open("rb") as file:
+        assert len(pd.read_parquet(file)) > 1_000
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}/{path.stem}")
