@@ -163,7 +163,10 @@ def dev(home: Path) -> None:
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def webserver(arguments: tuple[str, ...]) -> None:
-    """Serve the Dagster UI as `dagster-webserver`, with its options; what it shows of notebooks is sandboxed."""
+    """Serve the Dagster UI as `dagster-webserver`, with its options; what it shows of notebooks is sandboxed.
+
+    Pages of other sites are refused. It is opened at localhost, at a number, or at a name in ML_ASSETS_HOSTS.
+    """
     from ml_assets.cli.webserver import serve
 
     serve(list(arguments))

@@ -1,13 +1,14 @@
-"""Dagster's webserver, on whose pages of executed notebooks nothing can act: `python -m ml_assets.cli.webserver`.
+"""Dagster's webserver, which answers no other site's page, and on whose pages of executed notebooks nothing can act.
 
-It also shows the events of runs that older versions of this project made, which Dagster's own cannot; and it says at
-`/healthz` whether all works, where Dagster's own answers as long as it lives itself.
+Run by `python -m ml_assets.cli.webserver`. It also shows the events of runs that older versions of this project made,
+which Dagster's own cannot; and it says at `/healthz` whether all works, where Dagster's own answers as long as it lives.
 """
 
 import sys
 from datetime import UTC, datetime
 from typing import Any
 
+import click
 import dagster_webserver.app
 from dagster import EventLogEntry
 from dagster._core.execution.plan.objects import TypeCheckData
@@ -15,11 +16,13 @@ from dagster._core.execution.plan.outputs import StepOutputData
 from dagster_graphql.implementation import events
 from dagster_webserver.cli import cli
 from dagster_webserver.webserver import DagsterWebserver
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from typing_extensions import override
 
+from ml_assets.cli.guard import Guard, allowed_hosts
 from ml_assets.cli.health import find_problems
 from ml_assets.cli.log_lines import keep_lines_short
 from ml_assets.interrupts import heed_interrupts
@@ -29,7 +32,12 @@ _shown_by_dagster = events.from_dagster_event_record
 
 
 class Webserver(DagsterWebserver[Any, Any]):
-    """Says whether all works; by its policy a browser lets a notebook run nothing and ask for nothing."""
+    """Answers its own pages alone, and whether all works; by its policy a browser lets a notebook run and ask nothing."""
+
+    @override
+    def build_middleware(self) -> list[Middleware]:
+        bound = click.get_current_context().params["host"]
+        return [Middleware(Guard, hosts=allowed_hosts(bound)), *super().build_middleware()]
 
     @override
     async def download_notebook(self, request: Request) -> Response:
