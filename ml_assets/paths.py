@@ -5,6 +5,7 @@ this, and fsspec is loaded for URLs alone.
 """
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -54,13 +55,40 @@ def name_below(root: AnyPath, partition: str) -> str:
     return partition if isinstance(root, Path) else partition.replace(":", "%3A")
 
 
+class OutsideError(ValueError):
+    """A name that would lead out of the folder that it is said to be in. The message names both."""
+
+
+def check_inside(folder: AnyPath, name: str) -> None:
+    """Refuse what is not a name of a file below a folder: a store takes any text for one, `../../etc/cron.d/x`, too.
+
+    Raises: OutsideError.
+    """
+    if ".." in (parts := name.split("/")) or "\0" in name or list(Path(name).parts) != parts:
+        raise OutsideError(f"{folder}: {name!r} is no name of a file in this folder, and might lead out of it")
+
+
+def listed_below(folder: UPath) -> dict[str, Mapping[str, Any]]:
+    """What a store tells of all files below a folder, by their names there, such as `trees/1.txt`.
+
+    Raises: OutsideError for a name that leads out of it.
+    """
+    found = folder.fs.find(folder.path, detail=True)
+    below = {name.removeprefix(f"{folder.path.rstrip('/')}/"): entry for name, entry in found.items()}
+    for name in below:
+        check_inside(folder, name)
+    return below
+
+
 def local_copy(folder: AnyPath, into: Path) -> Path:
-    """A folder on this machine with the files of `folder`: itself where it is here, else `into`, which is made."""
+    """A folder on this machine with the files of `folder`: itself where it is here, else `into`, which is made.
+
+    Raises: OutsideError, before anything is written.
+    """
     if isinstance(folder, Path):
         return folder
-    files = folder.fs.find(folder.path)
-    here = [into / name.removeprefix(folder.path).lstrip("/") for name in files]
-    for path in here:
+    here = {f"{folder.path.rstrip('/')}/{name}": into / name for name in listed_below(folder)}
+    for path in here.values():
         path.parent.mkdir(parents=True, exist_ok=True)
-    folder.fs.get(files, [str(path) for path in here])
+    folder.fs.get(list(here), [str(path) for path in here.values()])
     return into

@@ -225,6 +225,7 @@ def test_an_executed_notebook_is_exported_as_one_page(team: TeamProject, failed:
     shown = team.command("ml-assets", *asked)
     assert shown.returncode == 0, shown.stderr
     assert "no gradient in 2026-03-04" in page.read_text(encoding="utf-8")
+    assert "<script" not in page.read_text(encoding="utf-8")
     other = team.command("ml-assets", *asked[:4], "no-such-run")
     assert other.returncode == 1
     assert f"run no-such-run has left no notebook of {MODEL_ASSET} 2026-03-04; {failed.run_id} did" in other.stderr

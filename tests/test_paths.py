@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 from upath import UPath
 
-from ml_assets.paths import PathField, local_copy, name_below, path_of
+from ml_assets.paths import OutsideError, PathField, check_inside, local_copy, name_below, path_of
 
 
 class Order(BaseModel):
@@ -71,3 +71,28 @@ def test_a_path_travels_in_json_and_stays_what_it_was() -> None:
 def test_a_folder_of_this_machine_is_not_copied(tmp_path: Path) -> None:
     assert local_copy(tmp_path, tmp_path / "other") == tmp_path
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("name", ["a.txt", "trees/1.txt", "..a/b..", ".hidden", "a b", "a%2F..%2Fb"])
+def test_a_file_below_a_folder_may_have_any_plain_name(name: str) -> None:
+    check_inside(Path("/models"), name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "..", "../a", "a/../../b", "a/../b", "/etc/passwd", "./a", "a/./b", "a//b", "a/", "a\0b"]
+)
+def test_a_name_that_might_lead_out_of_its_folder_is_refused_on_one_line(name: str) -> None:
+    with pytest.raises(OutsideError) as refused:
+        check_inside(path_of("memory://bucket/model"), name)
+    assert str(refused.value).startswith(f"memory://bucket/model: {name!r} is no name of a file in this folder")
+
+
+@pytest.mark.parametrize("name", ["../escaped.txt", "a/../../escaped.txt", "/escaped.txt"])
+def test_of_a_folder_with_an_object_that_leads_out_of_it_nothing_is_copied(tmp_path: Path, name: str) -> None:
+    folder = path_of(f"memory://{tmp_path.name}/model")
+    assert isinstance(folder, UPath)
+    (folder / "a.txt").write_text("a")
+    folder.fs.store[f"{folder.path}/{name}"] = folder.fs.store[f"{folder.path}/a.txt"]
+    with pytest.raises(OutsideError, match="escaped"):
+        local_copy(folder, tmp_path / "inner" / "here")
+    assert list(tmp_path.rglob("*")) == []

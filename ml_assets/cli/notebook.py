@@ -5,6 +5,7 @@ from pathlib import Path
 from ml_assets.cli.output import writing
 from ml_assets.cli.project import Project
 from ml_assets.notebooks.executed import executed_path
+from ml_assets.notebooks.page import standalone
 from ml_assets.paths import AnyPath
 
 
@@ -37,13 +38,10 @@ def find_executed(project: Project, asset: str, partition: str, run_id: str | No
 
 
 def write_html(notebook: AnyPath, output: Path) -> None:
-    """Export a notebook with its outputs and pictures into one HTML file.
+    """Export a notebook with its outputs and pictures into one HTML file, in which nothing of it can act.
 
     Raises: OutputError.
     """
+    title = "/".join(notebook.parts[-5:-1])
     with writing(output) as write:
-        import nbformat
-        from nbconvert import HTMLExporter
-
-        page, _ = HTMLExporter().from_notebook_node(nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4))
-        write(page)
+        write(standalone(notebook.read_bytes(), title=title))

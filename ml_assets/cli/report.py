@@ -18,7 +18,9 @@ from ml_assets.metrics.registry import ALL_METRICS
 
 _PAGE = jinja2.Template(
     """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Offline evaluation</title>
+<html lang="en"><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>Offline evaluation</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 body {font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em; color: #222}

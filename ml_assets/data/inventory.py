@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ml_assets.data.store import MANIFEST, ArtifactStore, StoreError
-from ml_assets.paths import AnyPath, name_below
+from ml_assets.data.store import MANIFEST, ArtifactStore, StoreError, check_files
+from ml_assets.paths import AnyPath, OutsideError, name_below
 
 
 class Version(NamedTuple):
@@ -48,7 +48,9 @@ class Inventory:
             manifest = _manifest(texts.get(name))
             if manifest is None:
                 lost[version] = f"{self._root / name}{' (damaged)' if name in self._sizes else ''}"
-            elif what := self._missing(self._folder(version), manifest["files"]):
+            elif (what := _outside(self._root / self._folder(version), manifest)) or (
+                what := self._missing(self._folder(version), manifest["files"])
+            ):
                 lost[version] = what
             else:
                 self.manifests[version] = manifest
@@ -94,6 +96,15 @@ def _manifest(text: bytes | None) -> Mapping[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) and isinstance(found.get("files"), dict) else None
+
+
+def _outside(folder: AnyPath, manifest: Mapping[str, Any]) -> str | None:
+    """What a manifest names that is not in its folder, which is never read."""
+    try:
+        check_files(folder, manifest)
+    except OutsideError as error:
+        return str(error)
+    return None
 
 
 def _listed(root: AnyPath) -> dict[str, int]:

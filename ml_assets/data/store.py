@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from upath import UPath
 
-from ml_assets.paths import RENAMING, AnyPath, name_below
+from ml_assets.paths import RENAMING, AnyPath, OutsideError, check_inside, listed_below, name_below
 from ml_assets.temporary import TemporaryFolder
 
 MANIFEST = "manifest.json"
@@ -61,7 +61,12 @@ class ArtifactStore:
     root: AnyPath
 
     def folder(self, asset: str, partition: str, run_id: str) -> AnyPath:
-        """Where a version lies, or would lie."""
+        """Where a version lies, or would lie. Raises: ArtifactError for names that lead elsewhere."""
+        try:
+            # What was recorded by hand is of no run.
+            check_inside(self.root / asset, f"{partition}/{run_id}".removesuffix("/"))
+        except OutsideError as error:
+            raise ArtifactError(str(error)) from None
         return self.root / asset / name_below(self.root, partition) / run_id
 
     @contextmanager
@@ -114,8 +119,7 @@ class ArtifactStore:
         drafts = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
         if drafts:
             _put(target.fs, [str(path) for path in drafts.values()], [(target / name).path for name in drafts])
-        found = target.fs.find(target.path, detail=True)
-        sizes = {name.removeprefix(target.path).lstrip("/"): entry["size"] for name, entry in sorted(found.items())}
+        sizes = {name: entry["size"] for name, entry in sorted(listed_below(target).items())}
         full = {**manifest, "files": sizes}
         _write_manifest(target, full)
         return Artifact(target, full)
@@ -135,13 +139,20 @@ def load_artifact(folder: AnyPath) -> Artifact:
     is no store.
     """
     try:
-        text = (folder / MANIFEST).read_text(encoding="utf-8")
-        return Artifact(folder, json.loads(text))
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        check_files(folder, manifest)
+        return Artifact(folder, manifest)
     except FileNotFoundError:
         _check_bucket(folder)
         raise ArtifactError(f"there is no artifact in {folder}: its {MANIFEST} is missing") from None
     except ValueError as error:
         raise ArtifactError(f"there is no artifact in {folder}: its {MANIFEST} is damaged: {error}") from None
+
+
+def check_files(folder: AnyPath, manifest: Mapping[str, Any]) -> None:
+    """Refuse a manifest whose files are not in its folder. Raises: OutsideError."""
+    for name in manifest.get("files", {}):
+        check_inside(folder, name)
 
 
 def _check_bucket(folder: AnyPath) -> None:
@@ -187,6 +198,10 @@ def _put(store: Any, here: Sequence[str], there: Sequence[str]) -> None:
 
 def _publish_here(folder: Path, manifest: Mapping[str, Any]) -> Artifact:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in files:
+        # What it leads to may change, or be nobody's to show.
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ArtifactError(f"{path} leads out of its artifact, to {path.resolve()}: save the file itself")
     full = {**manifest, "files": {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}}
     unfinished = folder / f".{MANIFEST}"
     unfinished.write_text(_text(full), encoding="utf-8")

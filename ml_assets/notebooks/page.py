@@ -6,7 +6,9 @@ is imported when a notebook is looked at.
 
 import html
 
-_SOURCES = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
+_SOURCES = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; form-action 'none'; base-uri 'none'"
+)
 #: Of the answer that holds a page: no script, no form, no origin; and no request, as pictures are in the page itself.
 POLICY = f"sandbox; {_SOURCES}"
 # The page in a notebook of one output. A frame of this kind has no script, no form and no origin, either.
@@ -45,10 +47,18 @@ def sandboxed(notebook: bytes, *, title: str) -> bytes:
     """
     from nbformat import v4, writes
 
-    frame = f"{_FRAME}{html.escape(_render(notebook, title))}{_FRAME_END}"
-    output = v4.new_output("display_data", {"text/html": frame})
+    output = v4.new_output("display_data", {"text/html": _framed(notebook, title)})
     shell = v4.new_notebook(cells=[v4.new_code_cell(outputs=[output])], metadata={"title": title})
     return writes(shell).encode()
+
+
+def standalone(notebook: bytes, *, title: str) -> str:
+    """A notebook as a page for any browser, in a frame where nothing of it can act; nothing is asked of a network."""
+    return (
+        '<!doctype html>\n<html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title>{_framed(notebook, title)}</html>\n"
+    )
 
 
 def page_in(notebook: bytes) -> str | None:
@@ -61,6 +71,10 @@ def page_in(notebook: bytes) -> str | None:
         if frame.startswith(_FRAME):
             return html.unescape(frame.removeprefix(_FRAME).removesuffix(_FRAME_END))
     return None
+
+
+def _framed(notebook: bytes, title: str) -> str:
+    return f"{_FRAME}{html.escape(_render(notebook, title))}{_FRAME_END}"
 
 
 def _render(notebook: bytes, title: str) -> str:

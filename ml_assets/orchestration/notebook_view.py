@@ -76,7 +76,7 @@ class _Reader:
         except (ValueError, ImportError):
             # No place that this project knows.
             return self.otherwise(notebook_path)
-        if path.suffix == ".ipynb" and ".." not in path.parts and self._holds(path):
+        if path.suffix == ".ipynb" and ".." not in path.parts and "\0" not in notebook_path and self._holds(path):
             try:
                 return path.read_bytes()
             except AwayError as error:

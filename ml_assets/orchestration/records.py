@@ -13,7 +13,7 @@ from ml_assets.domain.windows import Windows
 from ml_assets.notebooks.code import git_commit
 from ml_assets.notebooks.order import StepResult
 from ml_assets.orchestration.pins import Pins
-from ml_assets.orchestration.shown import shown
+from ml_assets.orchestration.shown import in_markdown, shown
 from ml_assets.orchestration.step_asset import StepAsset
 
 #: Label of how long a partition took; of older runs, which have it as a number.
@@ -134,7 +134,8 @@ def _size(of: float) -> str:
 def pictures(result: StepResult) -> dict[str, dg.MarkdownMetadataValue]:
     """The figures that a notebook reported, as the Dagster UI shows them."""
     return {
-        name: dg.MetadataValue.md(f"![{name}](data:image/png;base64,{png})") for name, png in result.figures.items()
+        name: dg.MetadataValue.md(f"![{in_markdown(name)}](data:image/png;base64,{png})")
+        for name, png in result.figures.items()
     }
 
 

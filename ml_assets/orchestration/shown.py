@@ -13,6 +13,9 @@ from ml_assets.notebooks.reported import words_of
 _PLOTTED = ("normalized_entropy", "log_loss", "roc_auc", "calibration_ratio")
 _NUMBERED = re.compile(r"(?P<what>[a-z]\w*?)_(?P<number>\d+)_(?P<name>\w+)")
 
+#: Of ASCII: what Markdown gives a meaning to, and takes for itself after a backslash.
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+
 Numbers = Mapping[str, int | float | str]
 
 
@@ -42,6 +45,11 @@ def shown(numbers: Numbers, *, metrics: bool = False) -> dict[str, Any]:
     for name, table in _tables(numbers).items():
         _add(found, name, table)
     return found
+
+
+def in_markdown(text: str) -> str:
+    """A text on one line of Markdown, in which each letter means itself alone."""
+    return _PUNCTUATION.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def _add(found: dict[str, Any], name: str, value: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 from nbconvert import HTMLExporter
 from playwright.sync_api import Page, expect
 
+from ml_assets.cli.notebook import write_html
 from ml_assets.notebooks.executed import executed_path
 from ml_assets.notebooks.page import sandboxed
 from ml_assets.orchestration.facts import asset_key
@@ -59,18 +60,29 @@ def elsewhere(screen: Screen, home: Home) -> Page:
     return page
 
 
-@pytest.mark.parametrize("opened", [of_success, of_failure, elsewhere])
+def exported(screen: Screen, home: Home) -> Page:
+    """The notebook as an exported file, which somebody serves beside the UI."""
+    run = home.run_of(MODEL, home.evaluated[0])
+    file = home.team.home / "exported.html"
+    write_html(executed_path(home.team.project.executed_root, MODEL, home.evaluated[0], run), file)
+    page = screen.open("/favicon.png")
+    page.route("**/exported", lambda route: route.fulfill(content_type="text/html", body=file.read_text("utf-8")))
+    page.goto(f"{home.server.url}/exported")
+    return page
+
+
+@pytest.mark.parametrize("opened", [of_success, of_failure, elsewhere, exported])
 def test_it_opens_and_nothing_in_it_acts(screen: Screen, home: Home, opened: Callable[[Screen, Home], Page]) -> None:
     page = opened(screen, home)
     address = page.url
     # Where the server is not ours, the notebook is in a frame of the page.
-    shown = page.frame_locator("iframe").first if opened is elsewhere else page
+    shown = page.frame_locator("iframe").first if opened in {elsewhere, exported} else page
     expect(shown.get_by_role("heading", name="Gifts")).to_be_visible()
     expect(shown.get_by_text(f"no gift in {home.failed}")).to_have_count(1 if opened is of_failure else 0)
     expect(shown.locator("#verdict")).to_have_text("nothing ran")
     shown.locator("#ask input").click()
     page.wait_for_timeout(1000)
-    assert [url for url in screen.asked if "from=notebook" in url] == []
+    assert [url for url in screen.asked if "from=notebook" in url or not url.startswith(home.server.url)] == []
     assert page.url == address
     blocked = screen.take_blocked()
     assert any("script" in one for one in blocked)
@@ -91,6 +103,16 @@ def test_it_can_be_read(screen: Screen, home: Home, width: int) -> None:
     assert plot.evaluate("plot => plot.naturalWidth") > 600
     assert page.evaluate(REACH) <= width
     assert set(page.evaluate(SCROLLS)) == {"auto"}
+    screen.take_blocked()
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_an_exported_one_can_be_read(screen: Screen, home: Home, width: int) -> None:
+    page = exported(screen, home)
+    page.set_viewport_size({"width": width, "height": 900})
+    frame = page.frames[1]
+    expect(frame.get_by_role("heading", name="Gifts")).to_be_visible()
+    assert frame.evaluate(REACH) <= width
     screen.take_blocked()
 
 

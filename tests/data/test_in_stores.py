@@ -22,7 +22,7 @@ from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore, StoreEr
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import Columns, EventLog
-from ml_assets.paths import AwayError, local_copy, path_of
+from ml_assets.paths import AwayError, OutsideError, local_copy, path_of
 from tests.support.hdfs import Hdfs
 from tests.support.s3 import BUCKET, s3_server, variables
 
@@ -194,6 +194,21 @@ def test_a_version_exists_once_its_manifest_does_and_is_read_back_as_it_was(root
     assert made.manifest["files"] == {"model.json": 2, "trees/1.txt": 4}
     copy = local_copy(made.folder, tmp_path / "here")
     assert (copy / "trees/1.txt").read_text(encoding="utf-8") == "tree"
+
+
+@pytest.mark.parametrize("name", ["../../escaped.txt", "trees/../../../../escaped.txt"])
+def test_an_object_whose_key_leads_out_of_its_version_is_written_nowhere(
+    root: UPath, tmp_path: Path, name: str
+) -> None:
+    store = ArtifactStore(root)
+    folder = store.folder(*KEY)
+    with store.draft(*KEY) as draft:
+        (draft / "model.json").write_text("{}", encoding="utf-8")
+        made = store.publish(draft, {"data_version": "abc"}, to=folder)
+    folder.fs.pipe_file(f"{folder.path}/{name}", b"written by somebody else")
+    with pytest.raises(OutsideError, match=r"escaped\.txt"):
+        local_copy(made.folder, tmp_path / "a" / "b" / "here")
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_a_published_version_is_not_overwritten(root: UPath) -> None:

@@ -79,6 +79,15 @@ def test_a_file_that_is_gone_or_cut_short_is_a_loss(
     assert loss(store, Version("2026-01-02", "run-2")) is None
 
 
+def test_a_manifest_that_names_a_file_elsewhere_is_a_loss_that_says_so(store: ArtifactStore) -> None:
+    publish(store)
+    (store.folder(ASSET, *HERE) / MANIFEST).write_text('{"files": {"../run-1/schema.json": 2}}')
+    assert (
+        loss(store)
+        == f"{HERE.partition}/run-1: '../run-1/schema.json' is no name of a file in this folder, and might lead out of it"
+    )
+
+
 def test_what_is_beside_the_versions_that_are_known_is_told(store: ArtifactStore) -> None:
     other = Version(DAY, "run-2")
     publish(store)

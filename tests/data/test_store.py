@@ -153,3 +153,33 @@ def test_files_are_put_elsewhere_at_once(tmp_path: Path, monkeypatch: pytest.Mon
     assert {name: (made.folder / name).read_text() for name in made.manifest["files"]} == {
         name: name for name in ("encoders.json", "nested/a.json", "trees.txt")
     }
+
+
+@pytest.mark.parametrize("name", ["../../../../secret.txt", "/etc/hostname", "a/../b", ""])
+def test_a_manifest_that_names_a_file_elsewhere_is_no_version(name: str, store: ArtifactStore) -> None:
+    with store.draft(*MODEL) as folder:
+        store.publish(folder, {})
+    manifest = store.folder(*MODEL) / MANIFEST
+    manifest.write_text(json.dumps({"files": {name: 6}}))
+    with pytest.raises(ArtifactError, match="is damaged") as refused:
+        store.load(*MODEL)
+    assert repr(name) in str(refused.value)
+
+
+@pytest.mark.parametrize(("partition", "run_id"), [("..", "run-1"), ("2026-01-01", "../../.."), ("/etc", "run-1")])
+def test_no_partition_and_no_run_leads_out_of_the_store(partition: str, run_id: str, store: ArtifactStore) -> None:
+    for asked in (store.folder, store.prepare, store.load):
+        with pytest.raises(ArtifactError, match="might lead out of it"):
+            asked(MODEL[0], partition, run_id)
+
+
+def test_a_link_that_leads_out_of_the_version_is_not_published(store: ArtifactStore, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.txt").write_text("may change")
+    with store.draft(*MODEL) as folder:
+        (folder / "model.txt").write_text("model")
+        (folder / "latest.txt").symlink_to("model.txt")
+        (folder / "linked.txt").symlink_to(tmp_path / "elsewhere.txt")
+        with pytest.raises(ArtifactError, match=r"linked\.txt leads out of its artifact, to .*elsewhere\.txt"):
+            store.publish(folder, {})
+        (folder / "linked.txt").unlink()
+        assert store.publish(folder, {}).manifest["files"] == {"latest.txt": 5, "model.txt": 5}

@@ -4,7 +4,7 @@ import nbformat
 from nbconvert import HTMLExporter
 from nbformat import v4
 
-from ml_assets.notebooks.page import page_in, sandboxed
+from ml_assets.notebooks.page import page_in, sandboxed, standalone
 
 SCRIPT = "<script>fetch('/graphql')</script>"
 
@@ -49,6 +49,13 @@ def test_what_others_show_of_it_is_one_sandboxed_frame() -> None:
     assert shown.count("<iframe sandbox") == 1
     assert SCRIPT not in shown
     assert "fetch" in shown
+
+
+def test_an_exported_page_holds_no_script_and_fetches_nothing() -> None:
+    page = standalone(notebook({"text/html": f'"></iframe>{SCRIPT}'}, words=SCRIPT), title="</title>" + SCRIPT)
+    assert page.count("<iframe sandbox") == page.count("</iframe>") == 1
+    assert "<script" not in page
+    assert 'src="' not in page
 
 
 def test_a_notebook_that_is_not_sandboxed_holds_no_page() -> None:
