@@ -25,6 +25,25 @@ PAGE = REPOSITORY / "docs/your-first-model.md"
 METRICS = "shop/order/metrics_2d"
 
 
+MUTATION = {"query": 'mutation { terminateRun(runId: "none") { __typename } }'}
+
+
+def ask(url: str, **headers: str) -> requests.Response:
+    return requests.post(url, json=MUTATION, headers=headers, timeout=60)
+
+
+#: Who asks for a change, and how.
+ASKS: dict[str, Callable[[str], requests.Response]] = {
+    "a program": ask,
+    "its own page": lambda url: ask(url, Origin=url.removesuffix("/graphql")),
+    "another site": lambda url: ask(url, Origin="http://evil.example"),
+    "another name": lambda url: ask(url, Host="evil.example"),
+    "by GET": lambda url: requests.get(url, params=MUTATION, timeout=60),
+    "as text": lambda url: ask(url, **{"Content-Type": "text/plain"}),
+    "as a form": lambda url: requests.post(url, params=MUTATION, data={"a": "b"}, timeout=60),
+}
+
+
 class Reader:
     """Does what the page says, in a copy of the repository, whose package is the one that is imported.
 
@@ -66,6 +85,7 @@ class Reader:
                 executed = next(self.root.glob(f".home/notebooks/{METRICS}/*/*.ipynb"))
                 asked = {"path": str(executed), "repoLocName": "ml_assets"}
                 self.notebook = requests.get(f"{address}/notebook", params=asked, timeout=60)
+                self.answered = {name: ask(f"{address}/graphql").status_code for name, ask in ASKS.items()}
         else:
             assert command.startswith((".venv/bin/", "rm ")), command
             self.run(command)
@@ -170,6 +190,11 @@ def test_the_executed_notebook_opens_sandboxed_in_the_ui_of_make_dev(reader: Rea
     assert reader.notebook.status_code == 200
     assert reader.notebook.headers["Content-Security-Policy"] == POLICY
     assert "normalized_entropy" in reader.notebook.text
+
+
+def test_the_ui_of_make_dev_answers_programs_and_its_own_pages_and_no_other_site(reader: Reader) -> None:
+    expected = dict.fromkeys(ASKS, 403) | {"a program": 200, "its own page": 200}
+    assert reader.answered == expected
 
 
 def test_the_code_of_the_page_passes_the_linters_of_make_check(reader: Reader) -> None:

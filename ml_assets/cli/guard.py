@@ -1,4 +1,4 @@
-"""Keeps other sites' pages from the Dagster UI, which has no login: what a browser sends for them is answered with 403."""
+"""Keeps other sites' pages from the Dagster UI, which has no login: what they ask is answered with 403."""
 
 import ipaddress
 from collections.abc import Collection
@@ -16,7 +16,7 @@ _GRAPHQL_TYPES = {"application/json", "application/graphql"}
 
 
 def allowed_hosts(bound: str) -> frozenset[str]:
-    """The names under which the UI may be opened: of this machine's own loopback, that it is bound to, those declared."""
+    """The names under which the UI may be opened: of the loopback, that it is bound to, and those declared."""
     declared = (variables.get(variables.HOSTS) or "").split(",")
     names = (name.strip().lower() for name in ("localhost", bound, *declared))
     return frozenset(filter(None, names))

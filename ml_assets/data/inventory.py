@@ -48,9 +48,7 @@ class Inventory:
             manifest = _manifest(texts.get(name))
             if manifest is None:
                 lost[version] = f"{self._root / name}{' (damaged)' if name in self._sizes else ''}"
-            elif (what := _outside(self._root / self._folder(version), manifest)) or (
-                what := self._missing(self._folder(version), manifest["files"])
-            ):
+            elif what := self._missing(self._folder(version), manifest):
                 lost[version] = what
             else:
                 self.manifests[version] = manifest
@@ -65,9 +63,13 @@ class Inventory:
     def _folder(self, version: Version) -> str:
         return "/".join(filter(None, [name_below(self._root, version.partition), version.run]))
 
-    def _missing(self, folder: str, files: Mapping[str, int]) -> str | None:
-        """The first file that is not there as it was published."""
-        for file, size in files.items():
+    def _missing(self, folder: str, manifest: Mapping[str, Any]) -> str | None:
+        """The first file that is not there as it was published. What is named elsewhere is never read."""
+        try:
+            check_files(self._root / folder, manifest)
+        except OutsideError as error:
+            return str(error)
+        for file, size in manifest["files"].items():
             found = self._sizes.get(f"{folder}/{file}")
             if found != size:
                 part = "" if found is None else f" ({found} of {size} bytes)"
@@ -96,15 +98,6 @@ def _manifest(text: bytes | None) -> Mapping[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) and isinstance(found.get("files"), dict) else None
-
-
-def _outside(folder: AnyPath, manifest: Mapping[str, Any]) -> str | None:
-    """What a manifest names that is not in its folder, which is never read."""
-    try:
-        check_files(folder, manifest)
-    except OutsideError as error:
-        return str(error)
-    return None
 
 
 def _listed(root: AnyPath) -> dict[str, int]:

@@ -7,7 +7,10 @@ from ml_assets.paths import AnyPath, check_inside, name_below
 
 
 def executed_path(root: AnyPath, asset: str, partition: str, run_id: str) -> AnyPath:
-    """Where the executed notebook of one partition of one run is kept. Raises: OutsideError for names that lead elsewhere."""
+    """Where the executed notebook of one partition of one run is kept.
+
+    Raises: OutsideError for names that lead elsewhere.
+    """
     check_inside(root / asset, f"{partition}/{run_id}")
     return root / asset / name_below(root, partition) / f"{run_id}.ipynb"
 

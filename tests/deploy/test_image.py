@@ -157,6 +157,13 @@ def test_the_image_has_compiled_what_it_runs_and_writes_nothing_beside_it(image:
 
 
 @pytest.mark.slow
+def test_the_command_of_the_helm_chart_starts_the_guarded_ui(image: Image) -> None:
+    process = image.started(["dagster-webserver", "--help"])
+    output, _ = process.communicate(timeout=60)
+    assert output.startswith("Usage: ml-assets webserver"), output
+
+
+@pytest.mark.slow
 def test_a_derived_image_has_the_packages_of_its_build_argument(image: Image) -> None:
     assert "iniconfig" not in locked("deploy/requirements.lock")
     process = image.started(["python", "-c", "import iniconfig"])
