@@ -1,7 +1,7 @@
 """Dagster's webserver, which answers no other site's page, and on whose pages of executed notebooks nothing can act.
 
-Run by `python -m ml_assets.cli.webserver`. It also shows the events of runs that older versions of this project made,
-which Dagster's own cannot; and it says at `/healthz` whether all works, where Dagster's own answers as long as it lives.
+Run by `python -m ml_assets.cli.webserver`. It also shows events of runs that older versions of this project made,
+which Dagster's own cannot; and it says at `/healthz` whether all works; Dagster's own answers as long as it lives.
 """
 
 import sys
@@ -32,7 +32,7 @@ _shown_by_dagster = events.from_dagster_event_record
 
 
 class Webserver(DagsterWebserver[Any, Any]):
-    """Answers its own pages alone, and whether all works; by its policy a browser lets a notebook run and ask nothing."""
+    """Answers its own pages alone, and whether all works; by its policy a notebook runs nothing and asks nothing."""
 
     @override
     def build_middleware(self) -> list[Middleware]:
