@@ -48,6 +48,9 @@ if todo == "ask for all":
     context.resources
 if todo == "die":
     os.kill(os.getpid(), 9)
+if todo == "die once":
+    (home / "todo.json").write_text("{}")
+    os.kill(os.getpid(), 9)
 if todo == "die of too little memory":
     # As the kernel of the system counts it in the container's group.
     (home / "group" / "memory.events").write_text("oom_kill 1\\n")
@@ -270,7 +273,8 @@ def test_a_kernel_that_is_killed_for_lack_of_memory_is_said_to_be(
     monkeypatch.setattr(runner, "run_notebook", partial(runner.run_notebook, memory=MemoryGroup(group)))
     died = run(team, "2026-03-04", "2026-03-04", DATA, MODEL_ASSET, d04="die of too little memory")
     failure = step_error(team, died).step_failure_data.user_failure_data
-    assert "in cell [4], where its kernel was killed for lack of memory (limit 2 GiB)" in failure.description
+    assert "in cell [4], where its kernel was killed for lack of memory (limit 2 GiB): raise" in failure.description
+    assert not [line for line in messages(team, died) if "is tried again" in line]
 
 
 def test_a_kernel_that_is_killed_fails_its_partition_by_the_cell_and_leaves_its_notebook(team: TeamProject) -> None:
@@ -283,6 +287,14 @@ def test_a_kernel_that_is_killed_fails_its_partition_by_the_cell_and_leaves_its_
     kept = team.home / "notebooks" / MODEL_ASSET / "2026-03-04" / f"{died.run_id}.ipynb"
     assert "rows are read" in text_of(kept)
     assert failure.metadata["executed notebook 2026-03-04"] == link_to(team, kept)
+    assert sum("is tried again in 0 s: KernelDiedError" in line for line in messages(team, died)) == 1
+
+
+def test_a_kernel_that_is_killed_once_has_its_partition_made_by_another(team: TeamProject) -> None:
+    made = run(team, "2026-03-07", "2026-03-07", DATA, MODEL_ASSET, d07="die once")
+    assert made.status is dg.DagsterRunStatus.SUCCESS
+    assert versions(team.project.instance, MODEL_ASSET, "2026-03-07") == (made.run_id,)
+    assert read_error(team.project.instance, MODEL_ASSET, "2026-03-07") is None
 
 
 def test_what_a_long_cell_prints_and_logs_is_in_the_log_of_its_run_while_it_runs(team: TeamProject) -> None:

@@ -19,7 +19,8 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, PARENT_RUN_ID_TAG
 
 from ml_assets.cli.project import Project
-from ml_assets.orchestration.facts import asset_key
+from ml_assets.domain.due import State
+from ml_assets.orchestration.facts import asset_key, read_error
 from ml_assets.orchestration.launcher import WORKER_TAG
 from ml_assets.orchestration.lineage import current_runs, trace
 from tests.support import forks, shop
@@ -33,15 +34,23 @@ DATA, MODEL = "shop/order/training_data", "shop/order/model"
 EVALUATION, METRICS = "shop/order/evaluation_data_2d", "shop/order/metrics_2d"
 #: As text, and as it stands in a URL.
 SECRETS = [text.encode() for text in (PASSWORD, quote(PASSWORD), quote(PASSWORD, safe=""))]
+#: Long enough that Dagster's own patience ends, and so does that of what launches for it.
+OUTAGE_SECONDS = 50
 NOTEBOOK = """\
 # %%
 import time
 from pathlib import Path
 
 (home,) = [parent for parent in Path.cwd().parents if (parent / "postgres_shop").exists()]
-(home / "begun").touch()
-while (home / "held").exists():
+(home / f"begun {step.partition}").touch()
+while (home / f"held {step.partition}").exists():
     time.sleep(0.1)
+print("it goes on")
+
+# %%
+step.log.info("it is going to train")
+if (home / f"fails {step.partition}").exists():
+    raise ValueError("no gradient")
 
 # %%
 from ml_assets.models.gbdt import GbdtConfig, train
@@ -154,16 +163,21 @@ def ticks_of(team: TeamProject, status: TickStatus) -> int:
     return int(ticks[0].tick_id)
 
 
-def hold_training(team: TeamProject, day: int) -> None:
-    """Let a day arrive, and wait until its training has begun, which goes on once the file `held` is gone."""
-    (team.root / "begun").unlink()
-    (team.root / "held").touch()
+def hold_training(team: TeamProject, *days: int) -> list[Path]:
+    """Let days arrive, and wait until their trainings have begun.
+
+    Returns: of each the file which, once it is gone, lets it go on.
+    """
+    held = [team.root / f"held 2026-03-{day:02}" for day in days]
+    for path in held:
+        path.touch()
     for log in ("visits", "orders"):
-        shop.arrive(team, log, day, day)
-    deadline = time.monotonic() + 120
-    while not (team.root / "begun").exists():
+        shop.arrive(team, log, days[0], days[-1])
+    deadline = time.monotonic() + 180
+    while not all((team.root / path.name.replace("held", "begun")).exists() for path in held):
         assert time.monotonic() < deadline, "no model is trained"
         time.sleep(0.2)
+    return held
 
 
 def test_a_run_whose_process_is_killed_is_repeated_once_by_dagster_and_not_by_the_sensor(
@@ -171,14 +185,14 @@ def test_a_run_whose_process_is_killed_is_repeated_once_by_dagster_and_not_by_th
 ) -> None:
     instance = evaluated.project.instance
     before = {run.run_id for run in instance.get_runs()}
-    hold_training(evaluated, 8)
+    [held] = hold_training(evaluated, 8)
     (killed,) = [
         run
         for run in instance.get_runs(filters=dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
         if asset_key(MODEL) in (run.asset_selection or ())
     ]
     psutil.Process(int(killed.tags[WORKER_TAG].split()[1])).kill()
-    (evaluated.root / "held").unlink()
+    held.unlink()
     evaluated.settle("shop")
     assert made(evaluated, MODEL)[-1] == "2026-03-08"
     found = instance.get_run_by_id(killed.run_id)
@@ -191,23 +205,39 @@ def test_a_run_whose_process_is_killed_is_repeated_once_by_dagster_and_not_by_th
     assert found.tags[AUTO_RETRY_RUN_ID_TAG] == repetition.run_id
 
 
-def test_after_an_outage_of_the_database_all_that_is_due_is_made(
+def test_an_outage_of_the_database_ends_no_run_and_is_no_verdict(
     evaluated: TeamProject, server: DagsterPostgres, services: Units
 ) -> None:
-    hold_training(evaluated, 9)
+    instance = evaluated.project.instance
+    before = {run.run_id for run in instance.get_runs()}
+    (evaluated.root / "fails 2026-03-11").touch()
+    # One is in a cell all the while; two go on meanwhile, to be published, and to fail.
+    in_a_cell, *others = hold_training(evaluated, 9, 10, 11)
     log = evaluated.home / f"{DAEMON}.log"
     printed = log.stat().st_size
     server.server.kill()
     services.wait_until(503, names="the database does not answer")
-    (evaluated.root / "held").unlink()
-    time.sleep(15)
+    for path in others:
+        path.unlink()
+    time.sleep(OUTAGE_SECONDS)
     server.server.start()
     services.wait_until(200)
     lines = [line for line in log.read_bytes()[printed:].decode().splitlines() if "dagster.daemon" in line]
-    assert 0 < len(lines) < 60
+    # Four a second is less than a traceback each.
+    assert 0 < len(lines) < 4 * OUTAGE_SECONDS
     assert "Traceback" not in "".join(lines)
-    evaluated.settle("shop")
-    assert made(evaluated, MODEL)[-1] == "2026-03-09"
+    in_a_cell.unlink()
+    tick = evaluated.settle("shop")
+    assert made(evaluated, MODEL)[-2:] == ["2026-03-09", "2026-03-10"]
+    assert [times_made(evaluated, MODEL, f"2026-03-{day:02}") for day in (9, 10)] == [1, 1]
+    state = tick.found["shop/order"][MODEL]["2026-03-11"].state
+    assert state is State.FAILED
+    assert "in cell [4]: ValueError: no gradient" in str(read_error(instance, MODEL, "2026-03-11"))
+    # Nobody had to repeat anything.
+    runs = [run for run in instance.get_runs() if run.run_id not in before]
+    trained = [run for run in runs if asset_key(MODEL) in (run.asset_selection or ())]
+    assert sorted(run.tags["partitions"] for run in trained) == ["2026-03-09", "2026-03-10", "2026-03-11"]
+    assert not any(PARENT_RUN_ID_TAG in run.tags for run in trained)
 
 
 def run(team: TeamProject, home: Path, *arguments: str, code: int = 0) -> str:

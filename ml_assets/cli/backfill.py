@@ -18,7 +18,8 @@ from ml_assets.cli.plan import Asked, Planned, left_out_lines, make_plan, models
 from ml_assets.cli.project import Project
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.orchestration.arrival_records import arrival_records
-from ml_assets.orchestration.backfill import Backfill, fail_dead_runs
+from ml_assets.orchestration.backfill import Backfill
+from ml_assets.orchestration.launcher import fail_dead_runs
 from ml_assets.orchestration.launches import LaunchHere, Submit
 from ml_assets.orchestration.outcomes import Outcome, State
 from ml_assets.orchestration.runs import BACKFILL_TAG

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import duckdb
 import ibis
 from ibis import ir
 from ibis.backends.duckdb import Backend
@@ -65,8 +66,15 @@ def verify(stored: AnyPath, columns: Columns, bounds: Bounds, *, apart_from: Seq
     """Verify the rows of a stored table. A row that lacks what is to be verified breaks the rule.
 
     Args: `columns`: of the exposure log. `apart_from`: stored tables none of whose exposures may be in this one.
-    Raises: LeakError when there is no table, or it lacks a column that is to be verified.
+    Raises: LeakError when there is no table, it lacks a column that is to be verified, or its values cannot be.
     """
+    try:
+        return _verified(stored, columns, bounds, apart_from)
+    except (duckdb.DataError, duckdb.ProgrammingError) as error:
+        raise LeakError(f"{stored.name} cannot be verified: {str(error).splitlines()[0]}") from error
+
+
+def _verified(stored: AnyPath, columns: Columns, bounds: Bounds, apart_from: Sequence[AnyPath]) -> Verdict:
     connection = ibis.duckdb.connect()
     connection.raw_sql("SET TimeZone = 'UTC'")
     times = _times(columns, bounds)

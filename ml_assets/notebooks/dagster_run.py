@@ -36,7 +36,7 @@ def run_notebook(
 
     Args: `executed`: where the executed notebook is kept; `kernels`: the address of the warm process that its kernel is
     forked from; None: it starts cold; `memory`: of this container.
-    Raises: NotebookError when a cell raises, the kernel dies, or the notebook saves no artifact.
+    Raises: as `run_on_order`.
     """
     step_context = context.get_step_execution_context()
     with TemporaryFolder() as folder:

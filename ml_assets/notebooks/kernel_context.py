@@ -18,6 +18,8 @@ from dagster._core.storage.dagster_run import DagsterRun
 from dagster._loggers import default_system_loggers
 from dagster._serdes import unpack_value
 
+from ml_assets.notebooks.patience import patiently, record_patiently
+
 
 class KernelContext:
     """The run and the log of a step; whatever else dagstermill's context has, it has, too.
@@ -41,7 +43,10 @@ class KernelContext:
     @cached_property
     def log(self) -> Logger:
         """A logger."""
-        instance = dg.DagsterInstance.from_ref(unpack_value(self._given["instance_ref_dict"], InstanceRef))
+        ref = unpack_value(self._given["instance_ref_dict"], InstanceRef)
+        # That the database is away is no error of a cell.
+        instance = patiently(lambda: dg.DagsterInstance.from_ref(ref))
+        record_patiently(instance)
         loggers = [
             definition.logger_fn(dg.InitLoggerContext(config, definition))
             for definition, config in default_system_loggers(instance)
@@ -61,4 +66,4 @@ class KernelContext:
 
         # Of the resources that it opens.
         atexit.register(dagstermill._teardown)
-        return dagstermill._reconstitute_job_context(**self._given)
+        return patiently(lambda: dagstermill._reconstitute_job_context(**self._given))

@@ -27,12 +27,20 @@ class MemoryGroup:
 
     def limit(self) -> str:
         """How much memory there is, in words."""
+        limit = self._bytes()
+        return f"limit {limit / 2**30:.3g} GiB" if limit else "no limit but the machine's"
+
+    def is_limited(self) -> bool:
+        """Whether the group has a limit of its own."""
+        return self._bytes() is not None
+
+    def _bytes(self) -> int | None:
         for _, file in _FILES:
             path = self.folder / file
             text = path.read_text(encoding="ascii").strip() if path.is_file() else ""
             if text.isdigit() and int(text) < _NO_LIMIT:
-                return f"limit {int(text) / 2**30:.3g} GiB"
-        return "no limit but the machine's"
+                return int(text)
+        return None
 
 
 #: Of the container of this process.

@@ -27,6 +27,14 @@ class NotebookError(Exception):
     """A notebook failed. The message names its cell, with source and traceback."""
 
 
+class KernelDiedError(NotebookError):
+    """The kernel of a notebook ended in a cell, and nothing says why: somebody may have killed it."""
+
+
+class KernelStartError(Exception):
+    """The kernel of a notebook did not start, which says nothing of the notebook."""
+
+
 class Notebook(NamedTuple):
     """A notebook to run. `opening`: its cell that sets the context, in place of the one tagged `parameters`."""
 
@@ -66,14 +74,14 @@ def run_on_order(
     It ends well that has saved when its last cell ended, or one that exits with status 0.
     Args: `kernels`: the address of the warm process that its kernel is forked from; None: it starts cold; `log`: is
     told what it prints meanwhile; `memory`: of this container.
-    Raises: NotebookError when a cell raises, the kernel dies, or the notebook saves no artifact;
-    AwayError when a store is away that it reads.
+    Raises: NotebookError when a cell raises, the kernel dies (KernelDiedError where nothing says why), or the notebook
+    saves no artifact; KernelStartError; AwayError when a store is away that it reads.
     """
     what, name = f"{order.asset} {order.partition}", notebook.path.name
     try:
         ended = _execute(notebook, kernels=kernels, log=log, memory=memory, inputs=order.inputs)
     except NotebookError as error:
-        raise NotebookError(f"{name} failed for {what}{error}") from None
+        raise type(error)(f"{name} failed for {what}{error}") from None
     result = _result(order_file.with_name(RESULT_FILE))
     if result.data_version is None:
         why = f"ended in {ended}, before it saved" if ended else "saved nothing"
@@ -91,7 +99,7 @@ def _execute(
 ) -> str:
     """Returns: the cell that ended the notebook before its last one; nothing where none did.
 
-    Raises: NotebookError whose message continues that of the caller.
+    Raises: NotebookError whose message continues that of the caller; KernelStartError.
     """
     # These load Jupyter; only a process that runs a notebook pays for that.
     from ml_assets.notebooks.client import execute
@@ -104,8 +112,7 @@ def _execute(
         with warm_kernels(kernels), shown:
             ending = execute(node, folder=notebook.path.parent, log_output=log is not None)
     except RuntimeError as error:
-        why = f"was killed for lack of memory ({memory.limit()})" if memory.kills() > kills else "died"
-        raise NotebookError(f"{_where_it_died(node, why)}: {error}") from None
+        raise _death(node, error, memory, killed=memory.kills() > kills) from None
     if ending.error is not None and ending.error.ename == AwayError.__name__:
         # It says nothing of the notebook.
         raise AwayError(ending.error.evalue)
@@ -129,14 +136,19 @@ def _told(error: "CellError", inputs: Mapping[str, AnyPath], *, is_opening: bool
     return f" in cell [{cell.execution_count}]: {reason}\n{_quoted(cell.source)}\n\n{told}{last}"
 
 
-def _where_it_died(notebook: "NotebookNode", why: str) -> str:
-    """The last cell that began. Args: `why`: what became of its kernel."""
+def _death(notebook: "NotebookNode", error: RuntimeError, memory: MemoryGroup, *, killed: bool) -> Exception:
+    """What became of a kernel, in the last cell that began. Args: `killed`: whether for lack of memory."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     begun = [(number, cell) for number, cell in enumerate(cells, 1) if cell.metadata.papermill["start_time"]]
     if not begun:
-        return " before its first cell"
+        return KernelStartError(f"the kernel of a notebook did not start: {error}")
     number, cell = begun[-1]
-    return f" in cell [{number}], where its kernel {why}\n{_quoted(cell.source)}\n"
+    died = "died"
+    if killed:
+        died = f"was killed for lack of memory ({memory.limit()}): raise the limit, or let it hold fewer rows at once"
+    # Where the whole machine lacked memory, the notebook may not have been what took it.
+    kind = NotebookError if killed and memory.is_limited() else KernelDiedError
+    return kind(f" in cell [{number}], where its kernel {died}\n{_quoted(cell.source)}\n: {error}")
 
 
 def _quoted(source: str) -> str:

@@ -20,7 +20,6 @@ from ml_assets.domain.runs import comes_after
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.elsewhere import Elsewhere
 from ml_assets.orchestration.facts import failure_in
-from ml_assets.orchestration.launcher import is_alive, recorded_worker
 from ml_assets.orchestration.launches import Launch
 from ml_assets.orchestration.outcomes import Item, Outcome, State
 from ml_assets.orchestration.runs import Runs, evaluation_pool, pool_limit, set_up_pools
@@ -139,7 +138,7 @@ class Backfill:
             self._start(first, tags)
 
     def _start(self, planned: PlannedRun, tags: Mapping[str, str]) -> None:
-        run = self._runs.create(planned.assets, planned.partitions, tags)
+        run = self._runs.create(planned.assets, planned.partitions, {**tags, **self._launch.tags})
         for item in planned.items:
             outcome = self.outcomes[item]
             outcome.state, outcome.run, outcome.launches = State.RUNNING, run.run_id, outcome.launches + 1
@@ -269,23 +268,6 @@ class Backfill:
         for run_id in self._active:
             with suppress(Exception):
                 self._launch.kill(run_id)
-
-
-def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Record as failed the runs that were forked on this machine and whose process has ended since.
-
-    Their partitions would show as running for ever, where no daemon monitors runs.
-    Returns: their ids.
-    """
-    under_way = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    dead = {
-        run.run_id: (run, worker)
-        for run in instance.get_runs(filters=dg.RunsFilter(statuses=under_way))
-        if (worker := recorded_worker(run)) is not None and not is_alive(worker)
-    }
-    for run, worker in dead.values():
-        instance.report_run_failed(run, f"its process ({worker}) ended before it did")
-    return list(dead)
 
 
 def _tracebacks(event: dg.DagsterEvent) -> dict[str, str]:

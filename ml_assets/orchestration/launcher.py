@@ -26,6 +26,13 @@ from ml_assets.warm.process import HostGoneError, Process
 WORKER_TAG = f"{HIDDEN_TAG_PREFIX}ml_assets_worker"
 #: The name that older runs have of it.
 _OLD_WORKER_TAG = "ml_assets/worker"
+#: Of runs that are not queued.
+_UNDER_WAY = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 class WarmRunLauncher(DefaultRunLauncher):
@@ -98,6 +105,29 @@ class WarmRunLauncher(DefaultRunLauncher):
 def recorded_worker(run: dg.DagsterRun) -> str | None:
     """The process of a run, where it was forked on some machine by this launcher."""
     return run.tags.get(WORKER_TAG, run.tags.get(_OLD_WORKER_TAG))
+
+
+def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Record as failed the runs that were forked on this machine and whose process has ended since.
+
+    Their partitions would show as running: for ever where no daemon monitors runs, and for minutes where one does, as
+    it asks for the process of a run only once that has started.
+    Returns: their ids.
+    """
+    dead = []
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_UNDER_WAY)):
+        worker = recorded_worker(run)
+        if worker is None or is_alive(worker) or worker == _inherited_worker(instance, run):
+            continue
+        instance.report_run_failed(run, f"its process ({worker}) ended before it did")
+        dead.append(run.run_id)
+    return dead
+
+
+def _inherited_worker(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
+    """The process of the run that this one repeats, with whose tags it begins."""
+    parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
+    return recorded_worker(parent) if parent else None
 
 
 def command_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:

@@ -5,8 +5,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Protocol
 
 import dagster as dg
@@ -39,6 +40,8 @@ class Launch(Protocol):
     parallelism: int
     #: Whether this, and not a run queue, sees to the limits of pools.
     holds_pools: bool
+    #: Of the runs that it is to start.
+    tags: Mapping[str, str]
     #: Whether what others make is waited for: where a daemon is there to execute it.
     waits_for_others: bool
 
@@ -68,6 +71,8 @@ class LaunchHere:
         if refusal := _refusal(wait_for_life(instance, say=say)):
             raise DaemonRunsError(refusal)
         self.parallelism = parallelism
+        # Until a run has a process of its own: one that is killed before that is not left behind as if it still began.
+        self.tags: Mapping[str, str] = {WORKER_TAG: worker_of(os.getpid())}
         self._instance = instance
         self._hosts = WarmHosts()
         self._processes: dict[str, Process | subprocess.Popen[bytes]] = {}
@@ -137,6 +142,8 @@ class Submit:
     waits_for_others = True
     #: The queue has its own bound.
     parallelism = sys.maxsize
+    #: The daemon fails what was never queued, and its launcher names the process.
+    tags: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, instance: dg.DagsterInstance, *, say: Callable[[str], None]) -> None:
         """Args: `say`: as of `wait_for_life`. Raises: NoQueueError."""

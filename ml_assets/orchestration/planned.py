@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster._core.events import DagsterEventType
 
+from ml_assets.notebooks.patience import is_outage
 from ml_assets.orchestration.facts import asset_key
 
 # The definitions load without it.
@@ -68,6 +69,8 @@ def _execute(instance: dg.DagsterInstance, statement: "Callable[[], sa.Executabl
     try:
         with storage.index_connection() as connection:
             connection.execute(statement())
-    except DBAPIError as error:
+    except Exception as error:
+        if not isinstance(error, DBAPIError) and not is_outage(error):
+            raise
         # How a partition looks in the UI is no reason to make none.
         log.warning(f"what Dagster had planned of this run stays noted: {error}")

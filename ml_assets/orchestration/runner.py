@@ -9,7 +9,8 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +22,25 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG
 from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.notebooks.dagster_run import run_notebook
-from ml_assets.notebooks.executed import executed_path, remove_old
+from ml_assets.notebooks.executed import executed_path
 from ml_assets.notebooks.order import TABLE, StepOrder, StepResult
+from ml_assets.notebooks.patience import patiently, record_patiently
+from ml_assets.notebooks.run import KernelDiedError
 from ml_assets.notebooks.warm import kernels_of
 from ml_assets.orchestration.checks import CHECKED, NO_LEAK, no_leak_evaluation, verify_no_leak
 from ml_assets.orchestration.facts import FAILED, STOPPED, asset_key, attempt, materialization, note_begun
-from ml_assets.orchestration.lineage import current_runs, versions
+from ml_assets.orchestration.lineage import versions
 from ml_assets.orchestration.notebook_view import link_to
+from ml_assets.orchestration.old_notebooks import remove_old_notebooks
 from ml_assets.orchestration.one_line import on_one_line
 from ml_assets.orchestration.orders import step_order
-from ml_assets.orchestration.pins import ChangedWhileReadError, LostError, MissingInputError, Pins, check_unchanged, pin
+from ml_assets.orchestration.pins import LostError, MissingInputError, Pins, check_unchanged, pin
 from ml_assets.orchestration.planned import forget_planned_check, forget_planned_partition
 from ml_assets.orchestration.records import manifest, metadata, pictures
 from ml_assets.orchestration.resume import made_before, resumed_runs
 from ml_assets.orchestration.runs import was_due
 from ml_assets.orchestration.step_asset import StepAsset
+from ml_assets.orchestration.verdicts import is_verdict, tried_again
 from ml_assets.paths import AnyPath
 
 _RESULT = "result"
@@ -54,11 +59,13 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
     instance, run = context.instance, context.run
     failures: dict[_Partition, Exception] = {}
     skipped: list[str] = []
+    record_patiently(instance)
     if asset.step in CHECKED:
         # What comes to no rows has not leaked, whatever becomes of the run.
         forget_planned_check(instance, run.run_id, asset.name, NO_LEAK, log=context.log)
     for name in context.partition_keys:
-        made_by = made_before(instance, run, asset.name, name, retried=context.retry_number > 0)
+        retried = context.retry_number > 0
+        made_by = patiently(partial(made_before, instance, run, asset.name, name, retried=retried))
         if made_by is not None:
             again = "before this step was begun again" if made_by == run.run_id else "which this one resumes"
             context.log.info(f"{asset.name} {name} was made by run {made_by}, {again}")
@@ -81,8 +88,8 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
         except Exception as error:  # noqa: BLE001  (raised at the end, with those of the other partitions)
             failures[partition] = error
             context.log.error(f"{asset.name} {name} failed: {on_one_line(error)}")
-    _remove_old_notebooks(context, asset)
-    _tell_skipped(context, asset, skipped)
+    patiently(lambda: remove_old_notebooks(context, asset.name))
+    patiently(lambda: _tell_skipped(context, asset, skipped))
     if failures:
         raise _failure(asset, failures, len(context.partition_keys))
     # An asset's own output would materialize every partition of the run once more, with one version for all. This tells
@@ -133,21 +140,6 @@ def _is_canceled(context: dg.AssetExecutionContext) -> bool:
     return run is not None and run.status in {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED}
 
 
-def _remove_old_notebooks(context: dg.AssetExecutionContext, asset: StepAsset) -> None:
-    executed, instance = context.resources.executed_notebooks, context.instance
-    if executed.keep_days is None:
-        return
-    before = datetime.now(UTC) - timedelta(days=executed.keep_days)
-    try:
-        removed = remove_old(executed.path(instance), asset.name, current_runs(instance, asset.name), before=before)
-    except OSError as error:
-        # That an old file stays is no reason to fail what was made.
-        context.log.warning(f"{asset.name}: executed notebooks of before {before.isoformat()} are not removed: {error}")
-        return
-    if removed:
-        context.log.info(f"{asset.name}: removed {len(removed)} executed notebooks of before {before.isoformat()}")
-
-
 @dataclass(frozen=True, eq=False)
 class _Partition:
     """One partition of one step within a run."""
@@ -168,25 +160,26 @@ class _Partition:
         return link_to(self.executed, self.context.run, self.asset.project_root)
 
     def materialize(self) -> Iterator[Any]:
-        """Pin the inputs, run the notebook, publish what it saved."""
+        """Make the partition, again where its kernel died once, or what failed was not its notebook."""
+        # `made_before` has found no materialization of an earlier attempt: what it left nobody knows of.
+        again = self.context.retry_number > 0
+        yield from tried_again(self._attempt, again=again, say=self._say)
+
+    def _attempt(self, again: bool, last: bool) -> Iterator[Any]:
+        """Pin the inputs, run the notebook, publish what it saved.
+
+        Args: `again`: this run has tried before; `last`: a kernel that dies is a failure, too.
+        """
         context, asset = self.context, self.asset
         model, instance = asset.model, context.instance
         events_root = context.resources.events.path(instance)
         store = ArtifactStore(context.resources.artifacts.path(instance))
         started, as_of = time.monotonic(), datetime.now(UTC)
         try:
-            pins = pin(
-                instance,
-                model,
-                asset.step,
-                asset.horizon,
-                self.name,
-                as_of=as_of,
-                events_root=events_root,
-                store=store,
-                # It goes on from what these made, or what itself has made, whatever has been made since.
-                runs=[context.run.run_id, *resumed_runs(instance, context.run)],
-            )
+            # It goes on from what these made, or what itself has made, whatever has been made since.
+            runs = [context.run.run_id, *resumed_runs(instance, context.run)]
+            given = instance, model, asset.step, asset.horizon, self.name
+            pins = pin(*given, as_of=as_of, events_root=events_root, store=store, runs=runs)
         except LostError as error:
             # A sensor tries again when that was made again, which a person decides.
             tried = (asset.name, self.name, error.inputs, asset.code_version, context.run.run_id)
@@ -194,8 +187,6 @@ class _Partition:
             raise
         asset.check_loaded()
         tried = (asset.name, self.name, pins.inputs, asset.code_version, context.run.run_id)
-        # `made_before` has found no materialization of an earlier attempt: what it left nobody knows of.
-        again = context.retry_number > 0
         with store.draft(asset.name, self.name, context.run.run_id, unreported=again) as folder:
             if (begun := note_begun(instance, *tried)) is not None:
                 yield begun
@@ -207,19 +198,18 @@ class _Partition:
                     check_unchanged(model, pins.events, events_root)
                     # Executors of other machines leave nothing on this one.
                     yield from self._check(store, folder if (folder / TABLE).exists() else target, result)
-                before = versions(instance, asset.name, self.name)
+                before = patiently(lambda: versions(instance, asset.name, self.name))
                 record = manifest(asset, self.name, context.run.run_id, pins, result, as_of)
                 artifact = store.publish(folder, {**record, "supersedes": before[-1] if before else None}, to=target)
-            except ChangedWhileReadError:
-                # It says nothing of the partition, which stays without a verdict and is due again.
-                raise
             except dg.DagsterExecutionInterruptedError:
                 if _is_canceled(context):
                     yield attempt(*tried, verdict=STOPPED, error=f"a person canceled run {context.run.run_id}")
                 raise
             except Exception as error:
-                executed = self.link if self.executed.exists() else None
-                yield attempt(*tried, verdict=FAILED, error=on_one_line(error), executed=executed)
+                if is_verdict(error) and (last or not isinstance(error, KernelDiedError)):
+                    executed = self.link if self.executed.exists() else None
+                    yield attempt(*tried, verdict=FAILED, error=on_one_line(error), executed=executed)
+                # Else it says nothing of the partition, which stays without a verdict and is due again.
                 raise
         seconds = time.monotonic() - started
         shown = metadata(asset, self.name, pins, artifact, seconds=seconds, executed=self.link)
@@ -233,6 +223,9 @@ class _Partition:
             code=asset.code_version,
             inputs={**inputs, **dict.fromkeys(events)},
         )
+
+    def _say(self, words: str) -> None:
+        self.context.log.warning(f"{self.asset.name} {self.name} {words}")
 
     def _run(self, order: StepOrder) -> StepResult:
         context, asset = self.context, self.asset
@@ -256,9 +249,9 @@ class _Partition:
 
         asset = self.asset
         instance, reads = self.context.instance, result.reads
-        verdict = verify_no_leak(
-            instance, store, asset.model, asset.horizon, self.name, cutoff=self.cutoff, folder=folder, reads=reads
-        )
+        given = instance, store, asset.model, asset.horizon, self.name
+        # What the notebook made is not lost by an outage.
+        verdict = patiently(lambda: verify_no_leak(*given, cutoff=self.cutoff, folder=folder, reads=reads))
         yield no_leak_evaluation(asset.name, self.name, verdict)
         if not verdict.passed:
             raise LeakError(f"{asset.name} {self.name} leaks: {verdict}")

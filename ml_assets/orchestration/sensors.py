@@ -19,6 +19,7 @@ from ml_assets.domain.spec import Model
 from ml_assets.orchestration.arrival_records import arrival_records
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.facts_memo import Memo
+from ml_assets.orchestration.launcher import fail_dead_runs
 from ml_assets.orchestration.present import find
 from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.runs import OLD_REQUEST_TAG, REQUEST_TAG, parallelism_of, run_over, set_up_pools
@@ -87,6 +88,9 @@ def service_sensor(
     )
     def sensor(context: dg.SensorEvaluationContext, events: dg.ResourceParam[Storage]) -> dg.SensorResult:
         root = events.path(context.instance)
+        # What they hold is due again, and not only once run monitoring gives up.
+        for run_id in fail_dead_runs(context.instance):
+            context.log.info(f"run {run_id} had ended without a verdict")
         tick = look(context.instance, logs, models, code=code, events_root=root, as_of=datetime.now(UTC), memo=memo)
         message = "\n".join([*(describe_absent(why, hint) for why in tick.absent.values()), tick.message])
         if tick.launches:

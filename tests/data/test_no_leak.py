@@ -235,6 +235,12 @@ def test_a_column_that_a_notebook_dropped_is_named(name: str, tmp_path: Path) ->
         verify(tmp_path / "data.parquet", COLUMNS, BOUNDS)
 
 
+def test_labels_that_are_no_numbers_cannot_be_verified(tmp_path: Path) -> None:
+    table({}).assign(label="bought").to_parquet(tmp_path / "data.parquet")
+    with pytest.raises(LeakError, match=r"data.parquet cannot be verified: .*bought"):
+        verify(tmp_path / "data.parquet", COLUMNS, BOUNDS)
+
+
 @pytest.mark.parametrize("name", TIMES)
 def test_a_time_without_its_zone_cannot_be_verified(name: str, tmp_path: Path) -> None:
     frame = table({})

@@ -16,7 +16,15 @@ import psutil
 import pytest
 from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
 
-from ml_assets.orchestration.launcher import WORKER_TAG, WarmRunLauncher, end_worker, is_alive, worker_of
+from ml_assets.cli.home import open_instance
+from ml_assets.orchestration.launcher import (
+    WORKER_TAG,
+    WarmRunLauncher,
+    end_worker,
+    fail_dead_runs,
+    is_alive,
+    worker_of,
+)
 from tests.support import shop
 from tests.support.projects import TeamProject
 
@@ -72,6 +80,29 @@ def test_a_worker_that_had_ended_before_it_was_told_is_dead(sleeper: subprocess.
     assert worker == f"{platform.node()} {sleeper.pid} ended"
     assert not is_alive(worker)
     assert not end_worker(worker)
+
+
+@pytest.mark.parametrize("status", ["NOT_STARTED", "STARTING", "STARTED", "CANCELING"])
+def test_a_run_whose_process_has_ended_is_failed_at_whatever_it_was(status: str, tmp_path: Path) -> None:
+    dead = f"{platform.node()} 1 ended"
+    with open_instance(tmp_path / "home") as instance:
+
+        def add(worker: str | None, parent: str | None = None) -> str:
+            tags = {WORKER_TAG: worker} if worker else {}
+            run = dg.DagsterRun(
+                "job", tags=tags, status=dg.DagsterRunStatus[status], parent_run_id=parent, root_run_id=parent
+            )
+            return instance.add_run(run).run_id
+
+        killed, _ = add(dead), add(worker_of(os.getpid()))
+        # One that no process was told of, and one that repeats the killed run, with the tags of that.
+        add(None)
+        add(dead, parent=killed)
+        assert fail_dead_runs(instance) == [killed]
+        found = instance.get_run_by_id(killed)
+        assert found is not None
+        assert found.status is dg.DagsterRunStatus.FAILURE
+        assert fail_dead_runs(instance) == []
 
 
 def test_another_process_with_its_id_is_neither_taken_for_it_nor_ended(sleeper: subprocess.Popen[bytes]) -> None:

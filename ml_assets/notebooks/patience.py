@@ -1,0 +1,49 @@
+"""Patience with what keeps Dagster's state: while a database is away for some minutes, its runs and notebooks wait."""
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import dagster as dg
+
+#: How long an outage may last that ends no run. Dagster's own storages wait for some seconds.
+PATIENCE_SECONDS = 600
+_SECONDS_BETWEEN_TRIES = 2
+
+_T = TypeVar("_T")
+
+
+def patiently(call: Callable[[], _T]) -> _T:
+    """What a call gives, which is repeated while its database is away.
+
+    Raises: what the call raises, when it is something else, or the database stays away.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return call()
+        except Exception as error:
+            if not is_outage(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(_SECONDS_BETWEEN_TRIES)
+
+
+def record_patiently(instance: dg.DagsterInstance) -> None:
+    """Let all events that this process records by an instance, also those of Dagster itself, wait for its database."""
+    if "handle_new_event" in vars(instance):
+        return
+    record = instance.handle_new_event
+
+    def patient(*event: Any, **kwargs: Any) -> None:
+        patiently(lambda: record(*event, **kwargs))
+
+    # Loggers, steps and the run itself record their events by this method.
+    instance.handle_new_event = patient  # type: ignore[method-assign]
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether a database did not answer. Dagster's storages may wrap what its driver raised."""
+    # What loads definitions does not pay for it.
+    from sqlalchemy.exc import InterfaceError, OperationalError
+
+    return any(isinstance(one, InterfaceError | OperationalError) for one in (error, error.__cause__))

@@ -1,0 +1,78 @@
+"""What is recorded while a database does not answer is recorded once it does."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import dagster as dg
+import pytest
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from ml_assets.cli.home import open_instance
+from ml_assets.notebooks import patience
+from ml_assets.notebooks.patience import is_outage, patiently, record_patiently
+
+RUN = "00000000-0000-0000-0000-000000000001"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "_SECONDS_BETWEEN_TRIES", 0.05)
+
+
+@contextmanager
+def locked(instance: dg.DagsterInstance, seconds: float) -> Iterator[None]:
+    """Let nobody write the events of a run for some time."""
+    (file,) = Path(instance.root_directory).rglob(f"{RUN}.db")
+    connection = sqlite3.connect(file, check_same_thread=False)
+    connection.execute("begin exclusive")
+    timer = threading.Timer(seconds, connection.rollback)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+        connection.close()
+
+
+def test_an_event_waits_for_a_database_that_is_locked_for_longer_than_its_driver_waits(tmp_path: Path) -> None:
+    instance = open_instance(tmp_path / "home")
+    run = instance.add_run(dg.DagsterRun("job", run_id=RUN))
+    instance.report_engine_event("before", run)
+    record_patiently(instance)
+    record_patiently(instance)
+    with locked(instance, 7):
+        instance.report_engine_event("meanwhile", run)
+    assert [entry.user_message or entry.message for entry in instance.all_logs(RUN)] == ["before", "meanwhile"]
+
+
+def raising(error: Exception) -> NoReturn:
+    raise error
+
+
+def test_what_is_no_outage_is_raised_at_once() -> None:
+    begun = time.monotonic()
+    with pytest.raises(ProgrammingError):
+        patiently(lambda: raising(ProgrammingError("select", {}, Exception("no such column"))))
+    with pytest.raises(ValueError, match="wrong"):
+        patiently(lambda: raising(ValueError("wrong")))
+    assert time.monotonic() - begun < 5
+
+
+def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.2)
+    with pytest.raises(OperationalError):
+        patiently(lambda: raising(OperationalError("select", {}, Exception("connection refused"))))
+
+
+def test_an_outage_is_told_also_where_dagster_wraps_what_the_driver_raised() -> None:
+    outage = OperationalError("select", {}, Exception("connection refused"))
+    wrapped = RuntimeError("too many retries for DB connection")
+    wrapped.__cause__ = outage
+    assert is_outage(wrapped)
+    assert is_outage(outage)
+    assert not is_outage(OSError(28, "No space left on device"))

@@ -1,0 +1,96 @@
+"""Only what a notebook did is a verdict on its partition; everything else is tried again, and fails nothing for good."""
+
+from collections.abc import Iterable
+
+import dagster as dg
+import pytest
+from dagster_postgres.utils import DagsterPostgresException
+from sqlalchemy.exc import OperationalError
+
+from ml_assets.notebooks.run import KernelDiedError, KernelStartError, NotebookError
+from ml_assets.orchestration import runner, verdicts
+from ml_assets.orchestration.assets import model_definitions
+from ml_assets.orchestration.facts import asset_key, read_error, read_facts
+from ml_assets.orchestration.resources import Storage, default_resources
+from ml_assets.orchestration.verdicts import PAUSES
+from tests.orchestration.conftest import Service
+from tests.support.projects import REPOSITORY
+
+ASSET, DUE = "shop/order/training_data", "2026-05-03"
+NO_ROWS, DIED = NotebookError("no rows"), KernelDiedError("its kernel died")
+OUTAGES = [
+    DagsterPostgresException("too many retries for DB connection"),
+    OperationalError("insert", {}, Exception("database is locked")),
+    OSError(28, "No space left on device"),
+    ConnectionError("Could not connect to the endpoint URL"),
+    KernelStartError("Kernel didn't respond in 120 seconds"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdicts, "PAUSES", (0,) * len(PAUSES))
+
+
+def attempts(service: Service, monkeypatch: pytest.MonkeyPatch, what: Iterable[Exception], at: str) -> int:
+    """Launch a run whose attempts end so. Returns: how many there were. Args: `at`: what of the runner raises."""
+    left, count = list(what), 0
+
+    def fail(*_: object, **__: object) -> None:
+        nonlocal count
+        count += 1
+        # One that is too many is a verdict, too.
+        raise left.pop(0) if left else NotebookError("one attempt too many")
+
+    monkeypatch.setattr(runner, at, fail)
+    service.arrive(1, 2, 3)
+    service.look()
+    result = dg.materialize(
+        [one for one in model_definitions(service.model, REPOSITORY).assets or () if one.key == asset_key(ASSET)],
+        instance=service.instance,
+        resources={**default_resources(), "events": Storage(root=str(service.root))},
+        tags={"dagster/partition": DUE},
+        raise_on_error=False,
+    )
+    assert not result.success
+    return count
+
+
+def failed(service: Service) -> str | None:
+    """The verdict on the partition."""
+    of = read_facts(service.instance, [service.model], code={}).failed[ASSET]
+    return read_error(service.instance, ASSET, DUE) if DUE in of else None
+
+
+@pytest.mark.parametrize("at", ["pin", "run_notebook"])
+@pytest.mark.parametrize("outage", OUTAGES, ids=lambda error: type(error).__name__)
+def test_an_outage_beside_the_notebook_is_no_verdict(
+    service: Service, monkeypatch: pytest.MonkeyPatch, outage: Exception, at: str
+) -> None:
+    # Who waits for a database waits beside the attempts.
+    monkeypatch.setattr("ml_assets.notebooks.patience.PATIENCE_SECONDS", 0)
+    assert attempts(service, monkeypatch, [outage] * 5, at) == len(PAUSES) + 1
+    assert failed(service) is None
+
+
+def test_after_an_outage_the_verdict_is_that_of_the_notebook(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert attempts(service, monkeypatch, [OUTAGES[0], OUTAGES[2], NO_ROWS], "run_notebook") == 3
+    assert failed(service) == "NotebookError: no rows"
+
+
+def test_a_notebook_that_raises_is_not_run_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert attempts(service, monkeypatch, [NO_ROWS], "run_notebook") == 1
+    assert failed(service) == "NotebookError: no rows"
+
+
+def test_a_kernel_that_dies_gets_one_more_attempt_also_after_an_outage(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert attempts(service, monkeypatch, [OUTAGES[2], DIED, OUTAGES[2], DIED], "run_notebook") == 4
+    assert failed(service) == "KernelDiedError: its kernel died"
+
+
+def test_what_the_store_holds_already_is_not_tried_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    published = verdicts.ArtifactError("it has been published by run 1; launch a new run to remake it")
+    assert attempts(service, monkeypatch, [published], "run_notebook") == 1
+    assert failed(service) is None
