@@ -90,6 +90,25 @@ def test_a_kernel_that_dies_gets_one_more_attempt_also_after_an_outage(
     assert failed(service) == "KernelDiedError: its kernel died"
 
 
+def test_a_notebook_that_fails_while_its_events_change_or_are_away_has_no_verdict(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = service.root.with_name("away")
+
+    class Unreadable(NotebookError):
+        """What a cell raises that reads events which have gone; they come back right after it."""
+
+        def __init__(self) -> None:
+            service.root.rename(away)
+
+    class LazyError(list[Exception]):
+        def pop(self, _index: object = 0) -> Exception:
+            return Unreadable()
+
+    assert attempts(service, monkeypatch, LazyError([NO_ROWS]), "run_notebook") >= 1
+    assert failed(service) is None
+
+
 def test_what_the_store_holds_already_is_not_tried_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     published = verdicts.ArtifactError("it has been published by run 1; launch a new run to remake it")
     assert attempts(service, monkeypatch, [published], "run_notebook") == 1
