@@ -10,7 +10,7 @@ from datetime import datetime
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from ml_assets.data.store import MANIFEST, Artifact, ArtifactError, ArtifactStore
+from ml_assets.data.store import MANIFEST, Artifact, ArtifactError, ArtifactStore, load_artifact
 from ml_assets.domain.agreement import Agreement, describe_misfits
 from ml_assets.domain.contents import Wanted
 from ml_assets.domain.due import Made, metrics_inputs, model_inputs
@@ -181,6 +181,17 @@ def check_unchanged(model: Model, events: EventPins, events_root: AnyPath) -> No
             raise ChangedWhileReadError(
                 f"{log} {', '.join(changed)} changed while it was read; run the partition again"
             )
+
+
+def check_readable(model: Model, pins: Pins, events_root: AnyPath) -> None:
+    """Refuse what could not be read, or changed meanwhile.
+
+    Raises: as `check_unchanged` and `load_artifact`, or what the store raises that does not answer.
+    """
+    for upstream in pins.upstream.values():
+        load_artifact(upstream.artifact.folder)
+    if pins.events:
+        check_unchanged(model, pins.events, events_root)
 
 
 def pin_events(  # noqa: PLR0917

@@ -34,7 +34,7 @@ from ml_assets.orchestration.notebook_view import link_to
 from ml_assets.orchestration.old_notebooks import remove_old_notebooks
 from ml_assets.orchestration.one_line import on_one_line
 from ml_assets.orchestration.orders import step_order
-from ml_assets.orchestration.pins import LostError, MissingInputError, Pins, check_unchanged, pin
+from ml_assets.orchestration.pins import LostError, MissingInputError, Pins, check_readable, check_unchanged, pin
 from ml_assets.orchestration.planned import forget_planned_check, forget_planned_partition
 from ml_assets.orchestration.records import manifest, metadata, pictures
 from ml_assets.orchestration.resume import made_before, resumed_runs
@@ -207,6 +207,8 @@ class _Partition:
                 raise
             except Exception as error:
                 if is_verdict(error) and (last or not isinstance(error, KernelDiedError)):
+                    # A notebook may have failed because these were away, or were written meanwhile.
+                    check_readable(model, pins, events_root)
                     executed = self.link if self.executed.exists() else None
                     yield attempt(*tried, verdict=FAILED, error=on_one_line(error), executed=executed)
                 # Else it says nothing of the partition, which stays without a verdict and is due again.

@@ -1,6 +1,6 @@
 """Only what a notebook did is a verdict on its partition; everything else is tried again, and fails nothing for good."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import dagster as dg
 import pytest
@@ -32,7 +32,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdicts, "PAUSES", (0,) * len(PAUSES))
 
 
-def attempts(service: Service, monkeypatch: pytest.MonkeyPatch, what: Iterable[Exception], at: str) -> int:
+def attempts(
+    service: Service, monkeypatch: pytest.MonkeyPatch, what: Iterable[Exception | Callable[[], Exception]], at: str
+) -> int:
     """Launch a run whose attempts end so. Returns: how many there were. Args: `at`: what of the runner raises."""
     left, count = list(what), 0
 
@@ -40,7 +42,8 @@ def attempts(service: Service, monkeypatch: pytest.MonkeyPatch, what: Iterable[E
         nonlocal count
         count += 1
         # One that is too many is a verdict, too.
-        raise left.pop(0) if left else NotebookError("one attempt too many")
+        error = left.pop(0) if left else NotebookError("one attempt too many")
+        raise error if isinstance(error, Exception) else error()
 
     monkeypatch.setattr(runner, at, fail)
     service.arrive(1, 2, 3)
@@ -93,19 +96,11 @@ def test_a_kernel_that_dies_gets_one_more_attempt_also_after_an_outage(
 def test_a_notebook_that_fails_while_its_events_change_or_are_away_has_no_verdict(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away = service.root.with_name("away")
+    def fail() -> Exception:
+        service.root.rename(service.root.with_name("away"))
+        return NO_ROWS
 
-    class Unreadable(NotebookError):
-        """What a cell raises that reads events which have gone; they come back right after it."""
-
-        def __init__(self) -> None:
-            service.root.rename(away)
-
-    class LazyError(list[Exception]):
-        def pop(self, _index: object = 0) -> Exception:
-            return Unreadable()
-
-    assert attempts(service, monkeypatch, LazyError([NO_ROWS]), "run_notebook") >= 1
+    assert attempts(service, monkeypatch, [fail], "run_notebook") == 1
     assert failed(service) is None
 
 
