@@ -1,5 +1,6 @@
 """A tick on a real instance: arrivals are reported once, what is due is launched, and what waits is told in words."""
 
+import platform
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ from ml_assets.domain.due import model_inputs
 from ml_assets.domain.windows import training_windows
 from ml_assets.orchestration import sensors
 from ml_assets.orchestration.facts import FAILED, STOPPED, asset_key, attempt, materialization, note_begun, read_facts
+from ml_assets.orchestration.launcher import WORKER_TAG
 from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.sensors import Launch, look, run_request
 from tests.orchestration.conftest import AS_OF, ASSETS, STORAGES, Service, event_inputs
@@ -92,6 +94,19 @@ def tick_of(service: Service, hint: str) -> dg.SensorResult | dg.SkipReason:
         sensor = sensors.service_sensor("shop", model.logs, [model], service.root, hint=hint)
     context = dg.build_sensor_context(service.instance, resources={"events": Storage(root=str(service.root))})
     return sensor(context)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
+def test_what_a_run_holds_whose_process_was_killed_is_not_blocked_after_the_next_tick(
+    service: Service, status: dg.DagsterRunStatus
+) -> None:
+    service.arrive(1, 2)
+    (wanted,) = service.look().launches
+    killed = launch(service, wanted, status)
+    service.instance.add_run_tags(killed.run_id, {WORKER_TAG: f"{platform.node()} 1 ended"})
+    assert service.look().launches == []
+    tick_of(service, "")
+    assert [one.tries for one in service.look().launches] == [1]
 
 
 def test_a_tick_without_any_event_says_on_a_line_each_where_they_are_expected_and_how_to_get_them(
