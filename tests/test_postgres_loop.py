@@ -291,12 +291,12 @@ def shell(heading: str, team: TeamProject, server: DagsterPostgres, backup: Path
 def test_a_backup_that_was_made_while_a_model_was_trained_is_restored_and_the_training_repeated(
     services: Units, evaluated: TeamProject, server: DagsterPostgres, tmp_path: Path
 ) -> None:
-    hold_training(evaluated, 10)
+    [held] = hold_training(evaluated, 12)
     (training,) = evaluated.project.instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     shell("Back up", evaluated, server, tmp_path)
     for name in reversed(start_order()):
         services.stop(name)
-    (evaluated.root / "held").unlink()
+    held.unlink()
     # Nobody canceled it, so that it is repeated: it ended with the daemon.
     assert evaluated.run(training.run_id).status is dg.DagsterRunStatus.STARTED
     shutil.rmtree(evaluated.home)
@@ -307,7 +307,7 @@ def test_a_backup_that_was_made_while_a_model_was_trained_is_restored_and_the_tr
         services.start(name)
     services.wait_until(200)
     evaluated.settle("shop")
-    assert made(evaluated, MODEL)[-1] == "2026-03-10"
+    assert made(evaluated, MODEL)[-1] == "2026-03-12"
     assert evaluated.run(training.run_id).tags[AUTO_RETRY_RUN_ID_TAG] in {
         run.run_id
         for run in evaluated.project.instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
