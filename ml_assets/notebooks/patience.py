@@ -13,9 +13,10 @@ _SECONDS_BETWEEN_TRIES = 2
 _T = TypeVar("_T")
 
 
-def patiently(call: Callable[[], _T]) -> _T:
+def patiently(call: Callable[[], _T], away: type[Exception] | None = None) -> _T:
     """What a call gives, which is repeated while its database is away.
 
+    Args: `away`: what its driver raises then.
     Raises: what the call raises, when it is something else, or the database stays away.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -23,15 +24,22 @@ def patiently(call: Callable[[], _T]) -> _T:
         try:
             return call()
         except Exception as error:
-            if not is_outage(error) or time.monotonic() > deadline:
+            if not (is_outage(error) or (away and isinstance(error, away))) or time.monotonic() > deadline:
                 raise
         time.sleep(_SECONDS_BETWEEN_TRIES)
 
 
 def record_patiently(instance: dg.DagsterInstance) -> None:
-    """Let all events that this process records by an instance, also those of Dagster itself, wait for its database."""
+    """Let all that this process asks of an instance, and records in it, wait for its database; also Dagster itself."""
     if "handle_new_event" in vars(instance):
         return
+    # What loads definitions does not pay for it.
+    from sqlalchemy import event
+
+    for storage in (instance.run_storage, instance.event_log_storage):
+        # That of SQLite has an engine for each run, and is away where its disk is.
+        if (engine := getattr(storage, "_engine", None)) is not None:
+            event.listen(engine, "do_connect", _connect)
     record = instance.handle_new_event
 
     def patient(*event: Any, **kwargs: Any) -> None:
@@ -39,6 +47,11 @@ def record_patiently(instance: dg.DagsterInstance) -> None:
 
     # Loggers, steps and the run itself record their events by this method.
     instance.handle_new_event = patient  # type: ignore[method-assign]
+
+
+def _connect(dialect: Any, _record: object, arguments: Any, parameters: Any) -> Any:
+    """A connection to a server, as each query makes one."""
+    return patiently(lambda: dialect.connect(*arguments, **parameters), dialect.loaded_dbapi.OperationalError)
 
 
 def is_outage(error: Exception) -> bool:

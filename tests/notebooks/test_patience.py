@@ -10,11 +10,13 @@ from typing import NoReturn
 
 import dagster as dg
 import pytest
+from dagster_postgres.utils import retry_pg_connection_fn
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from ml_assets.cli.home import open_instance
 from ml_assets.notebooks import patience
 from ml_assets.notebooks.patience import is_outage, patiently, record_patiently
+from tests.support.postgres import DagsterPostgres, postgres_server
 
 RUN = "00000000-0000-0000-0000-000000000001"
 
@@ -48,6 +50,24 @@ def test_an_event_waits_for_a_database_that_is_locked_for_longer_than_its_driver
     with locked(instance, 7):
         instance.report_engine_event("meanwhile", run)
     assert [entry.user_message or entry.message for entry in instance.all_logs(RUN)] == ["before", "meanwhile"]
+
+
+def test_what_is_asked_of_a_server_that_is_away_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Dagster's own patience is some seconds.
+    monkeypatch.setattr(retry_pg_connection_fn, "__defaults__", (1, 0.01))
+    with postgres_server() as server:
+        instance = open_instance(DagsterPostgres(server).new_home(tmp_path / "home", monkeypatch))
+        run = instance.add_run(dg.DagsterRun("job", run_id=RUN))
+        record_patiently(instance)
+        server.kill()
+        back = threading.Timer(1, server.start)
+        back.start()
+        try:
+            assert instance.get_run_by_id(RUN) is not None
+            instance.report_engine_event("it goes on", run)
+        finally:
+            back.join()
+        assert [entry.user_message or entry.message for entry in instance.all_logs(RUN)] == ["it goes on"]
 
 
 def raising(error: Exception) -> NoReturn:
