@@ -162,7 +162,7 @@ def test_why_an_executor_died_is_said_in_the_error_of_the_step(team: TeamProject
     result = materialize(team, "dying/training_data")
     assert result.returncode != 0
     said = [line for line in (result.stdout + result.stderr).splitlines() if "Spark: executor" in line]
-    assert any("ads/dying/training_data 2026-03-04 failed: NotebookError:" in line for line in said), result.stderr
+    assert any(f"ads/dying/training_data {DAY} failed: NotebookError:" in line for line in said), result.stderr
     assert all("was lost" in line and "137" in line for line in said), said
     assert "ads/dying/training_data" not in made_assets(team)
 

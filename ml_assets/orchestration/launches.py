@@ -83,8 +83,7 @@ class LaunchHere:
 
     def start(self, run: dg.DagsterRun) -> None:
         """Start a run."""
-        # From now on a sensor sees that its partitions are being made; and who finds its process gone, by whom.
-        self._instance.add_run_tags(run.run_id, {WORKER_TAG: worker_of(os.getpid())})
+        # From now on a sensor sees that its partitions are being made.
         starting = dg.DagsterEvent(DagsterEventType.PIPELINE_STARTING.value, run.job_name)
         self._instance.report_dagster_event(starting, run.run_id)
         arguments = command_of(self._instance, run)

@@ -1,6 +1,6 @@
 """A backfill beside others: what they have made since it was planned, or make now, is not made twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -74,6 +74,7 @@ class AtOnce:
     why: str | None = None
     parallelism: int = 1
     holds_pools: bool = True
+    tags: Mapping[str, str] = field(default_factory=dict)
     started: list[tuple[str, ...]] = field(default_factory=list)
 
     def obstacle(self) -> str | None:
