@@ -1,12 +1,13 @@
 """Finds the executed notebook of a run, and exports it as a page that needs no Jupyter."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from ml_assets.cli.output import writing
 from ml_assets.cli.project import Project
 from ml_assets.notebooks.executed import executed_path
 from ml_assets.notebooks.page import standalone
-from ml_assets.paths import AnyPath
+from ml_assets.paths import AnyPath, OutsideError
 
 
 class NoNotebookError(Exception):
@@ -20,8 +21,11 @@ def find_executed(project: Project, asset: str, partition: str, run_id: str | No
     """
     model, _, _ = project.find(asset)
     root = project.executed_root
-    left: list[AnyPath] = list(executed_path(root, asset, partition, "*").parent.glob("*.ipynb"))
-    newest_first = sorted(left, key=lambda path: -path.stat().st_mtime)
+    left: list[AnyPath] = []
+    # What is no name of a folder is no partition either.
+    with suppress(OutsideError):
+        left = list(executed_path(root, asset, partition, "*").parent.glob("*.ipynb"))
+    newest_first = {path.stem: path for path in sorted(left, key=lambda path: -path.stat().st_mtime)}
     if not newest_first:
         try:
             model.partitions.index_of(partition)
@@ -29,12 +33,12 @@ def find_executed(project: Project, asset: str, partition: str, run_id: str | No
             raise NoNotebookError(str(error)) from None
         raise NoNotebookError(f"no run of {asset} {partition} has left a notebook in {root}")
     if run_id is None:
-        return newest_first[0]
-    path = executed_path(root, asset, partition, run_id)
-    if path not in newest_first:
-        runs = ", ".join(path.stem for path in newest_first)
-        raise NoNotebookError(f"run {run_id} has left no notebook of {asset} {partition}; {runs} did")
-    return path
+        return next(iter(newest_first.values()))
+    if run_id not in newest_first:
+        raise NoNotebookError(
+            f"run {run_id} has left no notebook of {asset} {partition}; {', '.join(newest_first)} did"
+        )
+    return newest_first[run_id]
 
 
 def write_html(notebook: AnyPath, output: Path) -> None:
