@@ -58,6 +58,25 @@ def test_what_an_earlier_daemon_left_does_not_count(instance: dg.DagsterInstance
     assert alive.daemon()[0]
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_the_time_zone_of_the_server_does_not_matter(
+    server: DagsterPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    home = server.new_home(tmp_path / "home", monkeypatch)
+    server.server.execute(f"alter database {server.environment['DAGSTER_PG_DB']} set timezone = '{zone}'")
+    with open_instance(home) as instance:
+        beat(instance, "SENSOR", seconds_ago=20)
+        assert alive.daemon()[0], alive.daemon()
+        beat(instance, "SENSOR", seconds_ago=alive.SECONDS_OF_SILENCE + 60)
+        assert not alive.daemon()[0], alive.daemon()
+
+
+def test_a_server_may_want_no_password(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_PG_PASSWORD", "")
+    # This server wants one, and is asked nevertheless.
+    assert "no password supplied" in alive.daemon()[1]
+
+
 def test_a_daemon_that_has_not_begun_is_not_alive_yet(
     instance: dg.DagsterInstance, server: DagsterPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,7 +84,7 @@ def test_a_daemon_that_has_not_begun_is_not_alive_yet(
     server.server.set_environment("postgres", monkeypatch)
     assert alive.daemon() == (False, "no daemon has begun on this database")
     monkeypatch.delenv("DAGSTER_PG_HOST")
-    assert "DAGSTER_PG_HOST" in alive.daemon()[1]
+    assert alive.daemon() == (False, "not set: DAGSTER_PG_HOST")
 
 
 def test_a_database_that_is_away_is_no_reason_to_start_a_daemon_anew(
