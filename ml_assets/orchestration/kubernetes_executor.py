@@ -28,7 +28,7 @@ from kubernetes.client import ApiException, V1ContainerStatus, V1Job, V1Pod
 from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
-from ml_assets.orchestration.kubernetes_launcher import KubernetesRunLauncher
+from ml_assets.orchestration.kubernetes_launcher import KubernetesRunLauncher, LauncherWithoutToken, NoTokenError
 from ml_assets.orchestration.over import SECONDS_BETWEEN_LOOKS, is_over
 from ml_assets.orchestration.runner import LOST_POD_RETRIES, LOST_POD_SECONDS
 
@@ -53,7 +53,8 @@ class NoKubernetesLauncherError(Exception):
 def pod_executor() -> dg.ExecutorDefinition:
     """The executor of steps in pods, which are made as those of runs are, with what each step asks for.
 
-    It raises NoKubernetesLauncherError in a run whose instance does not launch runs on Kubernetes.
+    It raises NoKubernetesLauncherError in a run whose instance does not launch runs on Kubernetes, NoTokenError in one
+    whose pod has no token of the cluster.
     """
     return _pods
 
@@ -67,11 +68,15 @@ def pod_executor() -> dg.ExecutorDefinition:
 )
 def _pods(context: dg.InitExecutorContext) -> "KubernetesExecutor":
     launcher = context.instance.run_launcher
+    if isinstance(launcher, LauncherWithoutToken):
+        raise NoTokenError(
+            "the pod of this run has no token of the cluster, which makes the pods of its steps: "
+            "`automount_service_account_token` is not to be false in dagster.yaml, where the launcher is configured"
+        )
     if not isinstance(launcher, K8sRunLauncher):
         raise NoKubernetesLauncherError(
             f"the instance launches runs by {type(launcher).__name__}: its dagster.yaml is to name the "
-            "KubernetesRunLauncher, "
-            "or ML_ASSETS_ENVIRONMENT another environment"
+            "KubernetesRunLauncher, or ML_ASSETS_ENVIRONMENT another environment"
         )
     handler = KubernetesSteps(
         image=None,

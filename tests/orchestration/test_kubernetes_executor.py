@@ -19,6 +19,7 @@ from kubernetes import client
 from ml_assets.orchestration import kubernetes_executor, kubernetes_launcher, runner
 from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.kubernetes_executor import NoKubernetesLauncherError, what_became_of
+from ml_assets.orchestration.kubernetes_launcher import NoTokenError
 from ml_assets.orchestration.lineage import versions
 from tests.support import pods, shop
 from tests.support.cluster import Cluster, write_kubeconfig
@@ -104,6 +105,23 @@ def test_an_instance_that_launches_elsewhere_is_refused() -> None:
             job=InMemoryJob(_empty_job), executor_def=made, executor_config={}, instance=instance
         )
         with pytest.raises(NoKubernetesLauncherError, match="ML_ASSETS_ENVIRONMENT"):
+            made.executor_creation_fn(context)
+
+
+def test_a_run_whose_pod_has_no_token_is_refused_by_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kubernetes_launcher, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    config = {"service_account_name": "dagster", "instance_config_map": "dagster", "dagster_home": "/home"}
+    launcher = {
+        "module": "ml_assets.orchestration.kubernetes_launcher",
+        "class": "KubernetesRunLauncher",
+        "config": config,
+    }
+    made = kubernetes_executor.pod_executor()
+    with dg.instance_for_test(overrides={"run_launcher": launcher}) as instance:
+        context = InitExecutorContext(
+            job=InMemoryJob(_empty_job), executor_def=made, executor_config={}, instance=instance
+        )
+        with pytest.raises(NoTokenError, match="automount_service_account_token"):
             made.executor_creation_fn(context)
 
 
