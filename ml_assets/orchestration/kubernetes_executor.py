@@ -29,7 +29,7 @@ from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
 from ml_assets.orchestration.kubernetes_launcher import KubernetesRunLauncher, LauncherWithoutToken, NoTokenError
-from ml_assets.orchestration.over import SECONDS_BETWEEN_LOOKS, is_over
+from ml_assets.orchestration.over import SECONDS_BETWEEN_LOOKS, SECONDS_TO_END, is_over
 from ml_assets.orchestration.runner import LOST_POD_RETRIES, LOST_POD_SECONDS
 
 #: What the error of a step says whose pod had too little memory.
@@ -203,8 +203,8 @@ def what_became_of(pods: Sequence[V1Pod]) -> str:
 def _tell_that_it_stays(context: PlanOrchestrationContext | IStepContext, job: str, error: Exception) -> None:
     DagsterEvent.engine_event(
         context,
-        f"Kubernetes job {job} could not be deleted; where it runs, it sees within {SECONDS_BETWEEN_LOOKS} seconds "
-        "that its run is over",
+        f"Kubernetes job {job} could not be deleted; where it runs, it sees that its run is over, and ends within "
+        f"{SECONDS_BETWEEN_LOOKS + SECONDS_TO_END} seconds",
         EngineEventData(error=SerializableErrorInfo.from_traceback(traceback.TracebackException.from_exception(error))),
     )
 

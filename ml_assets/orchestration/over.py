@@ -11,6 +11,9 @@ import dagster as dg
 
 #: How often a step that runs apart from its run asks whether that is over.
 SECONDS_BETWEEN_LOOKS = 10
+#: How long it then waits for whoever is to end it. By Kubernetes' default a pod has as long to end, so that what is
+#: still there afterwards was not asked: a second interruption would break off what the first one writes down.
+SECONDS_TO_END = 30
 
 
 def is_over(instance: dg.DagsterInstance, run_id: str) -> bool:
@@ -45,7 +48,8 @@ def _interrupt_when_over(instance: dg.DagsterInstance, run_id: str, done: thread
         except Exception as error:  # noqa: BLE001  (a database that is away for a while ends no step)
             log.warning("whether run %s is over cannot be asked: %s", run_id, error)
             continue
-        if over and not done.is_set():
+        if over and not done.wait(SECONDS_TO_END):
             log.warning("run %s is over, so that this step of it ends", run_id)
             os.kill(os.getpid(), signal.SIGTERM)
+        if over:
             return

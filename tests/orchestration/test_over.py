@@ -1,5 +1,8 @@
 """When a run is over, and what that does to a step that runs apart from it."""
 
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -31,6 +34,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 @pytest.fixture
 def run(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterRun:
     monkeypatch.setattr(over, "SECONDS_BETWEEN_LOOKS", 0.05)
+    monkeypatch.setattr(over, "SECONDS_TO_END", 0.2)
     return instance.add_run(dg.DagsterRun("job", status=dg.DagsterRunStatus.STARTED))
 
 
@@ -57,6 +61,36 @@ def test_a_step_in_a_pod_is_interrupted_once_its_run_is_over(
     with pytest.raises(DagsterExecutionInterruptedError):
         work(step_of(instance, run, RetryMode.DEFERRED), lambda: ENDS[end](instance, run), seconds=30)
     assert is_over(instance, run.run_id)
+
+
+def test_a_step_that_was_asked_to_end_writes_down_why_without_a_second_interruption(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(over, "SECONDS_TO_END", 30)
+    seen = threading.Event()
+    written: list[str] = []
+
+    def look(of: dg.DagsterInstance, run_id: str) -> bool:
+        found = is_over(of, run_id)
+        if found:
+            seen.set()
+        return found
+
+    monkeypatch.setattr(over, "is_over", look)
+
+    def cancel() -> None:
+        # As the executor does: the run is canceling, and the pod of the step is asked to end.
+        instance.report_run_canceling(run)
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            assert seen.wait(30)
+            time.sleep(0.3)
+            written.append("why")
+
+    with pytest.raises(DagsterExecutionInterruptedError):
+        work(step_of(instance, run, RetryMode.DEFERRED), cancel, seconds=30)
+    assert written == ["why"]
 
 
 def test_a_step_in_the_process_of_its_run_is_left_to_that(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
