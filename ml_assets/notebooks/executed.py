@@ -21,7 +21,8 @@ def remove_old(root: AnyPath, asset: str, current: Mapping[str, str], *, before:
     Args: `current`: the run whose materialization of each partition is current; its notebook stays.
     Returns: what was removed.
     """
-    kept = {executed_path(root, asset, partition, run) for partition, run in current.items()}
+    # What was recorded by hand is of no run.
+    kept = {executed_path(root, asset, partition, run) for partition, run in current.items() if run}
     paths: list[AnyPath] = sorted((root / asset).glob("*/*.ipynb"), key=str)
     return [path for path in paths if path not in kept and _remove_if_old(path, before)]
 

@@ -76,8 +76,8 @@ def test_a_warm_process_that_was_replaced_leaves_no_folder_behind(hosts: WarmHos
     host = hosts.current()
     assert host is not None
     hosts.stop()
-    assert not host.folder.exists()
-    assert not killed.folder.exists()
+    assert not host.folder.path.exists()
+    assert not killed.folder.path.exists()
 
 
 def test_an_edited_source_leads_to_a_new_one_while_what_the_old_one_has_forked_goes_on(
@@ -207,7 +207,7 @@ def test_the_warm_process_of_an_interpreter_ends_with_it(source: Path, tmp_path:
         "from ml_assets.notebooks import warm\n"
         f"warm.PRELOAD = ({source.stem!r},)\n"
         "host = warm._own().current() if warm.kernels_of(2) else None\n"
-        "print(host.process.pid, host.folder)"
+        "print(host.process.pid, host.folder.path)"
     )
     env = {name: value for name, value in os.environ.items() if name != ADDRESS_VARIABLE}
     found = subprocess.run(

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import dagster as dg
 import pytest
+from dagster._core.events import StepMaterializationData
 
 from ml_assets.notebooks.run import NotebookError
 from ml_assets.orchestration import runner
@@ -55,16 +56,18 @@ def test_a_run_removes_what_is_older_than_the_setting_and_not_current(
 ) -> None:
     service.arrive(1, 2)
     service.look()
-    service.instance.report_runless_asset_event(
-        dg.AssetMaterialization(ASSET.split("/"), partition="2026-05-03", tags={"dagster/data_version": "v"})
+    current = service.instance.add_run(dg.DagsterRun("made it")).run_id
+    made = dg.AssetMaterialization(ASSET.split("/"), partition="2026-05-03", tags={"dagster/data_version": "v"})
+    service.instance.report_dagster_event(
+        dg.DagsterEvent("ASSET_MATERIALIZATION", "made it", event_specific_data=StepMaterializationData(made)), current
     )
-    (current,) = [
-        record.run_id
-        for record in service.instance.fetch_materializations(dg.AssetKey(ASSET.split("/")), limit=1).records
-    ]
+    # By hand, and so of no run.
+    service.instance.report_runless_asset_event(
+        dg.AssetMaterialization(ASSET.split("/"), partition="2026-05-01", tags={"dagster/data_version": "v"})
+    )
     old = executed(tmp_path, PARTITION, "failed-run", days_old=31)
     young = executed(tmp_path, PARTITION, "another-run", days_old=29)
-    of_current = executed(tmp_path, "2026-05-03", current or "", days_old=400)
+    of_current = executed(tmp_path, "2026-05-03", current, days_old=400)
     run_once(service, tmp_path, keep_days)
     assert young.exists()
     assert of_current.exists()

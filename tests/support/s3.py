@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import requests
+from s3fs import S3FileSystem
 
 BUCKET = "models"
 
@@ -47,9 +48,12 @@ def variables(given: dict[str, str]) -> Iterator[None]:
     """Set environment variables meanwhile, for this process and those that it starts."""
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
+    # What clients were made of other variables is kept by fsspec for the whole process.
+    S3FileSystem.clear_instance_cache()
     try:
         yield
     finally:
+        S3FileSystem.clear_instance_cache()
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
