@@ -198,9 +198,10 @@ def test_a_version_exists_once_its_manifest_does_and_is_read_back_as_it_was(root
 
 @pytest.mark.parametrize("name", ["../../escaped.txt", "trees/../../../../escaped.txt"])
 def test_an_object_whose_key_leads_out_of_its_version_is_written_nowhere(
-    root: UPath, tmp_path: Path, name: str
+    server: None, tmp_path: Path, name: str
 ) -> None:
-    store = ArtifactStore(root)
+    # HDFS has no such names.
+    store = ArtifactStore(remote(f"s3://{BUCKET}/leads-out/{len(name)}"))
     folder = store.folder(*KEY)
     with store.draft(*KEY) as draft:
         (draft / "model.json").write_text("{}", encoding="utf-8")
