@@ -3,6 +3,7 @@
 Imported where a path is in HDFS alone; `fsspec` and `upath` know it from then on.
 """
 
+import ctypes
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -106,6 +107,8 @@ class _Client(Client):
         with _told(url):
             super().__init__(url, {**_PATIENCE, **config})
         self.url = url
+        # For ever, as fsspec keeps it; but in a fork fsspec lets it go, where it would wait for its threads for ever.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.inner))
 
     @_telling
     def list_status(self, path: str, recursive: bool = False) -> Iterator[Any]:
