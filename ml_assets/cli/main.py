@@ -99,7 +99,8 @@ class Commands(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except click.ClickException:
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            # `Exit` is the end of each --help, too, for which nobody waits until Dagster is loaded.
             raise
         except Exception as error:
             from ml_assets.cli.faults import Fault, describe

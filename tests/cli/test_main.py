@@ -1,5 +1,8 @@
 """How commands answer what is wrong."""
 
+import subprocess
+import sys
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -36,3 +39,11 @@ def test_a_wrong_file_is_answered_with_its_error_alone() -> None:
 def test_a_defect_keeps_its_stack() -> None:
     with pytest.raises(RuntimeError, match="a defect"):
         CliRunner().invoke(commands, ["break-down"], catch_exceptions=False)
+
+
+def test_the_help_of_a_command_loads_no_more_than_the_command_line() -> None:
+    heavy = "print(*{name.partition('.')[0] for name in sys.modules} & {'dagster', 'pandas', 'sqlalchemy'})"
+    code = f"import atexit, sys\natexit.register(lambda: {heavy})\nfrom ml_assets.cli.main import main\nmain(['debt', '-h'])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.startswith("Usage: ")
+    assert told.splitlines()[-1] == ""
