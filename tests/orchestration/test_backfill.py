@@ -11,8 +11,9 @@ from dagster._core.events import DagsterEventType, StepMaterializationData
 from ml_assets.cli.plan import Asked, Planned, make_plan
 from ml_assets.domain.due import State as Due
 from ml_assets.notebooks.warm import WarmHosts
+from ml_assets.orchestration import elsewhere
 from ml_assets.orchestration.backfill import Backfill
-from ml_assets.orchestration.facts import asset_key, materialization
+from ml_assets.orchestration.facts import asset_key, materialization, runs_in_progress
 from ml_assets.orchestration.launches import LaunchHere
 from ml_assets.orchestration.outcomes import State
 from ml_assets.orchestration.sensors import Tick
@@ -141,6 +142,30 @@ def test_beside_a_daemon_what_somebody_makes_is_waited_for(team: TeamProject) ->
     outcomes = execute(team, planned, launch, look)
     assert looks[2] == [(SECOND, MODEL, DATA)], "the others go on"
     assert launch.started == [(SECOND, MODEL, DATA), (FIRST, MODEL)]
+    assert {state for state, _ in outcomes.values()} == {State.MADE}
+
+
+def test_what_many_runs_wait_for_is_looked_at_about_once_a_second(
+    team: TeamProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned, launch = plan(team, last=THIRD), AtOnce(team, waits_for_others=True, parallelism=9)
+    others = [begin(team, day, DATA, MODEL) for day in (FIRST, SECOND, THIRD)]
+    asked, at_end = list[int](), list[int]()
+
+    def counted(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+        asked.append(1)
+        return runs_in_progress(instance)
+
+    def look() -> None:
+        at_end.append(len(asked))
+        if len(at_end) == 1:
+            for other in others:
+                make(team, other)
+
+    monkeypatch.setattr(elsewhere, "runs_in_progress", counted)
+    outcomes = execute(team, planned, launch, look)
+    assert at_end[0] == 1, "three that wait share a look"
+    assert launch.started == []
     assert {state for state, _ in outcomes.values()} == {State.MADE}
 
 
