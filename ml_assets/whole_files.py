@@ -11,7 +11,8 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """A file beside `path` to write into, which takes its place in the end. After an error nothing is left of it.
 
-    A link is followed. What is no regular file, such as /dev/stdout, is written itself.
+    A link is followed. What is no regular file, such as /dev/stdout, and what lies in a folder that takes no other
+    file, is written itself.
     Raises: OSError at once where nothing can be written.
     """
     if path.exists() and not path.is_file():
@@ -19,8 +20,11 @@ def replacing(path: Path) -> Iterator[Path]:
         return
     path = path.resolve()
     if path.exists():
-        # The right to replace it is not the right to write it.
+        # The right to replace it is not the right to write it, nor the other way round.
         path.open("ab").close()
+        if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+            yield path
+            return
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.touch()
     try:

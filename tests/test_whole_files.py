@@ -1,10 +1,12 @@
 """Files that are written as a whole, or not at all."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from ml_assets.whole_files import replacing, write_whole
+from tests.cli.test_faults import as_nobody
 
 
 def test_what_breaks_off_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
@@ -37,6 +39,19 @@ def test_a_file_keeps_its_rights_and_a_link_leads_to_it_still(tmp_path: Path) ->
 def test_what_is_no_file_is_written_itself() -> None:
     write_whole(Path("/dev/null"), "nothing")
     assert Path("/dev/null").is_char_device()
+
+
+def test_a_file_in_a_folder_that_takes_no_other_is_written_itself() -> None:
+    # Not below pytest's folders, which other users cannot enter.
+    with tempfile.TemporaryDirectory(prefix="ml_assets-whole-", dir="/tmp") as folder:
+        page = Path(folder) / "page.html"
+        page.write_text("before")
+        page.chmod(0o666)
+        Path(folder).chmod(0o555)
+        with as_nobody():
+            write_whole(page, "after")
+        assert page.read_text() == "after"
+        Path(folder).chmod(0o755)
 
 
 def test_where_nothing_can_be_written_is_known_before(tmp_path: Path) -> None:
