@@ -92,6 +92,8 @@ def _of_database(error: BaseException, home: Path | None) -> str | None:
     if not isinstance(error, OperationalError):
         return None
     why = said.strip().partition("\n")[0]
+    if getattr(error.orig, "pgcode", None) is not None:
+        return f"{_config_of(home)}: storage: the database refuses: {why}; its log says more"
     return f"{_config_of(home)}: storage: the database does not answer: {why}; start it, or mend its address"
 
 
@@ -123,7 +125,11 @@ def _of_sqlite(said: str, home: Path) -> str | None:
         if words in said and number is None:
             return f"{_damaged(home)}: {said}; restore it from a backup, as docs/production.md tells"
         if words in said:
-            mounted_for_reading = number == errno.EACCES and os.statvfs(home).f_flag & os.ST_RDONLY
+            try:
+                mounted_for_reading = number == errno.EACCES and os.statvfs(home).f_flag & os.ST_RDONLY
+            except OSError as error:
+                # It has been removed, say, since the command began.
+                return f"the database of {home}: {said}: {described(error, home)}"
             return f"the database of {home}: {said}; {remedy_of(errno.EROFS if mounted_for_reading else number, home)}"
     return None
 

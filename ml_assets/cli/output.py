@@ -28,6 +28,8 @@ def writing(path: Path) -> Iterator[Callable[[str], None]]:
                 unfinished.write_text(text, encoding="utf-8")
 
         yield write
+        with _refusing(path):
+            stack.close()
 
 
 @contextmanager

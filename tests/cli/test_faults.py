@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psycopg2
 import pytest
 from click.testing import CliRunner
 from dagster_graphql.implementation import events
@@ -183,6 +184,24 @@ def test_what_sqlite_says_of_a_statement_is_a_defect_and_keeps_its_stack(said: s
     assert found is None if line is None else found and found.startswith(line)
 
 
+def test_the_database_of_a_home_that_is_removed_meanwhile_is_told_as_such(tmp_path: Path) -> None:
+    error = OperationalError("select 1", {}, sqlite3.OperationalError("unable to open database file"))
+    gone = tmp_path / "gone"
+    assert describe(error, gone) == (
+        f"the database of {gone}: unable to open database file: No such file or directory ({gone})"
+    )
+
+
+@pytest.mark.parametrize(("code", "does"), [(None, "does not answer"), ("53100", "refuses")])
+def test_a_server_that_answers_is_not_said_to_be_away(code: str | None, does: str, tmp_path: Path) -> None:
+    class Said(psycopg2.OperationalError):
+        pgcode = code
+
+    line = describe(OperationalError("select 1", {}, Said("could not extend file: No space left on device")), tmp_path)
+    assert line is not None
+    assert f"storage: the database {does}: could not extend file: No space left on device; " in line
+
+
 CONFIGS = {
     "run_launcher: [": "is no configuration of Dagster: while parsing a flow node",
     "3": 'is no configuration of Dagster: Failure condition: Expected YAML from file .* instead got: "3"',
@@ -343,3 +362,18 @@ def test_a_report_that_finds_the_disk_full_leaves_the_one_of_before(
     assert line == f"{page}: cannot be written: File too large; raise the limit of `ulimit -f`"
     assert page.read_text() == "the one of before"
     assert [path.name for path in team.root.iterdir() if "page.html" in path.name] == ["page.html"]
+
+
+def test_a_report_that_cannot_take_its_place_is_told_by_the_name_that_was_asked_for(
+    team: TeamProject, home: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = team.root / "taken.html"
+
+    def render(*_: object) -> str:
+        page.mkdir()
+        return "a page"
+
+    monkeypatch.setattr("ml_assets.cli.report.render", render)
+    line = refused(home, "report", "--output", str(page))
+    assert line == f"{page}: cannot be written: Is a directory; name another file"
+    assert [path.name for path in team.root.iterdir() if "taken.html" in path.name] == ["taken.html"]
