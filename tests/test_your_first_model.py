@@ -39,6 +39,7 @@ ASKS: dict[str, Callable[[str], requests.Response]] = {
     "another site": lambda url: ask(url, Origin="http://evil.example"),
     "another name": lambda url: ask(url, Host="evil.example"),
     "by GET": lambda url: requests.get(url, params=MUTATION, timeout=60),
+    "by GET, on two lines": lambda url: requests.get(f"{url}%0A", params=MUTATION, timeout=60),
     "as text": lambda url: ask(url, **{"Content-Type": "text/plain"}),
     "as a form": lambda url: requests.post(url, params=MUTATION, data={"a": "b"}, timeout=60),
 }

@@ -10,9 +10,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ml_assets import variables
 
-_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 #: A browser sends these to another site only after that site has agreed.
 _GRAPHQL_TYPES = {"application/json", "application/graphql"}
+#: What a browser calls a page that is not of the origin which it asks (`Sec-Fetch-Site`).
+_OTHERS = {"cross-site", "same-site"}
 
 
 def allowed_hosts(bound: str) -> frozenset[str]:
@@ -54,14 +56,17 @@ class Guard:
         for given in headers.getlist("origin"):
             origin = _split(given)
             default = _DEFAULT_PORTS.get(origin.scheme) if origin else None
-            if origin is None or (origin.hostname, origin.port or default) != (host.hostname, host.port or default):
+            here = (host.hostname, host.port or default)
+            if origin is None or default is None or (origin.hostname, origin.port or default) != here:
                 return f"Origin {given!r} is another site: only the UI's own pages, at {headers['host']!r}, may ask"
-        if scope["type"] == "http" and scope["path"].rstrip("/").endswith("/graphql"):
-            return _refusal_of_graphql(scope["method"], headers)
+        # What a page loads by GET names no origin, but browsers say whose page it is. A link may be followed.
+        if headers.get("sec-fetch-site") in _OTHERS and headers.get("sec-fetch-dest") != "document":
+            return "This was asked by a page of another site: only the UI's own pages may load it, or a link lead to it"
         return None
 
 
-def _refusal_of_graphql(method: str, headers: Headers) -> str | None:
+def refusal_of_graphql(method: str, headers: Headers) -> str | None:
+    """Why GraphQL is not run, as pages of other sites can ask so; None where it is."""
     # A GET that takes HTML gets a page to type queries into, and runs none.
     if method == "GET" and "text/html" not in headers.get("accept", ""):
         return "GraphQL by GET can be asked by any site: send a POST with Content-Type: application/json"

@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from typing_extensions import override
 
-from ml_assets.cli.guard import Guard, allowed_hosts
+from ml_assets.cli.guard import Guard, allowed_hosts, refusal_of_graphql
 from ml_assets.cli.health import find_problems
 from ml_assets.cli.log_lines import keep_lines_short
 from ml_assets.interrupts import heed_interrupts
@@ -38,6 +38,15 @@ class Webserver(DagsterWebserver[Any, Any]):
     def build_middleware(self) -> list[Middleware]:
         bound = click.get_current_context().params["host"]
         return [Middleware(Guard, hosts=allowed_hosts(bound)), *super().build_middleware()]
+
+    # Not by the path: that which routes take for `/graphql` may be written in other ways, such as `/graphql%0A`.
+    @override
+    async def graphql_http_endpoint(self, request: Request) -> Response:
+        reason = refusal_of_graphql(request.method, request.headers)
+        if reason is not None:
+            return PlainTextResponse(f"{reason}\n", status_code=403)
+        answer: Response = await super().graphql_http_endpoint(request)
+        return answer
 
     @override
     async def download_notebook(self, request: Request) -> Response:

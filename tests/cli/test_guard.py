@@ -2,15 +2,20 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ml_assets import variables
 from ml_assets.cli.guard import Guard, allowed_hosts
+from ml_assets.cli.webserver import Webserver
 
 UI = "localhost:3000"
 
@@ -29,9 +34,22 @@ async def behind(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse("answered")(scope, receive, send)
 
 
-def sent(kind: str, method: str, address: str, headers: Mapping[str, str]) -> list[Message]:
-    """What the guard answers to a request."""
-    path, query = urlsplit(address).path, urlsplit(address).query.encode()
+class NoInstance:
+    """Of a webserver of which only what needs no instance is asked."""
+
+    def create_request_context(self, _: HTTPConnection) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+@cache
+def webserver(prefix: str = "") -> ASGIApp:
+    """What Dagster's own routes lead to, below a path."""
+    return Starlette(routes=Webserver(NoInstance(), prefix).build_routes())
+
+
+def sent(kind: str, method: str, address: str, headers: Mapping[str, str], app: ASGIApp = behind) -> list[Message]:
+    """What the guard in front of `app` answers to a request."""
+    path, query = unquote(urlsplit(address).path), urlsplit(address).query.encode()
     given = [(name.lower().encode(), value.encode()) for name, value in {"Host": UI, **headers}.items()]
     scope = {"type": kind, "method": method, "path": path, "query_string": query, "headers": given}
     messages: list[Message] = []
@@ -40,14 +58,15 @@ def sent(kind: str, method: str, address: str, headers: Mapping[str, str]) -> li
         messages.append(message)
 
     async def receive() -> Any:
-        return {"type": "http.request"}
+        return {"type": "http.request", "body": b"{__typename}"}
 
-    asyncio.run(Guard(behind, allowed_hosts("desk.lan"))(scope, receive, send))
+    asyncio.run(Guard(app, allowed_hosts("desk.lan"))(scope, receive, send))
     return messages
 
 
-def ask(method: str, address: str, **headers: str) -> Answer:
-    start, body = sent("http", method, address, {name.replace("_", "-"): value for name, value in headers.items()})
+def ask(method: str, address: str, *, app: ASGIApp = behind, **headers: str) -> Answer:
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    start, body = sent("http", method, address, given, app)[:2]
     named = {name.decode(): value.decode() for name, value in start["headers"]}
     return Answer(start["status"], body["body"].decode(), named)
 
@@ -81,6 +100,22 @@ def test_a_name_that_is_not_its_own_is_refused_with_the_variable_that_adds_it(ho
     assert "ML_ASSETS_HOSTS" in refused.text
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_what_a_page_of_another_site_loads_is_refused_and_a_link_in_it_leads_here(site: str) -> None:
+    for loaded in ("image", "iframe", "empty"):
+        assert ask("GET", "/logs/run/step.out", Sec_Fetch_Site=site, Sec_Fetch_Dest=loaded).status == 403
+    assert ask("GET", "/assets", Sec_Fetch_Site=site, Sec_Fetch_Dest="document").text == "answered"
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_what_its_own_pages_load_is_answered(site: str) -> None:
+    assert ask("GET", "/logs/run/step.out", Sec_Fetch_Site=site, Sec_Fetch_Dest="empty").text == "answered"
+
+
+def test_a_page_of_a_program_is_another_site_though_it_has_the_same_name() -> None:
+    assert ask("GET", "/assets", Host="localhost", Origin="capacitor://localhost").status == 403
+
+
 ORIGINS = ["http://evil.example", "http://localhost:8888", "http://127.0.0.1:3000", "null", "http://localhost", "a:b"]
 
 
@@ -90,6 +125,10 @@ def test_a_page_of_another_site_is_refused(method: str, path: str, origin: str) 
     refused = ask(method, path, Origin=origin, Content_Type="application/json")
     assert refused.status == 403
     assert repr(origin) in refused.text
+
+
+#: Routes take a line break at the end for none.
+GRAPHQL = [("", "/graphql"), ("", "/graphql%0A"), ("", "/graph%71l"), ("/below", "/below/graphql")]
 
 
 @pytest.mark.parametrize(
@@ -102,18 +141,25 @@ def test_a_page_of_another_site_is_refused(method: str, path: str, origin: str) 
         "",
     ],
 )
-def test_what_a_form_can_send_is_no_graphql(kind: str) -> None:
-    for path in ("/graphql", "/below/graphql"):
-        refused = ask("POST", path, **({"Content_Type": kind} if kind else {}))
-        assert refused.status == 403
-        assert "application/json" in refused.text
+@pytest.mark.parametrize(("prefix", "path"), GRAPHQL)
+def test_what_a_form_can_send_is_no_graphql(kind: str, prefix: str, path: str) -> None:
+    asked = f"{path}?query={{__typename}}"
+    refused = ask("POST", asked, app=webserver(prefix), **({"Content_Type": kind} if kind else {}))
+    assert refused.status == 403
+    assert "application/json" in refused.text
 
 
-def test_no_graphql_is_run_by_an_address() -> None:
-    asked = "/graphql?query=mutation{setNuxSeen}"
-    assert ask("GET", asked).status == 403
-    # Of the page to type queries into, which runs none.
-    assert ask("GET", asked, Accept="text/html,*/*").text == "answered"
+@pytest.mark.parametrize(("prefix", "path"), GRAPHQL)
+def test_no_graphql_is_run_by_an_address(prefix: str, path: str) -> None:
+    asked = f"{path}?query={{__typename}}"
+    assert ask("GET", asked, app=webserver(prefix)).status == 403
+    # The page to type queries into, which runs none.
+    assert "<title>GraphiQL" in ask("GET", asked, app=webserver(prefix), Accept="text/html,*/*").text
+
+
+def test_programs_send_graphql() -> None:
+    answered = ask("POST", "/graphql", app=webserver(), Content_Type="application/graphql")
+    assert (answered.status, answered.text) == (200, '{"data":{"__typename":"Query"}}')
 
 
 def test_what_is_subscribed_to_is_told_to_its_own_pages_alone() -> None:
