@@ -5,6 +5,7 @@ is imported when a notebook is looked at.
 """
 
 import html
+import re
 
 _SOURCES = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; form-action 'none'; base-uri 'none'"
@@ -36,6 +37,8 @@ _TEMPLATE = f"""
 </style>
 {{%- endblock -%}}
 """
+#: What no policy forbids: `<meta>` leads away from a page, and `<link>` has a browser call upon hosts.
+_ACTS_BY_ITSELF = re.compile(r"<(?=(?:meta|link)[\s/>])", re.IGNORECASE)
 #: Those that need a script come last; their text stands for them.
 _SHOWN = ["text/html", "text/markdown", "image/svg+xml", "text/latex", "image/png", "image/jpeg", "text/plain"]
 
@@ -47,18 +50,16 @@ def sandboxed(notebook: bytes, *, title: str) -> bytes:
     """
     from nbformat import v4, writes
 
-    output = v4.new_output("display_data", {"text/html": _framed(notebook, title)})
+    output = v4.new_output(
+        "display_data", {"text/html": f"{_FRAME}{html.escape(_render(notebook, title))}{_FRAME_END}"}
+    )
     shell = v4.new_notebook(cells=[v4.new_code_cell(outputs=[output])], metadata={"title": title})
     return writes(shell).encode()
 
 
 def standalone(notebook: bytes, *, title: str) -> str:
-    """A notebook as a page for any browser, in a frame where nothing of it can act; nothing is asked of a network."""
-    return (
-        '<!doctype html>\n<html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title>{_framed(notebook, title)}</html>\n"
-    )
+    """A notebook as a page for any browser, which can be printed; nothing of it acts, or is asked of a network."""
+    return _render(notebook, title)
 
 
 def page_in(notebook: bytes) -> str | None:
@@ -73,10 +74,6 @@ def page_in(notebook: bytes) -> str | None:
     return None
 
 
-def _framed(notebook: bytes, title: str) -> str:
-    return f"{_FRAME}{html.escape(_render(notebook, title))}{_FRAME_END}"
-
-
 def _render(notebook: bytes, title: str) -> str:
     from nbconvert import HTMLExporter
     from nbformat import reads
@@ -86,4 +83,6 @@ def _render(notebook: bytes, title: str) -> str:
     exporter = HTMLExporter(config=config, raw_template=_TEMPLATE, exclude_anchor_links=True)
     content = reads(notebook.decode(), as_version=4)
     page, _ = exporter.from_notebook_node(content, resources={"metadata": {"name": title}})
-    return str(page)
+    head, body, rest = str(page).partition("<body")
+    # Of a name that no browser knows, an element does nothing, and shows what it holds.
+    return head + body + _ACTS_BY_ITSELF.sub("<x-", rest)

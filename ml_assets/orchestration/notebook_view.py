@@ -16,6 +16,7 @@ from ml_assets import variables
 from ml_assets.notebooks.page import sandboxed
 from ml_assets.orchestration.resources import NoStorageError, Storage
 from ml_assets.orchestration.runs import NoLocationError, find_location
+from ml_assets.orchestration.shown import in_markdown
 from ml_assets.paths import AnyPath, AwayError, path_of
 
 #: The modules of Dagster that look the function up by its name, if this process has loaded them.
@@ -97,4 +98,4 @@ def _note(words: str) -> bytes:
     """A notebook that says why there is none to show."""
     from nbformat import v4, writes
 
-    return str(writes(v4.new_notebook(cells=[v4.new_markdown_cell(words)]))).encode()
+    return str(writes(v4.new_notebook(cells=[v4.new_markdown_cell(in_markdown(words))]))).encode()

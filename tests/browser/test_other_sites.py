@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 #: All that a browser does without asking: simple requests, a form, an address, a subscription, a frame.
 HOSTILE = """
 <!doctype html><title>asking</title>
-<img src="UI/graphql?query=mutation{setNuxSeen}">
+<img src="UI/graphql?query=mutation{setNuxSeen}"> <img src="UI/graphql%0A?query=mutation{setNuxSeen}">
 <form id="form" method="post" enctype="text/plain" target="answer" action="UI/graphql?query=mutation{setNuxSeen}">
 <input name='{"query": "mutation{setNuxSeen}", "x": "' value='"}'></form>
 <iframe name="answer"></iframe><iframe id="ui" src="UI/locations"></iframe>
@@ -66,8 +66,7 @@ def test_it_asks_in_each_way_that_it_has_and_is_refused(screen: Screen, home: Ho
         page.wait_for_function("document.title !== 'asking'")
         expect(page.frame_locator("[name=answer]").locator("body")).to_contain_text("is another site")
         assert page.title() == "refused"
-        assert page.frame_locator("#ui").locator("#root").count() == 0
+        expect(page.frame_locator("#ui").locator("body")).to_contain_text("asked by a page of another site")
     # Of what asks for leave first, the browser sees no answer.
     assert answers == {"GET": {403}, "POST": {403}}
-    assert any("X-Frame-Options" in error for error in screen.errors)
     screen.errors.clear()

@@ -1,6 +1,7 @@
-"""An executed notebook as a page: whole, and in a frame where nothing of it can act."""
+"""An executed notebook as a page: whole, and nothing of it can act."""
 
 import nbformat
+import pytest
 from nbconvert import HTMLExporter
 from nbformat import v4
 
@@ -51,11 +52,22 @@ def test_what_others_show_of_it_is_one_sandboxed_frame() -> None:
     assert "fetch" in shown
 
 
-def test_an_exported_page_holds_no_script_and_fetches_nothing() -> None:
-    page = standalone(notebook({"text/html": f'"></iframe>{SCRIPT}'}, words=SCRIPT), title="</title>" + SCRIPT)
-    assert page.count("<iframe sandbox") == page.count("</iframe>") == 1
-    assert "<script" not in page
-    assert 'src="' not in page
+def test_an_exported_page_is_the_page_itself_and_its_policy_comes_before_all_that_the_notebook_says() -> None:
+    page = standalone(notebook({"text/html": SCRIPT}, words=SCRIPT), title="</title>" + SCRIPT)
+    assert "<iframe" not in page
+    before = page.partition(SCRIPT)[0]
+    assert "default-src 'none'" in before
+    assert "<script" not in before.partition("default-src 'none'")[0]
+
+
+@pytest.mark.parametrize("name", ["meta http-equiv=refresh", "META/http-equiv=refresh", "link\nrel=preconnect", "Link"])
+def test_what_acts_whatever_the_policy_is_of_a_name_that_no_browser_knows(name: str) -> None:
+    drawn = "<svg><metadata>a</metadata><linearGradient></linearGradient></svg>"
+    body = page_of({"text/html": f"<{name}>{drawn}"}, words=f"<{name}>").partition("<body")[2].lower()
+    assert "<meta " not in body
+    assert "<link" not in body
+    assert body.count("<x-") == 2
+    assert drawn.lower() in body
 
 
 def test_a_notebook_that_is_not_sandboxed_holds_no_page() -> None:
