@@ -20,8 +20,9 @@ _OTHERS = {"cross-site", "same-site"}
 def allowed_hosts(bound: str) -> frozenset[str]:
     """The names under which the UI may be opened: of the loopback, that it is bound to, and those declared."""
     declared = (variables.get(variables.HOSTS) or "").split(",")
-    names = (name.strip().lower() for name in ("localhost", bound, *declared))
-    return frozenset(filter(None, names))
+    # As they are refused, with a port, or as they are copied from a browser.
+    given = (_split(f"//{name.strip().rpartition('//')[2]}") for name in ("localhost", bound, *declared))
+    return frozenset(parts.hostname for parts in given if parts and parts.hostname)
 
 
 class Guard:

@@ -73,10 +73,11 @@ def ask(method: str, address: str, *, app: ASGIApp = behind, **headers: str) -> 
 
 @pytest.fixture(autouse=True)
 def declared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(variables.HOSTS, "ui.example, Other.example")
+    monkeypatch.setenv(variables.HOSTS, "ui.example, Other.example, with-port.example:8443,https://copied.example/, ,")
 
 
 HOSTS = [UI, "127.0.0.1:3000", "[::1]:3000", "10.0.3.7:3000", "desk.lan:3000", "ui.example", "other.example:443"]
+HOSTS += ["with-port.example:8443", "copied.example"]
 
 
 @pytest.mark.parametrize("host", HOSTS)
