@@ -28,6 +28,10 @@ class ArtifactError(Exception):
     """An artifact that does not exist, or cannot be written."""
 
 
+class StrayFileError(ArtifactError):
+    """A file that is to be published, and lies elsewhere than in its artifact."""
+
+
 class StoreError(Exception):
     """The store does not say what it holds: it is out of reach, or may not be read. Nothing is known to be lost."""
 
@@ -109,14 +113,15 @@ class ArtifactStore:
         """Put the files of a draft in place, and write the manifest, after which the version exists.
 
         Args: `to`: the version's folder, which may hold files already; None: the draft's.
-        Raises: ArtifactError when another attempt of its run has published it.
+        Raises: ArtifactError when another attempt of its run has published it; StrayFileError.
         """
+        files = _files(folder)
         target = folder if to is None else to
         if isinstance(target, Path):
-            return _publish_here(target, manifest)
+            return _publish_here(target, files, manifest)
         if (target / MANIFEST).exists():
             raise _published(target)
-        drafts = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+        drafts = {path.relative_to(folder).as_posix(): path for path in files}
         if drafts:
             _put(target.fs, [str(path) for path in drafts.values()], [(target / name).path for name in drafts])
         sizes = {name: entry["size"] for name, entry in sorted(listed_below(target).items())}
@@ -196,12 +201,17 @@ def _put(store: Any, here: Sequence[str], there: Sequence[str]) -> None:
             pass
 
 
-def _publish_here(folder: Path, manifest: Mapping[str, Any]) -> Artifact:
+def _files(folder: Path) -> list[Path]:
+    """The files of a draft. Raises: StrayFileError."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in files:
         # What it leads to may change, or be nobody's to show.
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise ArtifactError(f"{path} leads out of its artifact, to {path.resolve()}: save the file itself")
+            raise StrayFileError(f"{path} leads out of its artifact, to {path.resolve()}: save the file itself")
+    return files
+
+
+def _publish_here(folder: Path, files: Sequence[Path], manifest: Mapping[str, Any]) -> Artifact:
     full = {**manifest, "files": {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}}
     unfinished = folder / f".{MANIFEST}"
     unfinished.write_text(_text(full), encoding="utf-8")

@@ -60,6 +60,7 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
     failures: dict[_Partition, Exception] = {}
     skipped: list[str] = []
     record_patiently(instance)
+    away = False
     if asset.step in CHECKED:
         # What comes to no rows has not leaked, whatever becomes of the run.
         forget_planned_check(instance, run.run_id, asset.name, NO_LEAK, log=context.log)
@@ -70,9 +71,11 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
             again = "before this step was begun again" if made_by == run.run_id else "which this one resumes"
             context.log.info(f"{asset.name} {name} was made by run {made_by}, {again}")
             continue
-        partition = _Partition(context, asset, name)
+        # What one partition has waited for in vain, the next does not wait for anew.
+        partition = _Partition(context, asset, name, waits=not away)
         try:
             yield from partition.materialize()
+            away = False
         except dg.DagsterExecutionInterruptedError:
             if not _loses_its_pod(context):
                 raise
@@ -87,6 +90,7 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
                 context.log.warning(f"{asset.name} {name} is skipped: {error}")
         except Exception as error:  # noqa: BLE001  (raised at the end, with those of the other partitions)
             failures[partition] = error
+            away = not is_verdict(error)
             context.log.error(f"{asset.name} {name} failed: {on_one_line(error)}")
     patiently(lambda: remove_old_notebooks(context, asset.name))
     patiently(lambda: _tell_skipped(context, asset, skipped))
@@ -140,13 +144,19 @@ def _is_canceled(context: dg.AssetExecutionContext) -> bool:
     return run is not None and run.status in {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Partition:
-    """One partition of one step within a run."""
+    """One partition of one step within a run.
+
+    `waits`: whether it is tried again later where what failed was not its notebook; `begun`: what an attempt began
+    with, as `attempt` takes it.
+    """
 
     context: dg.AssetExecutionContext
     asset: StepAsset
     name: str
+    waits: bool
+    begun: tuple[str, str, str, str, str] | None = None
 
     @property
     def executed(self) -> AnyPath:
@@ -163,7 +173,13 @@ class _Partition:
         """Make the partition, again where its kernel died once, or what failed was not its notebook."""
         # `made_before` has found no materialization of an earlier attempt: what it left nobody knows of.
         again = self.context.retry_number > 0
-        yield from tried_again(self._attempt, again=again, say=self._say)
+        try:
+            yield from tried_again(self._attempt, again=again, waits=self.waits, say=self._say)
+        except dg.DagsterExecutionInterruptedError:
+            # Also between two attempts.
+            if self.begun and _is_canceled(self.context):
+                yield attempt(*self.begun, verdict=STOPPED, error=f"a person canceled run {self.context.run.run_id}")
+            raise
 
     def _attempt(self, again: bool, last: bool) -> Iterator[Any]:
         """Pin the inputs, run the notebook, publish what it saved.
@@ -186,7 +202,7 @@ class _Partition:
             yield attempt(*tried, verdict=FAILED, error=on_one_line(error))
             raise
         asset.check_loaded()
-        tried = (asset.name, self.name, pins.inputs, asset.code_version, context.run.run_id)
+        self.begun = tried = (asset.name, self.name, pins.inputs, asset.code_version, context.run.run_id)
         with store.draft(asset.name, self.name, context.run.run_id, unreported=again) as folder:
             if (begun := note_begun(instance, *tried)) is not None:
                 yield begun
@@ -201,10 +217,6 @@ class _Partition:
                 before = patiently(lambda: versions(instance, asset.name, self.name))
                 record = manifest(asset, self.name, context.run.run_id, pins, result, as_of)
                 artifact = store.publish(folder, {**record, "supersedes": before[-1] if before else None}, to=target)
-            except dg.DagsterExecutionInterruptedError:
-                if _is_canceled(context):
-                    yield attempt(*tried, verdict=STOPPED, error=f"a person canceled run {context.run.run_id}")
-                raise
             except Exception as error:
                 if is_verdict(error) and (last or not isinstance(error, KernelDiedError)):
                     # A notebook may have failed because these were away, or were written meanwhile.

@@ -8,21 +8,38 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ml_assets.data.store import ArtifactError
+from ml_assets.data.store import ArtifactError, StrayFileError
 from ml_assets.domain.maturity import ImmatureWindowError
+from ml_assets.notebooks.patience import is_outage
 from ml_assets.notebooks.run import KernelDiedError, NotebookError
 from ml_assets.orchestration.pins import ChangedWhileReadError, LostError, MissingInputError
+from ml_assets.orchestration.resources import NoStorageError
 from ml_assets.orchestration.step_asset import NotebookChangedError
 
 #: After how many seconds a partition is tried again, each time, that failed by no fault of its notebook.
 PAUSES = (10, 30, 60, 120)
 #: What is no verdict, and what trying again in the same run does not mend.
-_FINAL = (ArtifactError, ChangedWhileReadError, ImmatureWindowError, MissingInputError, NotebookChangedError)
+_FINAL = (
+    ArtifactError,
+    ChangedWhileReadError,
+    ImmatureWindowError,
+    MissingInputError,
+    NotebookChangedError,
+    NoStorageError,
+    # Mistakes in a declaration, in an installation, and our own.
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    TypeError,
+    ValueError,
+)
 
 
 def is_verdict(error: Exception) -> bool:
     """Whether an exception tells what a notebook did, or which input of it is lost."""
-    if isinstance(error, NotebookError | LostError):
+    if isinstance(error, NotebookError | LostError | StrayFileError):
         return True
     if isinstance(error, _FINAL):
         return False
@@ -33,16 +50,16 @@ def is_verdict(error: Exception) -> bool:
 
 
 def tried_again(
-    attempt: Callable[[bool, bool], Iterator[Any]], *, again: bool, say: Callable[[str], None]
+    attempt: Callable[[bool, bool], Iterator[Any]], *, again: bool, waits: bool, say: Callable[[str], None]
 ) -> Iterator[Any]:
     """What attempts at a partition yield, until one ends well or with a verdict.
 
     A kernel that died without a known cause gets one more attempt.
     Args: `attempt`: makes one, told whether there was one before, and whether a kernel that dies is a failure; `again`:
-    there was one before; `say`: is told why there is another.
+    there was one before; `waits`: False where the same was waited for already; `say`: is told why there is another.
     Raises: what the last one did.
     """
-    pauses, died = iter(PAUSES), False
+    pauses, died = iter(PAUSES if waits else ()), False
     while True:
         try:
             yield from attempt(again, died)
@@ -62,4 +79,15 @@ def _pause(error: Exception, pauses: Iterator[int], *, died: bool) -> int | None
     """The seconds until the next attempt; None where there is none."""
     if isinstance(error, KernelDiedError) and not died:
         return 0
-    return None if is_verdict(error) or isinstance(error, _FINAL) else next(pauses, None)
+    return None if is_verdict(error) or not _may_pass(error) else next(pauses, None)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether what failed beside a notebook may have gone a little later."""
+    # It loads SQLAlchemy, which a run has loaded.
+    from sqlalchemy.exc import DBAPIError
+
+    if isinstance(error, DBAPIError):
+        return is_outage(error)
+    # Of TLS, some are of both kinds.
+    return isinstance(error, OSError) or not isinstance(error, _FINAL)

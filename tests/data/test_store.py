@@ -5,7 +5,7 @@ from threading import Barrier
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore, load_artifact
+from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore, StrayFileError, load_artifact
 from ml_assets.paths import path_of
 
 MODEL = ("ads/cvr/model", "2026-01-01", "run-1")
@@ -179,7 +179,8 @@ def test_a_link_that_leads_out_of_the_version_is_not_published(store: ArtifactSt
         (folder / "model.txt").write_text("model")
         (folder / "latest.txt").symlink_to("model.txt")
         (folder / "linked.txt").symlink_to(tmp_path / "elsewhere.txt")
-        with pytest.raises(ArtifactError, match=r"linked\.txt leads out of its artifact, to .*elsewhere\.txt"):
-            store.publish(folder, {})
+        for to in (None, path_of("memory://store/version")):
+            with pytest.raises(StrayFileError, match=r"linked\.txt leads out of its artifact, to .*elsewhere\.txt"):
+                store.publish(folder, {}, to)
         (folder / "linked.txt").unlink()
         assert store.publish(folder, {}).manifest["files"] == {"latest.txt": 5, "model.txt": 5}

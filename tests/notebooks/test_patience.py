@@ -11,6 +11,7 @@ from typing import NoReturn
 import dagster as dg
 import pytest
 from dagster_postgres.utils import retry_pg_connection_fn
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from ml_assets.cli.home import open_instance
@@ -24,6 +25,7 @@ RUN = "00000000-0000-0000-0000-000000000001"
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "_SECONDS_BETWEEN_TRIES", 0.05)
+    monkeypatch.setattr(patience._Outage, "since", None)
 
 
 @contextmanager
@@ -96,3 +98,42 @@ def test_an_outage_is_told_also_where_dagster_wraps_what_the_driver_raised() -> 
     assert is_outage(wrapped)
     assert is_outage(outage)
     assert not is_outage(OSError(28, "No space left on device"))
+
+
+def test_one_outage_is_waited_for_once_however_many_ask_and_said_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.4)
+    away = OperationalError("select", {}, Exception("connection refused"))
+    calls = 0
+
+    def ask() -> None:
+        nonlocal calls
+        calls += 1
+        raise away
+
+    begun = time.monotonic()
+    for _ in range(5):
+        with pytest.raises(OperationalError):
+            # As Dagster's own tries are within an event that is recorded patiently.
+            patiently(lambda: patiently(ask))
+    assert time.monotonic() - begun < 1
+    assert calls < 20
+    assert (
+        capsys.readouterr().err.count("it is waited for, up to 0.4 s: (builtins.Exception) connection refused\n") == 1
+    )
+    assert patiently(lambda: "it is back") == "it is back"
+    begun = time.monotonic()
+    with pytest.raises(OperationalError):
+        patiently(ask)
+    assert time.monotonic() - begun > 0.4, "a new outage is waited for anew"
+
+
+def test_a_file_that_may_not_be_written_or_lacks_a_table_is_not_waited_for(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/home.db")
+    with engine.connect() as connection:
+        connection.execute(text("pragma query_only = on"))
+        for statement in ("select * from nowhere", "create table new (x int)"):
+            with pytest.raises(OperationalError) as raised:
+                connection.execute(text(statement))
+            assert not is_outage(raised.value)
