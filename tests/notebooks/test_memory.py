@@ -37,3 +37,39 @@ def test_where_nothing_counts_nothing_was_killed(tmp_path: Path) -> None:
     assert MemoryGroup(tmp_path).kills() == 0
     # Whatever this machine has, it can be asked.
     assert MemoryGroup().kills() >= 0
+
+
+@pytest.mark.parametrize(
+    ("named", "below", "events", "maximum"),
+    [
+        ("0::/system.slice/daemon.service", "system.slice", "memory.events", "memory.max"),
+        (
+            "3:cpu:/\n4:memory:/system.slice/daemon.service",
+            "memory/system.slice",
+            "memory.oom_control",
+            "memory.limit_in_bytes",
+        ),
+    ],
+    ids=["version 2", "version 1"],
+)
+def test_a_unit_of_systemd_is_a_group_below_the_root_and_held_to_the_limits_above_it(
+    named: str, below: str, events: str, maximum: str, tmp_path: Path
+) -> None:
+    own, slice_ = tmp_path / "cgroup", tmp_path / below
+    own.write_text(f"{named}\n")
+    unit = slice_ / "daemon.service"
+    unit.mkdir(parents=True)
+    (unit / events).write_text("oom_kill 3\n")
+    (unit / maximum).write_text("4294967296\n")
+    (slice_ / events).write_text("oom_kill 77\n")
+    (slice_ / maximum).write_text("max\n")
+    group = MemoryGroup(tmp_path, own)
+    assert (group.kills(), group.limit()) == (3, "limit 4 GiB")
+    (slice_ / maximum).write_text("2147483648\n")
+    assert group.limit() == "limit 2 GiB"
+
+
+def test_a_container_that_is_told_the_name_of_its_group_on_the_machine_sees_that_as_the_root(tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("0::/kubepods/pod1\n")
+    (tmp_path / "memory.events").write_text(V2)
+    assert MemoryGroup(tmp_path, tmp_path / "own").kills() == 2
