@@ -4,6 +4,7 @@
 Dagster's default launcher does.
 """
 
+import os
 import platform
 import sys
 import threading
@@ -24,7 +25,10 @@ from ml_assets.warm.process import HostGoneError, Process
 
 #: Tag of a run: its process, as the process id and the instant of its start. It tells a person nothing, and is hidden.
 WORKER_TAG = f"{HIDDEN_TAG_PREFIX}ml_assets_worker"
-#: The name that older runs have of it.
+#: Tag of a run: the process that launches it, in the same words. Where that is killed before the run has a process of
+#: its own, the run is not left behind as if it still began. Who ends a run must not end this one.
+LAUNCHER_TAG = f"{HIDDEN_TAG_PREFIX}ml_assets_launcher"
+#: The name that older runs have of that of its process.
 _OLD_WORKER_TAG = "ml_assets/worker"
 #: Of runs that are not queued.
 _UNDER_WAY = [
@@ -54,6 +58,8 @@ class WarmRunLauncher(DefaultRunLauncher):
         if origin is None or origin.repository_origin.executable_path != sys.executable:
             super().launch_run(context)
             return
+        # It may take seconds to have a process to fork from.
+        self._instance.add_run_tags(run.run_id, {LAUNCHER_TAG: worker_of(os.getpid())})
         process = self._fork(run, origin)
         if process is None:
             super().launch_run(context)
@@ -108,7 +114,7 @@ def recorded_worker(run: dg.DagsterRun) -> str | None:
 
 
 def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Record as failed the runs that were forked on this machine and whose process has ended since.
+    """Record as failed the runs of this machine whose process has ended since, or who was to give them one.
 
     Their partitions would show as running: for ever where no daemon monitors runs, and for minutes where one does, as
     it asks for the process of a run only once that has started.
@@ -116,18 +122,22 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """
     dead = []
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=_UNDER_WAY)):
-        worker = recorded_worker(run)
-        if worker is None or is_alive(worker) or worker == _inherited_worker(instance, run):
+        worker = _worker_or_launcher(run)
+        if worker is None or is_alive(worker) or worker == _inherited(instance, run):
             continue
         instance.report_run_failed(run, f"its process ({worker}) ended before it did")
         dead.append(run.run_id)
     return dead
 
 
-def _inherited_worker(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
+def _worker_or_launcher(run: dg.DagsterRun) -> str | None:
+    return recorded_worker(run) or run.tags.get(LAUNCHER_TAG)
+
+
+def _inherited(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
     """The process of the run that this one repeats, with whose tags it begins."""
     parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
-    return recorded_worker(parent) if parent else None
+    return _worker_or_launcher(parent) if parent else None
 
 
 def command_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:

@@ -16,7 +16,7 @@ from dagster._core.run_coordinator import QueuedRunCoordinator
 
 from ml_assets.notebooks.warm import WarmHosts
 from ml_assets.orchestration.daemons import Life, last_heartbeat, life_of_daemon, wait_for_life
-from ml_assets.orchestration.launcher import WORKER_TAG, command_of, worker_of
+from ml_assets.orchestration.launcher import LAUNCHER_TAG, WORKER_TAG, command_of, worker_of
 from ml_assets.warm.process import HostGoneError, Process
 
 #: To find the daemon takes a look at each process of the machine.
@@ -71,8 +71,7 @@ class LaunchHere:
         if refusal := _refusal(wait_for_life(instance, say=say)):
             raise DaemonRunsError(refusal)
         self.parallelism = parallelism
-        # Until a run has a process of its own: one that is killed before that is not left behind as if it still began.
-        self.tags: Mapping[str, str] = {WORKER_TAG: worker_of(os.getpid())}
+        self.tags: Mapping[str, str] = {LAUNCHER_TAG: worker_of(os.getpid())}
         self._instance = instance
         self._hosts = WarmHosts()
         self._processes: dict[str, Process | subprocess.Popen[bytes]] = {}

@@ -1,5 +1,7 @@
 """A backfill beside others: what they have made since it was planned, or make now, is not made twice."""
 
+import os
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +16,8 @@ from ml_assets.notebooks.warm import WarmHosts
 from ml_assets.orchestration import elsewhere
 from ml_assets.orchestration.backfill import Backfill
 from ml_assets.orchestration.facts import asset_key, materialization, runs_in_progress
-from ml_assets.orchestration.launches import LaunchHere
+from ml_assets.orchestration.launcher import fail_dead_runs, recorded_worker
+from ml_assets.orchestration.launches import Launch, LaunchHere
 from ml_assets.orchestration.outcomes import State
 from ml_assets.orchestration.sensors import Tick
 from tests.support import shop
@@ -106,7 +109,7 @@ def launched(tick: Tick) -> list[str]:
 
 
 def execute(
-    team: TeamProject, planned: Planned, launch: AtOnce, on_look: Callable[[], None] = lambda: None
+    team: TeamProject, planned: Planned, launch: Launch, on_look: Callable[[], None] = lambda: None
 ) -> dict[tuple[str, str], tuple[State, str]]:
     backfill = Backfill(team.project.runs, planned.models.values(), planned.runs, launch, planned.made)
     backfill.execute(tags={}, on_look=on_look, until=lambda: False)
@@ -199,3 +202,27 @@ def test_a_tick_sees_a_run_in_progress_before_its_process_has_begun_it(
     assert tick.found["shop/order"][MODEL][FIRST].state is Due.RUNNING
     assert launched(tick) == [SECOND, THIRD]
     assert project.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+
+
+class Killed(LaunchHere):
+    """Is killed after a run was created, before it has a process."""
+
+    def start(self, run: dg.DagsterRun) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_run_that_a_killed_backfill_had_only_created_is_failed_and_made_by_the_next(team: TeamProject) -> None:
+    project, planned = team.project, plan(team)
+    pid = os.fork()
+    if pid == 0:
+        # Whatever happens, this is no second run of the tests.
+        try:
+            execute(team, planned, Killed(project.instance, 1, say=print))
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    (left,) = project.instance.get_runs()
+    assert left.status is dg.DagsterRunStatus.NOT_STARTED
+    assert recorded_worker(left) is None, "who cancels the run would end the backfill"
+    assert fail_dead_runs(project.instance) == [left.run_id]
+    assert launched(project.look(["shop"])) == [FIRST, SECOND, THIRD]

@@ -18,6 +18,7 @@ from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
 
 from ml_assets.cli.home import open_instance
 from ml_assets.orchestration.launcher import (
+    LAUNCHER_TAG,
     WORKER_TAG,
     WarmRunLauncher,
     end_worker,
@@ -95,10 +96,13 @@ def test_a_run_whose_process_has_ended_is_failed_at_whatever_it_was(status: str,
             return instance.add_run(run).run_id
 
         killed, _ = add(dead), add(worker_of(os.getpid()))
+        begun = instance.add_run(
+            dg.DagsterRun("job", tags={LAUNCHER_TAG: dead}, status=dg.DagsterRunStatus[status])
+        ).run_id
         # One that no process was told of, and one that repeats the killed run, with the tags of that.
         add(None)
         add(dead, parent=killed)
-        assert fail_dead_runs(instance) == [killed]
+        assert set(fail_dead_runs(instance)) == {killed, begun}
         found = instance.get_run_by_id(killed)
         assert found is not None
         assert found.status is dg.DagsterRunStatus.FAILURE
