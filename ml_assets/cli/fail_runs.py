@@ -5,7 +5,7 @@ from collections.abc import Callable
 import dagster as dg
 
 from ml_assets.orchestration.daemons import wait_for_life
-from ml_assets.orchestration.launcher import is_alive, is_of_this_machine, recorded_worker
+from ml_assets.orchestration.launcher import is_alive, is_of_this_machine, worker_or_launcher
 
 _BEGUN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _WHY = "a person said that nothing executes it any more"
@@ -38,5 +38,5 @@ def fail_runs(instance: dg.DagsterInstance, *, say: Callable[[str], None]) -> li
 
 
 def _is_alive_here(run: dg.DagsterRun) -> bool:
-    worker = recorded_worker(run)
+    worker = worker_or_launcher(run)
     return worker is not None and is_of_this_machine(worker) and is_alive(worker)

@@ -9,6 +9,7 @@ import platform
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import dagster as dg
 import psutil
@@ -30,6 +31,7 @@ WORKER_TAG = f"{HIDDEN_TAG_PREFIX}ml_assets_worker"
 LAUNCHER_TAG = f"{HIDDEN_TAG_PREFIX}ml_assets_launcher"
 #: The name that older runs have of that of its process.
 _OLD_WORKER_TAG = "ml_assets/worker"
+_TICKS = "ticks"
 #: Of runs that are not queued.
 _UNDER_WAY = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -114,7 +116,7 @@ def recorded_worker(run: dg.DagsterRun) -> str | None:
 
 
 def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Record as failed the runs of this machine whose process has ended since, or who was to give them one.
+    """Record as failed, or canceled, the runs of this machine whose process has ended, or that which launched them.
 
     Their partitions would show as running: for ever where no daemon monitors runs, and for minutes where one does, as
     it asks for the process of a run only once that has started.
@@ -122,22 +124,31 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """
     dead = []
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=_UNDER_WAY)):
-        worker = _worker_or_launcher(run)
+        worker = worker_or_launcher(run)
         if worker is None or is_alive(worker) or worker == _inherited(instance, run):
             continue
-        instance.report_run_failed(run, f"its process ({worker}) ended before it did")
+        # It may have ended well between both looks.
+        if (found := instance.get_run_by_id(run.run_id)) is None or found.is_finished:
+            continue
+        why = f"its process ({worker}) ended before it did"
+        if found.status is dg.DagsterRunStatus.CANCELING:
+            # A person has ended it, and nobody shall go on with it.
+            instance.report_run_canceled(found, why)
+        else:
+            instance.report_run_failed(found, why)
         dead.append(run.run_id)
     return dead
 
 
-def _worker_or_launcher(run: dg.DagsterRun) -> str | None:
+def worker_or_launcher(run: dg.DagsterRun) -> str | None:
+    """The process of a run; until it has one, that which is to give it one."""
     return recorded_worker(run) or run.tags.get(LAUNCHER_TAG)
 
 
 def _inherited(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
     """The process of the run that this one repeats, with whose tags it begins."""
     parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
-    return _worker_or_launcher(parent) if parent else None
+    return worker_or_launcher(parent) if parent else None
 
 
 def command_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
@@ -155,16 +166,34 @@ def command_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
 
 def worker_of(pid: int) -> str:
     """What tells a process from others of its id, on this machine and on others: node, id and start."""
-    with suppress(psutil.NoSuchProcess):
-        return f"{platform.node()} {pid} {psutil.Process(pid).create_time():.2f}"
+    with suppress(FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
+        return f"{platform.node()} {pid} {_start_of(pid)}"
     return f"{platform.node()} {pid} ended"
+
+
+def _start_of(pid: int) -> str:
+    """When a process began, in the same words whenever it is asked."""
+    if sys.platform != "linux":
+        return _instant_of(pid)
+    # The instant is counted from one that moves when the clock of the machine is set: a process that lives would be
+    # another. So in ticks since it was booted; before the 20th field there is a name, which may hold anything.
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return f"{stat.rpartition(')')[2].split()[19]}{_TICKS}"
+
+
+def _instant_of(pid: int) -> str:
+    return f"{psutil.Process(pid).create_time():.2f}"
 
 
 def is_alive(worker: str) -> bool:
     """Whether the process of a run is alive, as far as this machine can tell: of others it cannot."""
-    return not is_of_this_machine(worker) or (
-        not worker.endswith("ended") and worker_of(int(worker.split()[1])) == worker
-    )
+    if not is_of_this_machine(worker):
+        return True
+    _, pid, start = worker.split()
+    with suppress(FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
+        # Older runs have the instant.
+        return start == (_start_of(int(pid)) if start.endswith(_TICKS) else _instant_of(int(pid)))
+    return False
 
 
 def is_of_this_machine(worker: str) -> bool:
