@@ -29,6 +29,7 @@ from ml_assets.notebooks.run import KernelDiedError
 from ml_assets.notebooks.warm import kernels_of
 from ml_assets.orchestration.checks import CHECKED, NO_LEAK, no_leak_evaluation, verify_no_leak
 from ml_assets.orchestration.facts import FAILED, STOPPED, asset_key, attempt, materialization, note_begun
+from ml_assets.orchestration.interrupted import is_canceled, loses_its_pod
 from ml_assets.orchestration.lineage import versions
 from ml_assets.orchestration.notebook_view import link_to
 from ml_assets.orchestration.old_notebooks import remove_old_notebooks
@@ -77,7 +78,7 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
             yield from partition.materialize()
             away = False
         except dg.DagsterExecutionInterruptedError:
-            if not _loses_its_pod(context):
+            if not loses_its_pod(context):
                 raise
             raise dg.RetryRequested(max_retries=LOST_POD_RETRIES, seconds_to_wait=LOST_POD_SECONDS) from None
         except (ImmatureWindowError, MissingInputError) as error:
@@ -129,21 +130,6 @@ def _tell_skipped(context: dg.AssetExecutionContext, asset: StepAsset, skipped: 
     context.instance.add_run_tags(context.run.run_id, {tag: words})
 
 
-def _loses_its_pod(context: dg.AssetExecutionContext) -> bool:
-    """Whether a step is interrupted that runs apart from its run, and nobody has canceled the run.
-
-    Then its pod was deleted, or its node is drained.
-    """
-    run = context.instance.get_run_by_id(context.run.run_id)
-    apart = context.get_step_execution_context().retry_mode.deferred
-    return apart and run is not None and run.status is dg.DagsterRunStatus.STARTED
-
-
-def _is_canceled(context: dg.AssetExecutionContext) -> bool:
-    run = context.instance.get_run_by_id(context.run.run_id)
-    return run is not None and run.status in {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED}
-
-
 @dataclass(eq=False)
 class _Partition:
     """One partition of one step within a run.
@@ -177,7 +163,7 @@ class _Partition:
             yield from tried_again(self._attempt, again=again, waits=self.waits, say=self._say)
         except dg.DagsterExecutionInterruptedError:
             # Also between two attempts.
-            if self.begun and _is_canceled(self.context):
+            if self.begun and is_canceled(self.context):
                 yield attempt(*self.begun, verdict=STOPPED, error=f"a person canceled run {self.context.run.run_id}")
             raise
 
