@@ -16,10 +16,18 @@ AnyPath: TypeAlias = Path | UPath
 
 #: Schemes of Hadoop's own stores, in which a file is seen while it is written, and is renamed at once.
 RENAMING = frozenset({"hdfs", "viewfs"})
+#: What reaches them, and the extra that has its package.
+_CLIENTS = {"s3": ("s3", "s3fs"), "hdfs": ("hdfs", "hdfs-native"), "viewfs": ("hdfs", "hdfs-native")}
 
 
 class AwayError(OSError):
     """A store that does not answer, or takes and gives nothing for now: nothing is known of what it holds."""
+
+
+def outage_in(text: str) -> AwayError | None:
+    """The outage that is told of in what others raise, such as DuckDB, which keep of an error its text alone."""
+    _, told, words = text.partition(f"{AwayError.__name__}: ")
+    return AwayError(words.splitlines()[0]) if told else None
 
 
 def path_of(text: str | AnyPath) -> AnyPath:
@@ -35,15 +43,16 @@ def path_of(text: str | AnyPath) -> AnyPath:
     if scheme == "file":
         return Path(rest)
     # One name for one store: DuckDB takes each file system once, by its first name.
-    text = f"s3://{rest}" if scheme == "s3a" else text
-    if scheme in RENAMING:
-        # Whatever option it is given, its client takes for one of Hadoop's. It remembers no listing.
+    scheme = "s3" if scheme == "s3a" else scheme
+    if scheme in _CLIENTS:
+        extra, package = _CLIENTS[scheme]
         try:
-            importlib.import_module("ml_assets.hdfs")
+            importlib.import_module(f"ml_assets.{extra}")
         except ModuleNotFoundError as error:
-            raise ImportError(f"{error}: {scheme}:// is reached by the package hdfs-native, the extra hdfs") from None
-        return UPath(text, protocol=None)
-    return UPath(text, protocol=None, use_listings_cache=False)
+            raise ImportError(f"{error}: {scheme}:// is reached by the package {package}, the extra {extra}") from None
+    # Whatever option it is given, the client of Hadoop's stores takes for one of theirs. It remembers no listing.
+    options = {} if scheme in RENAMING else {"use_listings_cache": False}
+    return UPath(f"{scheme}://{rest}", protocol=None, **options)
 
 
 #: A path as a field of a model that is written down in JSON.

@@ -15,7 +15,7 @@ from pyarrow import types
 from ml_assets.domain import contents
 from ml_assets.domain.agreement import Agreement, Misfits
 from ml_assets.domain.contents import Alike, Column, Contents, Wanted
-from ml_assets.paths import AnyPath
+from ml_assets.paths import AnyPath, AwayError
 
 #: A footer is small: what takes time is to ask for it.
 _AT_ONCE = 16
@@ -128,6 +128,9 @@ def _read(path: AnyPath, until: float | None) -> Footer | OSError | FooterError 
                 return _footer(file)
         with path.open("rb") as opened, pq.ParquetFile(opened) as file:
             return _footer(file)
+    except AwayError:
+        # Nothing is known of the file.
+        raise
     except OSError as error:
         return error
     except (pa.ArrowException, UnicodeDecodeError) as error:

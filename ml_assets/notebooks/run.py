@@ -11,7 +11,7 @@ from ml_assets.notebooks.memory import MEMORY, MemoryGroup
 from ml_assets.notebooks.missing_columns import meant_columns
 from ml_assets.notebooks.order import RESULT_FILE, StepOrder, StepResult
 from ml_assets.notebooks.spark_errors import spark_reason
-from ml_assets.paths import AnyPath, AwayError
+from ml_assets.paths import AnyPath, outage_in
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -113,10 +113,10 @@ def _execute(
             ending = execute(node, folder=notebook.path.parent, log_output=log is not None)
     except RuntimeError as error:
         raise _death(node, error, memory, killed=memory.kills() > kills) from None
-    if ending.error is not None and ending.error.ename == AwayError.__name__:
-        # It says nothing of the notebook.
-        raise AwayError(ending.error.evalue)
     if ending.error is not None:
+        if outage := outage_in(f"{ending.error.ename}: {ending.error.evalue}"):
+            # It says nothing of the notebook.
+            raise outage
         raise NotebookError(_told(ending.error, inputs, is_opening=ending.error.cell is notebook.opening))
     return f"cell [{ending.exit.execution_count}]" if ending.exit else ""
 

@@ -48,17 +48,22 @@ def variables(given: dict[str, str]) -> Iterator[None]:
     """Set environment variables meanwhile, for this process and those that it starts."""
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
-    # What clients were made of other variables is kept by fsspec for the whole process.
-    S3FileSystem.clear_instance_cache()
+    _forget_clients()
     try:
         yield
     finally:
-        S3FileSystem.clear_instance_cache()
+        _forget_clients()
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _forget_clients() -> None:
+    # What clients were made of other variables is kept by fsspec for the whole process.
+    for kind in (S3FileSystem, *S3FileSystem.__subclasses__()):
+        kind.clear_instance_cache()
 
 
 def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
