@@ -1,40 +1,26 @@
 """Event logs and artifacts in an object store, over a real S3 API, and in a real HDFS: the same as on a disk."""
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 
 import ibis
+import numpy as np
 import pandas as pd
 import pytest
 from upath import UPath
 
-from ml_assets.data.databases import SourceError
-from ml_assets.data.event_files import EventFilesError, EventFolder, NoFolderError, partition_folder
+from ml_assets.data.event_files import EventFilesError, EventFolder, partition_folder
 from ml_assets.data.inventory import Inventory, Version
 from ml_assets.data.parquet import read_parquet
-from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore, StoreError, load_artifact
-from ml_assets.domain.calendar import Calendar
-from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import Columns, EventLog
-from ml_assets.paths import AwayError, OutsideError, local_copy, path_of
+from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore, load_artifact
+from ml_assets.paths import OutsideError, local_copy
 from tests.support.hdfs import Hdfs
 from tests.support.s3 import BUCKET, s3_server, variables
-
-KEY = ("ads/cvr/model", "2026-01-01", "run-1")
-LOG = EventLog(
-    key="ads/clicks",
-    location="raw/ads clicks",
-    partitions=Calendar("hour", date(2026, 1, 1), "Europe/Berlin"),
-    lookahead=Duration(8, "d"),
-    columns=Columns("event_time", ("click_id",)),
-)
-HOURS = [LOG.partitions.key(index) for index in range(3)]
+from tests.support.stores import HOURS, KEY, LOG, clicks, remote, write
 
 
 @pytest.fixture(scope="module")
@@ -55,24 +41,6 @@ def store_url(request: pytest.FixtureRequest) -> str:
 def root(store_url: str, request: pytest.FixtureRequest) -> UPath:
     # fsspec takes brackets for a pattern.
     return remote(f"{store_url}/{re.sub(r'[^a-z0-9]+', '-', request.node.name)}")
-
-
-def remote(url: str) -> UPath:
-    found = path_of(url)
-    assert isinstance(found, UPath)
-    return found
-
-
-def write(root: UPath, hour: str, name: str, rows: pd.DataFrame | None = None) -> UPath:
-    path = partition_folder(root, LOG, hour) / name
-    with path.open("wb") as file:
-        if rows is not None:
-            rows.to_parquet(file)
-    return path
-
-
-def clicks(*ids: int) -> pd.DataFrame:
-    return pd.DataFrame({"click_id": ids, "event_time": pd.Timestamp("2026-01-01", tz="UTC")})
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -147,13 +115,6 @@ def test_a_log_that_nobody_has_written_is_refused_by_name(root: UPath, whole: bo
         EventFolder(root, LOG, whole=whole)
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_a_bucket_that_there_is_not_is_no_log_without_news(server: None, whole: bool) -> None:
-    with pytest.raises(SourceError, match=r"there is no bucket mistyped$") as raised:
-        EventFolder(path_of("s3://mistyped/events"), LOG, whole=whole)
-    assert not isinstance(raised.value, NoFolderError)
-
-
 def test_two_folders_of_one_hour_are_refused(server: None) -> None:
     # HDFS allows no colon.
     root = remote(f"s3://{BUCKET}/two")
@@ -172,6 +133,23 @@ def test_rows_are_read_with_their_file(root: UPath) -> None:
     found = table.order_by("click_id").to_pandas()
     assert list(found["click_id"]) == [0, 1, 2]
     assert list(found["file"]) == [str(path) for path in paths]
+
+
+def test_of_a_column_little_more_is_read_than_its_bytes(server: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = np.random.default_rng(7).random((50_000, 20))
+    path = write(remote(f"s3://{BUCKET}/columns"), HOURS[0], "a.parquet", pd.DataFrame(numbers).rename(columns=str))
+    ranges: list[str] = []
+    ask = type(path.fs)._call_s3
+
+    async def listening(store: object, method: str, *arguments: object, **options: object) -> object:
+        ranges.extend(str(options["Range"]) for _ in range(method == "get_object"))
+        return await ask(store, method, *arguments, **options)
+
+    monkeypatch.setattr(type(path.fs), "_call_s3", listening)
+    table = read_parquet(ibis.duckdb.connect(), [path])
+    assert table["7"].sum().to_pandas() == pytest.approx(numbers[:, 7].sum())
+    bounds = [re.findall(r"\d+", one) for one in ranges]
+    assert 0 < sum(int(last) - int(first) for first, last in bounds) < path.stat().st_size / 5
 
 
 def test_rows_on_this_machine_and_in_a_store_are_read_together(root: UPath, tmp_path: Path) -> None:
@@ -305,65 +283,3 @@ def test_versions_in_a_store_are_found_as_on_a_disk(root: UPath) -> None:
     assert list(Inventory(store, "ads/cvr/nothing").losses(versions)) == versions, (
         "a folder that is missing has nothing"
     )
-
-
-def test_a_bucket_that_is_gone_is_an_error_and_no_loss(server: None) -> None:
-    root = path_of("s3://no-such-bucket/artifacts")
-    store = ArtifactStore(root)
-    with pytest.raises(
-        StoreError, match=r"the store s3://no-such-bucket/artifacts cannot be listed: FileNotFoundError"
-    ):
-        Inventory(store, KEY[0])
-    with pytest.raises(StoreError, match="there is no bucket no-such-bucket"):
-        store.load(*KEY)
-
-
-def test_an_endpoint_that_is_down_is_an_error_and_no_loss(server: None) -> None:
-    elsewhere = UPath(
-        "s3://models/artifacts", endpoint_url="http://127.0.0.1:9", config_kwargs={"retries": {"max_attempts": 1}}
-    )
-    elsewhere.fs.retries = 1
-    with pytest.raises(StoreError, match=r"the store s3://models/artifacts cannot be listed: "):
-        Inventory(ArtifactStore(elsewhere), KEY[0])
-
-
-@pytest.mark.slow
-def test_a_name_node_that_is_away_or_in_safe_mode_is_an_error_of_one_line_and_no_loss(
-    hdfs: Hdfs, tmp_path: Path
-) -> None:
-    root = remote(f"{hdfs.url}/away")
-    write(root, HOURS[0], "a.parquet", clicks(1))
-    store = ArtifactStore(root)
-    with store.draft(*KEY) as draft:
-        (draft / "trees.txt").write_bytes(b"tree")
-        store.publish(draft, {"data_version": "abc"}, to=store.folder(*KEY))
-    hdfs.kill()
-    away = rf"{hdfs.url}: the NameNode does not answer; see that it runs, .*refused.*$"
-    began = time.monotonic()
-    asked: list[Callable[[], object]] = [
-        partial(store.load, *KEY),
-        partial(EventFolder, root, LOG),
-        partial(Inventory, store, KEY[0]),
-        root.is_dir,
-        root.exists,
-        (root / "a").is_file,
-    ]
-    with ThreadPoolExecutor(len(asked)) as threads:
-        answers = [threads.submit(ask) for ask in asked]
-    errors = [answer.exception() for answer in answers]
-    assert [type(error) for error in errors] == [AwayError, AwayError, StoreError, AwayError, AwayError, AwayError]
-    assert all(re.search(away, str(error)) for error in errors), errors
-    assert time.monotonic() - began < 30
-    try:
-        hdfs.start_name_node()
-        safe_mode = rf"^{hdfs.url}: the NameNode is in safe mode, .*wait until .*$"
-        with pytest.raises(AwayError, match=safe_mode) as raised:
-            store.load(*KEY)
-        assert "\n" not in str(raised.value)
-        with pytest.raises(AwayError, match=safe_mode), store.draft(*KEY[:2], "run-2") as draft:
-            store.publish(draft, {"data_version": "abc"}, to=store.folder(*KEY[:2], "run-2"))
-        with pytest.raises(AwayError, match=safe_mode):
-            local_copy(store.folder(*KEY), tmp_path / "here")
-    finally:
-        hdfs.start_data_node()
-    assert store.load(*KEY).data_version == "abc"

@@ -85,7 +85,9 @@ def test_each_thread_of_an_open_file_reads_its_own_place(tmp_path: Path) -> None
         found = []
         for number in random.Random(seed).choices(range(100_000), k=2_000):
             file.seek(number * 8)
-            found.append((number, int.from_bytes(file.read(8), "big")))
+            # What is read next is what comes next.
+            parts = [file.read(size) for size in (3, 5)]
+            found.append((number, int.from_bytes(b"".join(parts), "big")))
         return found
 
     with ThreadPoolExecutor(4) as pool:
