@@ -27,6 +27,11 @@ _PATIENCE = {
 }
 #: `RPCError("org.apache…SafeModeException", "Cannot create file/a. Name node is in safe mode.\nThe reported …")`
 _REMOTE = re.compile(r'^\w+\("(?P<type>[\w.$]*)", "(?P<words>.*?)(\\n.*)?"\)$', re.DOTALL)
+#: `DataTransferError("All DataNodes failed: [DatanodeInfoProto {…` and so on, at length.
+_NO_BLOCKS = re.compile(
+    r'(?<=^DataTransferError\(")[^":\[]+|could only be written to .*|Failed to complete file in time'
+    r"|Failed to add a datanode|No new datanode found|Datanode connection closed"
+)
 _SAFE_MODE = (
     "is in safe mode, as in the first minute after its start, and takes and gives no files: wait until it has left it "
     "(`hdfs dfsadmin -safemode get`)"
@@ -55,8 +60,8 @@ def _error_of(url: str, error: Exception) -> OSError:
         return PermissionError(f"{url}: {words}")
     if kind in ("StandbyException", "RetriableException", "ObserverRetryOnActiveException"):
         return AwayError(f"{url}: the NameNode does not serve now: {words}")
-    if "could only be written to" in words or "No nodes" in words or "nodes failed" in words or "datanode" in words:
-        return AwayError(f"{url}: the NameNode {_NO_DATA_NODE}: {words}")
+    if (why := _NO_BLOCKS.search(words)) is not None:
+        return AwayError(f"{url}: the NameNode {_NO_DATA_NODE}: {why[0]}")
     if isinstance(error, OSError):
         return AwayError(f"{url}: the NameNode {_NO_ANSWER}: {words}")
     return OSError(f"{url}: {kind}: {words}" if kind else f"{url}: {words}")

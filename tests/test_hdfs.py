@@ -27,3 +27,27 @@ def test_a_process_that_has_asked_hdfs_may_be_forked() -> None:
         os.kill(forked, 9)
         os.waitpid(forked, 0)
         raise
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('DataTransferError("All DataNodes failed: [DatanodeInfoProto { id: …")', "All DataNodes failed"),
+        ('DataTransferError("All nodes failed for write")', "All nodes failed for write"),
+        ('OperationFailed("Failed to complete file in time")', "Failed to complete file in time"),
+    ],
+)
+def test_a_data_node_that_is_away_is_told_on_one_short_line(said: str, told: str) -> None:
+    with pytest.raises(AwayError, match=rf"^hdfs://name:8020: the NameNode finds no DataNode .* they run: {told}$"):
+        raise hdfs._error_of("hdfs://name:8020", RuntimeError(said))
+
+
+@pytest.mark.parametrize(
+    "words", ["`/datanode is non empty': Directory is not empty", "The quota of /datanode is exceeded"]
+)
+def test_another_fault_of_what_is_called_so_is_none_of_a_data_node(words: str) -> None:
+    error = hdfs._error_of(
+        "hdfs://name:8020", RuntimeError(f'RPCError("org.apache.SomeException", "{words}\\n\\tat a.b")')
+    )
+    assert not isinstance(error, AwayError)
+    assert str(error) == f"hdfs://name:8020: SomeException: {words}"

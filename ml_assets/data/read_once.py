@@ -29,7 +29,10 @@ class ReadOnce(AbstractFileSystem):  # type: ignore[misc]
         return str(self._remote.unstrip_protocol(name))
 
     def info(self, path: str, **_: Any) -> Any:
-        """What is known of a file. Raises: FileNotFoundError."""
+        """What is known of a file. Raises: FileNotFoundError; ValueError for one of another server."""
+        if self.unstrip_protocol(path) != path:
+            last = self.unstrip_protocol("")
+            raise ValueError(f"{path} is not in the store that was read last, {last}: read it by another connection")
         return self._info(path)
 
     def modified(self, path: str) -> Any:

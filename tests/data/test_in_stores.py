@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Barrier
 
 import ibis
 import numpy as np
@@ -18,7 +16,6 @@ from ml_assets.data.inventory import Inventory, Version
 from ml_assets.data.parquet import read_parquet
 from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore, load_artifact
 from ml_assets.paths import OutsideError, local_copy
-from tests.support.hdfs import Hdfs
 from tests.support.s3 import BUCKET, s3_server, variables
 from tests.support.stores import HOURS, KEY, LOG, clicks, remote, write
 
@@ -208,50 +205,6 @@ def test_of_two_attempts_of_one_run_the_first_to_publish_wins(root: UPath) -> No
             store.publish(late, {"data_version": "new"}, to=store.folder(*KEY))
     assert store.load(*KEY) == made
     assert made.manifest["files"] == {"old.txt": 3}
-
-
-@pytest.mark.slow
-def test_a_manifest_is_never_seen_in_part_and_is_written_once_whoever_races(hdfs: Hdfs) -> None:
-    store = ArtifactStore(remote(f"{hdfs.url}/race"))
-    seen: set[str] = set()
-    problems: set[str] = set()
-
-    def publish(attempt: int) -> str:
-        with store.draft(*KEY) as draft:
-            together.wait()
-            try:
-                return store.publish(draft, {"data_version": str(attempt)}, to=store.folder(*KEY)).data_version
-            except ArtifactError as error:
-                return str(error)
-
-    def look() -> None:
-        together.wait()
-        while not seen:
-            try:
-                seen.add(store.load(*KEY).data_version)
-            except ArtifactError as error:
-                problems.add(str(error))
-
-    attempts = 3
-    together = Barrier(attempts + 1)
-    with ThreadPoolExecutor(attempts + 1) as threads:
-        looking = threads.submit(look)
-        published = sorted(threads.map(publish, range(attempts)))
-        looking.result()
-    assert published[:1] == [store.load(*KEY).data_version] == list(seen)
-    assert all("has been published by" in said for said in published[1:])
-    assert all(said.endswith("manifest.json is missing") for said in problems)
-    assert [path.name for path in store.folder(*KEY).iterdir()] == [MANIFEST]
-
-
-@pytest.mark.slow
-def test_a_file_is_created_by_one_alone(hdfs: Hdfs) -> None:
-    path = remote(f"{hdfs.url}/lock")
-    with path.open("xb") as file:
-        file.write(b"mine")
-    with pytest.raises(FileExistsError, match=r"/lock .*already exists$"), path.open("xb"):
-        pass
-    assert path.read_bytes() == b"mine"
 
 
 def test_what_an_attempt_without_a_manifest_has_left_is_not_part_of_the_next(root: UPath) -> None:

@@ -10,8 +10,10 @@ import duckdb
 import pandas as pd
 import pytest
 from fsspec.implementations.local import LocalFileSystem
+from upath import UPath
 
 from ml_assets.data.read_once import OpenedFile, ReadOnce
+from ml_assets.paths import path_of
 
 
 class Counted(LocalFileSystem):
@@ -74,6 +76,17 @@ def test_a_file_that_is_missing_is_said_so_and_what_cannot_be_asked_is_an_error(
     monkeypatch.setattr(remote, "info", down)
     with pytest.raises(Exception, match="the store is down"):
         ReadOnce(remote).glob(f"counted://{tmp_path}/a.parquet")
+
+
+def test_a_file_of_another_name_node_is_not_taken_for_that_of_this_one() -> None:
+    path = path_of("hdfs://one:8020/a b?/*.parquet")
+    assert isinstance(path, UPath)
+    files = ReadOnce(path.fs)
+    assert files.unstrip_protocol(str(path)) == str(path)
+    with pytest.raises(
+        ValueError, match=r"^hdfs://other:8020/a\.parquet is not in the store .* hdfs://one:8020/: read it by another"
+    ):
+        files.glob("hdfs://other:8020/a.parquet")
 
 
 def test_each_thread_of_an_open_file_reads_its_own_place(tmp_path: Path) -> None:
