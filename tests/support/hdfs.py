@@ -115,14 +115,10 @@ class Hdfs:
         self.processes = {}
 
     def _configure(self, settings: Mapping[str, str]) -> None:
-        properties = "".join(
-            f"<property><name>{name}</name><value>{escape(value)}</value></property>"
-            for name, value in settings.items()
-        )
         conf = self.folder / "conf"
         conf.mkdir()
         for name in ("core-site.xml", "hdfs-site.xml"):
-            (conf / name).write_text(f"<configuration>{properties}</configuration>", encoding="utf-8")
+            (conf / name).write_text(configuration(settings), encoding="utf-8")
 
     def _run(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         java = shutil.which("java") or str(Path(JAVA or "", "bin", "java"))
@@ -166,6 +162,14 @@ class Hdfs:
                 return False
             raise
         return True
+
+
+def configuration(settings: Mapping[str, str]) -> str:
+    """What Hadoop's `*-site.xml` hold."""
+    properties = (
+        f"<property><name>{name}</name><value>{escape(value)}</value></property>" for name, value in settings.items()
+    )
+    return f"<configuration>{''.join(properties)}</configuration>"
 
 
 def _jars() -> Path:
