@@ -21,6 +21,7 @@ from ml_assets.interrupts import heed_interrupts
 from ml_assets.notebooks import warm
 from ml_assets.temporary import remove_abandoned
 from tests.support.hdfs import Hdfs, hdfs_server
+from tests.support.postgres import DagsterPostgres, postgres_server
 from tests.support.spark import JVM
 
 # The same examples each time; `--hypothesis-profile random` draws others. How long one takes is the machine's matter.
@@ -147,6 +148,13 @@ def pytest_collection_finish() -> None:
     """What has been imported stays: the collector need not look at it again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def dagster_postgres() -> Iterator[DagsterPostgres]:
+    """One PostgreSQL for all tests of a worker that keep instances there, and leave it running."""
+    with postgres_server() as server:
+        yield DagsterPostgres(server)
 
 
 @pytest.fixture(scope="session")

@@ -15,19 +15,15 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from ml_assets import alive
 from ml_assets.cli.home import open_instance
-from tests.support.postgres import DagsterPostgres, postgres_server
+from tests.support.postgres import DagsterPostgres
 from tests.support.webserver import free_port
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[DagsterPostgres]:
-    with postgres_server() as server:
-        yield DagsterPostgres(server)
-
-
 @pytest.fixture
-def instance(server: DagsterPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    with open_instance(server.new_home(tmp_path / "home", monkeypatch)) as instance:
+def instance(
+    dagster_postgres: DagsterPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    with open_instance(dagster_postgres.new_home(tmp_path / "home", monkeypatch)) as instance:
         yield instance
 
 
@@ -60,10 +56,12 @@ def test_what_an_earlier_daemon_left_does_not_count(instance: dg.DagsterInstance
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
 def test_the_time_zone_of_the_server_does_not_matter(
-    server: DagsterPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+    dagster_postgres: DagsterPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
 ) -> None:
-    home = server.new_home(tmp_path / "home", monkeypatch)
-    server.server.execute(f"alter database {server.environment['DAGSTER_PG_DB']} set timezone = '{zone}'")
+    home = dagster_postgres.new_home(tmp_path / "home", monkeypatch)
+    dagster_postgres.server.execute(
+        f"alter database {dagster_postgres.environment['DAGSTER_PG_DB']} set timezone = '{zone}'"
+    )
     with open_instance(home) as instance:
         beat(instance, "SENSOR", seconds_ago=20)
         assert alive.daemon()[0], alive.daemon()
@@ -78,10 +76,10 @@ def test_a_server_may_want_no_password(instance: dg.DagsterInstance, monkeypatch
 
 
 def test_a_daemon_that_has_not_begun_is_not_alive_yet(
-    instance: dg.DagsterInstance, server: DagsterPostgres, monkeypatch: pytest.MonkeyPatch
+    instance: dg.DagsterInstance, dagster_postgres: DagsterPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert alive.daemon() == (False, "last heard of: never")
-    server.server.set_environment("postgres", monkeypatch)
+    dagster_postgres.server.set_environment("postgres", monkeypatch)
     assert alive.daemon() == (False, "no daemon has begun on this database")
     monkeypatch.delenv("DAGSTER_PG_HOST")
     assert alive.daemon() == (False, "not set: DAGSTER_PG_HOST")

@@ -12,20 +12,16 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG
 from ml_assets.cli.home import open_instance
 from ml_assets.orchestration.launcher import WarmRunLauncher
 from ml_assets.orchestration.runs import parallelism_of, pool_limit
-from tests.support.postgres import PASSWORD, PRODUCTION, DagsterPostgres, postgres_server, production_home
+from tests.support.postgres import PASSWORD, PRODUCTION, DagsterPostgres, production_home
 
 VARIABLES = ["DB", "HOST", "PASSWORD", "PORT", "USERNAME"]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[DagsterPostgres]:
-    with postgres_server() as server:
-        yield DagsterPostgres(server)
-
-
 @pytest.fixture
-def instance(server: DagsterPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    with open_instance(server.new_home(tmp_path / "home", monkeypatch)) as instance:
+def instance(
+    dagster_postgres: DagsterPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    with open_instance(dagster_postgres.new_home(tmp_path / "home", monkeypatch)) as instance:
         yield instance
 
 
@@ -70,9 +66,9 @@ def test_each_value_of_the_storage_is_named_and_none_is_held(instance: dg.Dagste
 
 @pytest.mark.parametrize("name", VARIABLES)
 def test_an_error_names_the_variable_that_is_not_set(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: DagsterPostgres
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dagster_postgres: DagsterPostgres
 ) -> None:
-    server.server.set_environment("postgres", monkeypatch)
+    dagster_postgres.server.set_environment("postgres", monkeypatch)
     monkeypatch.delenv(f"DAGSTER_PG_{name}")
     with pytest.raises(Exception, match=f"DAGSTER_PG_{name}") as caught:
         open_instance(production_home(tmp_path)).get_runs_count()
@@ -81,9 +77,9 @@ def test_an_error_names_the_variable_that_is_not_set(
 
 @pytest.mark.slow
 def test_an_error_of_the_server_shows_no_password(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: DagsterPostgres, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dagster_postgres: DagsterPostgres, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.server.set_environment("no_such_database", monkeypatch)
+    dagster_postgres.server.set_environment("no_such_database", monkeypatch)
     with pytest.raises(Exception, match="no_such_database|too many retries") as caught:
         open_instance(production_home(tmp_path)).get_runs_count()
     shown = f"{caught.getrepr(style='long', showlocals=False)}{caplog.text}"

@@ -1,7 +1,7 @@
 """A small service on a real instance in a temporary folder."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from ml_assets.domain.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.windows import Windows, needed
 from ml_assets.orchestration.facts import materialization, read_facts
 from ml_assets.orchestration.sensors import Tick, look
-from tests.support.postgres import DagsterPostgres, postgres_server
+from tests.support.postgres import DagsterPostgres
 
 AS_OF = datetime(2026, 5, 10, 12, tzinfo=UTC)
 
@@ -75,12 +75,6 @@ def event_inputs(service: Service, windows: Windows) -> str:
 
 #: To run the tests of a module on both: `pytestmark = pytest.mark.parametrize("storage", STORAGES)`.
 STORAGES = ("sqlite", pytest.param("postgres", marks=pytest.mark.slow))
-
-
-@pytest.fixture(scope="session")
-def dagster_postgres() -> Iterator[DagsterPostgres]:
-    with postgres_server() as server:
-        yield DagsterPostgres(server)
 
 
 @pytest.fixture
