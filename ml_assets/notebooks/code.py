@@ -1,6 +1,5 @@
 """Which code a partition was made by: the version of its notebook, and the commit of the project."""
 
-import subprocess
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from ml_assets.domain.errors import SpecError
 from ml_assets.domain.versions import digest
 from ml_assets.notebooks.config_reads import keys_read
 from ml_assets.notebooks.formats import parse
+from ml_assets.notebooks.git import git
 from ml_assets.notebooks.runnable import must_be
 from ml_assets.notebooks.source import FileState, Source, imported_modules, read_source, state_of
 
@@ -81,15 +81,7 @@ def _cells(notebook: Path, state: FileState) -> _Cells:  # noqa: ARG001  (a file
 
 def git_commit(root: Path) -> str | None:
     """The commit of the project, with `+changes` when files differ from it; None outside of a git checkout."""
-    commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    commit = git(root, "rev-parse", "--verify", "--quiet", "HEAD")
     if not commit:
         return None
-    return commit + ("+changes" if _git(root, "status", "--porcelain") else "")
-
-
-def _git(root: Path, *arguments: str) -> str:
-    try:
-        result = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return ""
-    return result.stdout.strip()
+    return commit.strip() + ("+changes" if git(root, "status", "--porcelain") else "")

@@ -9,7 +9,6 @@ belong here.
 """
 
 import re
-import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -18,9 +17,9 @@ from typing import Literal, NamedTuple
 
 from nbformat import NotebookNode
 
-from ml_assets import variables
 from ml_assets.notebooks.cells import Cell, align, has_id
 from ml_assets.notebooks.formats import FormatError, reads
+from ml_assets.notebooks.git import git
 from ml_assets.notebooks.percent import from_text, kernel_of, lost_by_ipynb, lost_by_py, to_ipynb, to_text
 from ml_assets.whole_files import write_whole
 
@@ -113,7 +112,7 @@ def bring_into_step(pair: Pair, prefer: Half | None = None) -> list[str]:
 
 def find_unstaged(pair: Pair) -> list[str]:
     """The halves that git does not know: a commit of the other alone would break the pair."""
-    known = (_git(pair.py.parent, "ls-files", pair.py.name, pair.ipynb.name) or "").split("\n")
+    known = (git(pair.py.parent, "ls-files", pair.py.name, pair.ipynb.name) or "").split("\n")
     return [f"{half}: is not in git's index; add it with: git add {half}" for half in pair if half.name not in known]
 
 
@@ -140,8 +139,8 @@ def _winner(pair: Pair, text: str | None, notebook: NotebookNode, prefer: Half |
 def _agreed_states(pair: Pair) -> Iterator[object]:
     """What both halves said when they agreed: in the newest such commit, and when last brought into step."""
     folder, names = pair.py.parent, (pair.py.name, pair.ipynb.name)
-    for commit in (_git(folder, "log", "--format=%H", f"-{_COMMITS}", "--", *names) or "").split():
-        py, ipynb = (_git(folder, "show", f"{commit}:./{name}") for name in names)
+    for commit in (git(folder, "log", "--format=%H", f"-{_COMMITS}", "--", *names) or "").split():
+        py, ipynb = (git(folder, "show", f"{commit}:./{name}") for name in names)
         if py is None or ipynb is None:
             continue
         try:
@@ -245,7 +244,7 @@ def _parse(text: str, path: Path) -> NotebookNode:
 
 def _committed_notebook(pair: Pair) -> NotebookNode | None:
     """The .ipynb of the last commit, for its ids."""
-    text = _git(pair.ipynb.parent, "show", f"HEAD:./{pair.ipynb.name}")
+    text = git(pair.ipynb.parent, "show", f"HEAD:./{pair.ipynb.name}")
     try:
         return _parse(text, pair.ipynb) if text else None
     except PairError:
@@ -259,16 +258,3 @@ def _write(path: Path, text: str) -> None:
         return
     path.parent.mkdir(exist_ok=True)
     write_whole(path, text)
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What git answers; None where it fails, as outside of a checkout."""
-    # A hook is told of its repository by variables that hold for the root only.
-    environment = {name: value for name, value in variables.inherited().items() if not name.startswith("GIT_")}
-    try:
-        result = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, check=False, encoding="utf-8", env=environment
-        )
-    except FileNotFoundError:
-        return None
-    return result.stdout if result.returncode == 0 else None

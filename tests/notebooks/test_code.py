@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from ml_assets.domain.errors import SpecError
 from ml_assets.notebooks import code as code_module
 from ml_assets.notebooks.code import git_commit
+from tests.support import users
 
 Cell = dict[str, Any]
 Write = Callable[..., Path]
@@ -304,6 +306,21 @@ def test_a_changed_file_is_told(staged: bool, repository: Path) -> None:
     if staged:
         git(repository, "add", ".")
     assert git_commit(repository) == git(repository, "rev-parse", "HEAD") + "+changes"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to another user")
+def test_a_checkout_of_another_user_is_read(repository: Path) -> None:
+    commit = git(repository, "rev-parse", "HEAD")
+    for path in (repository, *repository.rglob("*")):
+        os.chown(path, users.ID, users.ID)
+    assert git_commit(repository) == commit
+
+
+def test_a_hook_that_is_told_of_its_own_repository_gets_the_commit_of_the_folder(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", str(repository / "another"))
+    assert git_commit(repository) == git(repository, "--git-dir", str(repository / ".git"), "rev-parse", "HEAD")
 
 
 def test_outside_of_git_there_is_no_commit(folder: Path) -> None:
