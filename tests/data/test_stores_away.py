@@ -145,5 +145,5 @@ def test_a_name_node_that_is_away_or_in_safe_mode_is_an_error_of_one_line_and_no
         with pytest.raises(AwayError, match=safe_mode):
             local_copy(store.folder(*KEY), tmp_path / "here")
     finally:
-        hdfs.start_data_node()
+        hdfs.start_data_nodes()
     assert store.load(*KEY).data_version == "abc"

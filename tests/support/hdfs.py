@@ -1,4 +1,4 @@
-"""A real HDFS on this machine: a NameNode and a DataNode, from the jars of Hadoop's minicluster, which Maven fetches."""
+"""A real HDFS on this machine: a NameNode and DataNodes, from the jars of Hadoop's minicluster, which Maven fetches."""
 
 import fcntl
 import os
@@ -33,12 +33,15 @@ def _free_port() -> int:
 
 
 @contextmanager
-def hdfs_server() -> Iterator["Hdfs"]:
-    """A file system of its own, which ends with this context. Skips the test that asks for it where none can be run."""
+def hdfs_server(*, data_nodes: int = 1) -> Iterator["Hdfs"]:
+    """A file system of its own, which ends with this context. Skips the test that asks for it where none can be run.
+
+    Args: `data_nodes`: each has every block. Of one alone the client is told half a second late that a file is whole.
+    """
     jars = _jars()
     # Not below pytest's folders, whose names hold brackets: Hadoop takes its folders for URLs.
     folder = _temporary()
-    server = Hdfs(folder, jars)
+    server = Hdfs(folder, jars, data_nodes)
     try:
         server.format()
         server.start()
@@ -50,10 +53,11 @@ def hdfs_server() -> Iterator["Hdfs"]:
 
 @dataclass
 class Hdfs:
-    """A NameNode on a port of this machine alone, and its DataNode; what they hold outlives a kill."""
+    """A NameNode on a port of this machine alone, and its DataNodes; what they hold outlives a kill."""
 
     folder: Path
     jars: Path
+    data_nodes: int
     port: int = field(default_factory=_free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -70,13 +74,12 @@ class Hdfs:
             "hadoop.tmp.dir": str(self.folder / "tmp"),
             "dfs.namenode.name.dir": (self.folder / "name").as_uri(),
             "dfs.namenode.http-address": local,
-            "dfs.namenode.safemode.min.datanodes": "1",
+            "dfs.namenode.safemode.min.datanodes": str(self.data_nodes),
             "dfs.namenode.safemode.extension": "0",
-            "dfs.datanode.data.dir": (self.folder / "data").as_uri(),
             "dfs.datanode.address": local,
             "dfs.datanode.http.address": local,
             "dfs.datanode.ipc.address": local,
-            "dfs.replication": "1",
+            "dfs.replication": str(self.data_nodes),
             "dfs.heartbeat.interval": "1",
         }
         self._configure(settings)
@@ -92,22 +95,24 @@ class Hdfs:
             shutil.copytree(formatted, name)
 
     def start(self) -> None:
-        """Start both, and wait until files can be written."""
+        """Start all, and wait until files can be written."""
         self.start_name_node()
-        self.start_data_node()
+        self.start_data_nodes()
 
     def start_name_node(self) -> None:
-        """Start the NameNode alone, which stays in safe mode until its DataNode has come."""
+        """Start the NameNode alone, which stays in safe mode until its DataNodes have come."""
         self.processes[_NAME_NODE] = self._run(_NAME_NODE)
         self._wait_until(self._listens)
 
-    def start_data_node(self) -> None:
-        """Start the DataNode, and wait until files can be written."""
-        self.processes[_DATA_NODE] = self._run(_DATA_NODE)
+    def start_data_nodes(self) -> None:
+        """Start the DataNodes, and wait until files can be written."""
+        for number in range(self.data_nodes):
+            data = (self.folder / f"data{number}").as_uri()
+            self.processes[f"{_DATA_NODE} {number}"] = self._run(_DATA_NODE, "-D", f"dfs.datanode.data.dir={data}")
         self._wait_until(self._takes_files)
 
     def kill(self) -> None:
-        """End both as `kill -9` does."""
+        """End all as `kill -9` does."""
         for process in self.processes.values():
             process.kill()
         for process in self.processes.values():
