@@ -117,7 +117,7 @@ VALUES = st.recursive(
 
 @given(config=st.dictionaries(TEXTS, VALUES, max_size=5))
 @example(config={"cap": math.inf, "prior": math.nan, "low": -math.inf, "zero": -0.0, "text": "10\n"})
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_notebook_finds_what_is_declared(config: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> None:
     assert same(arrived(written(config), tmp_path_factory.getbasetemp()), config)
 
@@ -151,7 +151,7 @@ PLAIN = st.from_regex(
 
 
 @given(text=PLAIN)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_value_without_quotes_is_read_as_json_and_yaml_1_2_read_it_or_refused(
     text: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

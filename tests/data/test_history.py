@@ -187,7 +187,7 @@ example_rows = st.lists(st.fixed_dictionaries({"user": users, "item": items, "at
 
 @pytest.mark.parametrize("examples", [20, pytest.param(40, marks=pytest.mark.slow)])
 def test_any_history_is_what_a_double_loop_finds(made: Made, examples: int) -> None:
-    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, database=None, suppress_health_check=list(HealthCheck))
     @given(
         exposures=example_rows,
         log=log_rows,

@@ -250,7 +250,7 @@ logs = st.lists(rows, max_size=12).map(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     exposures=logs,
     outcomes=logs,

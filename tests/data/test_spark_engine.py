@@ -130,7 +130,7 @@ events = st.lists(
 )
 
 
-@settings(max_examples=6, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, database=None, suppress_health_check=list(HealthCheck))
 @given(
     shown=events, sold=events, clocks=st.sampled_from(CLOCKS), by_id=st.booleans(), hours=st.sampled_from([1, 24, 25])
 )

@@ -69,7 +69,7 @@ def _same(window: dg.TimeWindow, interval: Interval) -> bool:
 @example(Calendar("week", date(2016, 3, 13), "America/New_York", date(2016, 4, 9)))
 @example(Calendar("day", date(2010, 11, 4), "America/St_Johns", date(2010, 11, 10)))
 @example(Calendar("day", date(1919, 3, 29), "America/Toronto", date(1919, 4, 3)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_dagster_has_the_same_partitions_with_the_same_windows(calendar: Calendar) -> None:
     definition = partitions_definition(calendar)
     keys = definition.get_partition_keys(current_time=IN_2040)
@@ -79,7 +79,7 @@ def test_dagster_has_the_same_partitions_with_the_same_windows(calendar: Calenda
 
 
 @given(calendars(), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_dagster_lists_the_same_partitions_as_complete_at_any_instant(calendar: Calendar, data: st.DataObject) -> None:
     instant = _instant(calendar, data)
     # A model's partitions may begin later, a log's are listed ahead.
@@ -102,7 +102,7 @@ def _instant(calendar: Calendar, data: st.DataObject) -> datetime:
 
 
 @given(calendars())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_partitions_tile_time_without_hole_or_overlap_also_outside_of_the_calendar(calendar: Calendar) -> None:
     intervals = [calendar.interval(index) for index in range(-3, _length(calendar) + 3)]
     assert all(interval.start < interval.end for interval in intervals)
@@ -114,7 +114,7 @@ def test_partitions_tile_time_without_hole_or_overlap_also_outside_of_the_calend
 # At 00:01 the clocks went back to 23:01 of the day before; at 23:30 they went forward, past midnight.
 @example(Calendar("day", date(2010, 11, 4), "America/St_Johns", date(2010, 11, 10)))
 @example(Calendar("day", date(1919, 3, 29), "America/Toronto", date(1919, 4, 3)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_an_index_its_key_and_the_instants_it_holds_lead_back_to_it(calendar: Calendar) -> None:
     for index in range(_length(calendar)):
         interval = calendar.interval(index)
@@ -126,7 +126,7 @@ def test_an_index_its_key_and_the_instants_it_holds_lead_back_to_it(calendar: Ca
 
 
 @given(calendars(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_an_interval_needs_exactly_the_partitions_that_share_an_instant_with_it(
     calendar: Calendar, data: st.DataObject
 ) -> None:
@@ -137,7 +137,7 @@ def test_an_interval_needs_exactly_the_partitions_that_share_an_instant_with_it(
 
 
 @given(calendars(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_window_of_whole_partitions_leads_from_edge_to_edge(calendar: Calendar, data: st.DataObject) -> None:
     unit = {"hour": "h", "day": "d", "week": "w"}[calendar.every]
     index, count = data.draw(st.integers(0, _length(calendar))), data.draw(st.integers(0, 40))
@@ -147,7 +147,7 @@ def test_a_window_of_whole_partitions_leads_from_edge_to_edge(calendar: Calendar
 
 
 @given(calendars(every="hour"), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_window_of_days_leads_an_hour_to_the_same_time_of_day(calendar: Calendar, data: st.DataObject) -> None:
     days = data.draw(st.integers(0, 30))
     instant = calendar.interval(data.draw(st.integers(0, _length(calendar)))).start
@@ -255,7 +255,6 @@ def test_an_interval_is_half_open_and_needs_aware_datetimes() -> None:
 
 
 @given(st.sets(st.integers(-30, 30)))
-@settings(deadline=None)
 def test_runs_without_a_hole_hold_each_index_once_and_do_not_touch(indices: set[int]) -> None:
     runs = contiguous(sorted(indices))
     assert [index for run in runs for index in run] == sorted(indices)

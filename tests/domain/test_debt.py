@@ -343,7 +343,7 @@ def test_a_change_after_the_restatement_window_is_listed_with_the_metrics_that_r
     st.booleans(),
     st.lists(st.tuples(HAPPENINGS, st.booleans()), min_size=1, max_size=30),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 def test_whatever_happens_each_metric_has_one_cause_and_it_is_true(
     model: Model, days_over: int, settled: bool, happenings: list[tuple[tuple[Any, ...], bool]]
 ) -> None:
@@ -423,7 +423,7 @@ def _overdue(world: Watched, data: Step) -> list[tuple[str, int]]:
 
 
 @given(models(), st.integers(0, 9))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_models_of_equal_windows_share_is_what_each_needs(model: Model, later: int) -> None:
     logs = {log.key: replace(log, key=f"{log.key}_too") for log in model.logs}
     exposures, outcomes = logs[model.exposures.key], logs[model.outcomes.key]

@@ -26,7 +26,7 @@ ANYTHING = given(
 
 
 @ANYTHING
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 def test_whatever_happens_nothing_is_forgotten_or_repeated(
     model: Model, partitions_per_run: int, **happened: Any
 ) -> None:
@@ -35,7 +35,7 @@ def test_whatever_happens_nothing_is_forgotten_or_repeated(
 
 @pytest.mark.slow
 @ANYTHING
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
 def test_whatever_happens_hundreds_of_times_nothing_is_forgotten_or_repeated(
     model: Model, partitions_per_run: int, **happened: Any
 ) -> None:
@@ -50,7 +50,7 @@ def test_each_mature_partition_is_made_exactly_once_in_whatever_order_its_events
         st.permutations([(log, day) for log in (0, 1, 2) for day in range(DAYS)]),
         st.lists(st.integers(0, 2), min_size=3 * DAYS, max_size=3 * DAYS),
     )
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     def arrive_in_some_order(
         model: Model, partitions_per_run: int, arrivals: list[tuple[int, int]], days_between: list[int]
     ) -> None:
@@ -67,7 +67,7 @@ def test_each_mature_partition_is_made_exactly_once_in_whatever_order_its_events
 
 
 @given(models(), LOG, DAY, NTH, st.booleans())
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 def test_a_correction_evaluates_again_exactly_what_reads_it_and_never_trains(
     model: Model, log: int, day: int, nth: int, rows_change: bool
 ) -> None:
@@ -125,7 +125,7 @@ def _complete(model: Model) -> Watched:
 
 
 @given(models(), st.integers(0, DAYS))
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 def test_exactly_those_partitions_are_expected_that_are_over_and_lie_inside_the_logs(model: Model, days: int) -> None:
     world = Watched(model)
     world.time_passes(days)

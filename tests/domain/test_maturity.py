@@ -92,7 +92,7 @@ def test_partitions_are_named_in_order_and_without_repetition(
 
 
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_inputs_change_with_any_fingerprint_and_not_with_the_order_of_arrival(
     make_model: MakeModel, data: st.DataObject
 ) -> None:

@@ -403,7 +403,7 @@ def _is_current(world: Watched, step: Step) -> bool:
 
 
 @STATES
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 def test_whatever_has_happened_exactly_what_is_needed_and_can_be_made_is_planned(
     model: Model, at_most: int, parallelism: int, days_over: int, settled: bool, happenings: list[Any]
 ) -> None:
@@ -434,7 +434,7 @@ def test_whatever_has_happened_exactly_what_is_needed_and_can_be_made_is_planned
 @given(
     models(), st.integers(1, 9), st.integers(1, 3), st.sets(st.integers(0, DAYS - 1)), st.sets(st.integers(0, DAYS - 1))
 )
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 def test_whatever_is_made_a_run_comes_after_all_that_it_needs(
     model: Model, at_most: int, parallelism: int, prepared: set[int], trained: set[int]
 ) -> None:
@@ -449,7 +449,7 @@ def test_whatever_is_made_a_run_comes_after_all_that_it_needs(
 
 
 @STATES
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 def test_whatever_has_happened_a_plan_that_is_executed_to_its_end_leaves_an_empty_one(
     model: Model, at_most: int, parallelism: int, days_over: int, settled: bool, happenings: list[Any]
 ) -> None:
@@ -639,7 +639,7 @@ def test_nothing_that_is_lost_is_due(asset: str, finished: World) -> None:
 
 
 @given(models(), st.integers(4, DAYS), st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_whatever_is_lost_is_made_again_and_then_nothing_is_owed(
     model: Model, days_over: int, data: st.DataObject
 ) -> None:

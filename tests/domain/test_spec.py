@@ -220,7 +220,7 @@ def test_partitions_ahead_are_one_more_than_the_lookahead_holds(
     hours=st.integers(1, 200),
 )
 @example(every="day", zone="America/New_York", day=date(2017, 3, 12), minutes=300, window=1, hours=72)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_lookahead_of_window_and_horizon_lists_all_that_the_newest_partition_is_judged_by(
     make_model: MakeModel, every: str, zone: str, day: date, minutes: int, window: int, hours: int
 ) -> None:
@@ -337,7 +337,7 @@ def test_results_do_not_depend_on_a_start(make_model: MakeModel) -> None:
     window=st.integers(1, 40),
     gap=st.integers(0, 3),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_first_trainable_partition_is_the_first_whose_windows_lie_inside(
     make_model: MakeModel, every: str, zone: str, start: date, window: int, gap: int
 ) -> None:

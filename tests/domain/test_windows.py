@@ -166,7 +166,7 @@ def specifications(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(specifications(), st.integers(0, 30))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_training_and_evaluation_never_share_an_exposure_and_meet_at_the_cutoff(
     make_model: MakeModel, fields: dict[str, Any], later: int
 ) -> None:
@@ -181,7 +181,7 @@ def test_training_and_evaluation_never_share_an_exposure_and_meet_at_the_cutoff(
 
 
 @given(specifications(), st.integers(0, 30))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_windows_of_days_and_weeks_begin_and_end_where_partitions_do(
     make_model: MakeModel, fields: dict[str, Any], later: int
 ) -> None:
@@ -193,7 +193,7 @@ def test_windows_of_days_and_weeks_begin_and_end_where_partitions_do(
 
 
 @given(specifications(), st.integers(0, 30), st.booleans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_exactly_the_partitions_that_a_window_touches_are_needed(
     make_model: MakeModel, fields: dict[str, Any], later: int, training: bool
 ) -> None:

@@ -14,7 +14,7 @@ def test_certain_predictions_score_zero_when_right_and_one_when_wrong() -> None:
 
 
 @given(positives=st.integers(0, 20), negatives=st.integers(1, 20), shift=st.floats(-1, 1))
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 def test_a_constant_costs_the_variance_and_the_square_of_its_distance_from_the_base_rate(
     positives: int, negatives: int, shift: float
 ) -> None:

@@ -11,13 +11,13 @@ LABELS = st.lists(st.sampled_from([0.0, 1.0]), max_size=40).map(lambda rows: np.
 
 
 @given(LABELS)
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 def test_predictions_that_add_up_to_the_outcomes_are_calibrated(label: np.ndarray) -> None:
     assert CALIBRATION_RATIO.value(label, np.full(len(label), label.mean())) == pytest.approx(1)
 
 
 @given(LABELS, st.floats(0, 1))
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 def test_it_scales_with_the_predictions(label: np.ndarray, scale: float) -> None:
     prediction = np.linspace(0, 1, len(label))
     expected = scale * CALIBRATION_RATIO.value(label, prediction)

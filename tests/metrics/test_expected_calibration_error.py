@@ -38,7 +38,7 @@ def test_the_bins_are_those_of_the_predictions_whatever_the_weights() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.integers(0, 100)), min_size=1, max_size=60))
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 def test_it_lies_between_the_overall_gap_and_the_mean_distance(rows: list[tuple[float, int]]) -> None:
     label, percent = np.array(rows, dtype=float).T
     prediction = percent / 100

@@ -18,7 +18,7 @@ def test_a_certain_and_right_prediction_costs_next_to_nothing() -> None:
 
 
 @given(positives=st.integers(0, 20), negatives=st.integers(1, 20), other=st.floats(0, 1))
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 def test_no_constant_prediction_beats_the_base_rate(positives: int, negatives: int, other: float) -> None:
     label = np.array([1.0] * positives + [0.0] * negatives)
     best = LOG_LOSS.value(label, np.full(len(label), label.mean()))

@@ -9,7 +9,7 @@ from ml_assets.metrics.normalized_entropy import NORMALIZED_ENTROPY, normalized_
 
 
 @given(positives=st.integers(1, 40), negatives=st.integers(1, 4000))
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 def test_predicting_the_base_rate_for_all_is_one(positives: int, negatives: int) -> None:
     label = np.array([1.0] * positives + [0.0] * negatives)
     assert NORMALIZED_ENTROPY.value(label, np.full(len(label), label.mean())) == pytest.approx(1, rel=1e-9)

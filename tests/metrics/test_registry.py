@@ -102,7 +102,7 @@ def test_all_examples_weighing_twice_changes_nothing(metric: Metric, case: tuple
     rows=st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.integers(0, 20)), min_size=1, max_size=30),
     randomness=st.randoms(use_true_random=False),
 )
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 def test_the_order_of_the_examples_does_not_matter(rows: list[tuple[float, int]], randomness: Random) -> None:
     label, twentieths = np.array(rows, dtype=float).T
     shuffled = list(range(len(rows)))

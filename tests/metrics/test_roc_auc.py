@@ -14,21 +14,21 @@ RANKED = st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.integers(0, 1000)), 
 
 
 @given(RANKED)
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 def test_a_monotone_transform_of_the_predictions_changes_nothing(ranked: np.ndarray) -> None:
     label, rank = ranked
     assert ROC_AUC.value(label, rank / 1000) == ROC_AUC.value(label, (rank / 2000) ** 3)
 
 
 @given(RANKED)
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 def test_the_reversed_ranking_has_the_complement(ranked: np.ndarray) -> None:
     label, rank = ranked
     assert ROC_AUC.value(label, rank / 1000) == pytest.approx(1 - ROC_AUC.value(label, 1 - rank / 1000))
 
 
 @given(RANKED)
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 def test_it_is_the_share_of_pairs_in_the_right_order(ranked: np.ndarray) -> None:
     label, rank = ranked
     margin = rank[label == 1][:, None] - rank[label == 0]

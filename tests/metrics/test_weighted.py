@@ -24,7 +24,7 @@ def test_a_weighted_mean_is_that_of_repeated_rows() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9)), min_size=1, max_size=40))
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60)
 def test_sums_by_group_are_those_of_a_loop_in_ascending_order(rows: list[tuple[int, int]]) -> None:
     group, values = np.array(rows, dtype=float).T
     expected = [values[group == one].sum() for one in sorted(set(group))]

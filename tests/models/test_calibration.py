@@ -9,7 +9,7 @@ from ml_assets.models.calibration import log_odds_shift
 
 
 @given(st.lists(st.floats(-30, 30), min_size=1, max_size=20), st.floats(1e-6, 1 - 1e-6), st.randoms())
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(max_examples=40)
 def test_the_weighted_mean_probability_is_the_rate(log_odds, rate, randomness):
     score = np.array(log_odds)
     weight = np.array([randomness.uniform(0.1, 10) for _ in log_odds])

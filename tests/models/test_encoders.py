@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_assets.models.encoders import Encoder, as_numbers, only_column
@@ -36,7 +36,6 @@ def meaning(cell: object) -> object:
     return (isinstance(cell, bool), isinstance(cell, str), cell)
 
 
-@settings(deadline=None)
 @given(st.lists(CELLS, max_size=12))
 def test_codes_are_the_same_after_a_round_trip_through_json(cells):
     encoder = fitted(cells, dtype=object)
@@ -46,7 +45,6 @@ def test_codes_are_the_same_after_a_round_trip_through_json(cells):
     assert codes(restored, cells, dtype=object) == codes(encoder, cells, dtype=object)
 
 
-@settings(deadline=None)
 @given(st.lists(CELLS, max_size=12))
 def test_two_cells_share_a_code_exactly_when_they_mean_the_same(cells):
     found = codes(Encoder.from_json(json.loads(json.dumps(fitted(cells, dtype=object).to_json()))), cells, dtype=object)
@@ -56,7 +54,6 @@ def test_two_cells_share_a_code_exactly_when_they_mean_the_same(cells):
             assert (one_code == other_code) == (meaning(one) == meaning(other))
 
 
-@settings(deadline=None)
 @given(st.permutations(["b", 2, True, None, "a", 1, 0.5, False, "1"]))
 def test_codes_do_not_depend_on_the_order_of_rows(cells):
     assert fitted(cells, dtype=object) == fitted(sorted(cells, key=repr), dtype=object)

@@ -426,7 +426,7 @@ def ids_of(ipynb: str) -> list[str]:
     return [cell["id"] for cell in json.loads(ipynb)["cells"]]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(cells=CELLS)
 def test_any_notebook_is_brought_into_step_with_all_cells_as_they_were_or_left_alone(cells: list[Cell]) -> None:
     with TemporaryDirectory() as folder:
@@ -457,7 +457,6 @@ def plain(cell: Cell) -> Cell:
     return cell._replace(source=cell.source.replace("\r\n", "\n").replace("\r", "\n").rstrip())
 
 
-@settings(deadline=None)
 @given(sources=SOURCES, data=st.data())
 def test_editing_one_cell_leaves_all_ids_as_they_were(sources: list[str], data: st.DataObject) -> None:
     old = to_ipynb(text_of(sources))
@@ -467,7 +466,6 @@ def test_editing_one_cell_leaves_all_ids_as_they_were(sources: list[str], data: 
     assert ids_of(to_ipynb(text_of(edited), nbformat.reads(old, as_version=4))) == ids_of(old)
 
 
-@settings(deadline=None)
 @given(sources=SOURCES, data=st.data())
 def test_inserting_one_cell_leaves_the_other_ids_as_they_were(sources: list[str], data: st.DataObject) -> None:
     old = to_ipynb(text_of(sources))
@@ -478,7 +476,7 @@ def test_inserting_one_cell_leaves_the_other_ids_as_they_were(sources: list[str]
     assert len(set(found)) == len(found)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(cells=CELLS)
 def test_two_people_write_the_same_notebook_from_one_text(cells: list[Cell]) -> None:
     text = to_text(notebook_of(cells))

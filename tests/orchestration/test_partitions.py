@@ -57,7 +57,7 @@ def test_each_edge_maps_a_partition_to_those_that_its_windows_need(
 
 
 @given(models(zones=("UTC",)))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_the_edges_of_any_model_hold_at_least_what_its_windows_need(declared: Model) -> None:
     """Where the model is coarser than a log, whole partitions of the model; where clocks change, see the docstring."""
     first = declared.first_index
@@ -79,7 +79,7 @@ def test_the_edges_of_any_model_hold_at_least_what_its_windows_need(declared: Mo
 
 
 @given(models())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_an_asset_has_the_partitions_from_the_first_to_the_last_that_can_be_made(declared: Model) -> None:
     for horizon in (None, *declared.evaluation.horizons):
         first, last = declared.first_index, last_index(declared, horizon)

@@ -50,4 +50,4 @@ def test_whatever_happens_the_sensor_forgets_nothing_and_repeats_nothing(pytestc
     days_over = st.integers(3, RealWorld.days)
     happened = {"days_over": days_over, "settled": st.booleans(), "happenings": happenings}
     test = given(model=models(nested=NESTED), **happened)(play_for_real)
-    settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)(test)()
+    settings(max_examples=examples, suppress_health_check=list(HealthCheck), database=None)(test)()
