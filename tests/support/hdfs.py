@@ -127,7 +127,9 @@ class Hdfs:
 
     def _run(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         java = shutil.which("java") or str(Path(JAVA or "", "bin", "java"))
-        command = [java, *JVM.split(), "-Xmx256m", "-cp", f"{self.folder / 'conf'}:{self.jars}/*", name, *arguments]
+        # What a killed JVM leaves goes with our folder.
+        own = [f"-Djava.io.tmpdir={self.folder}", "-cp", f"{self.folder / 'conf'}:{self.jars}/*"]
+        command = [java, *JVM.split(), "-Xmx256m", *own, name, *arguments]
         # It ends with us, even if we are killed.
         with self._log.open("ab") as log:
             return subprocess.Popen(
