@@ -27,7 +27,7 @@ class AwayError(OSError):
 def outage_in(text: str) -> AwayError | None:
     """The outage that is told of in what others raise, such as DuckDB, which keep of an error its text alone."""
     _, told, words = text.partition(f"{AwayError.__name__}: ")
-    return AwayError(words.splitlines()[0]) if told else None
+    return AwayError(words.partition("\n")[0]) if told else None
 
 
 def path_of(text: str | AnyPath) -> AnyPath:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 from upath import UPath
 
-from ml_assets.paths import OutsideError, PathField, check_inside, local_copy, name_below, path_of
+from ml_assets.paths import OutsideError, PathField, check_inside, local_copy, name_below, outage_in, path_of
 
 
 class Order(BaseModel):
@@ -54,6 +54,19 @@ def test_the_text_of_a_path_in_hdfs_names_its_name_node(root: str) -> None:
     order = Order(files=[path], schema_file=path)
     assert Order.model_validate_json(order.model_dump_json()) == order
     assert set(path.storage_options) <= {"host", "port"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("AwayError: s3://models: no answer", "s3://models: no answer"),
+        ("IOException: AwayError: s3://models: no answer\n\nAt: read", "s3://models: no answer"),
+        ("AwayError: ", ""),
+    ],
+)
+def test_an_outage_is_found_in_what_others_make_of_it(text: str, told: str) -> None:
+    assert str(outage_in(text)) == told
+    assert outage_in(text.replace("AwayError", "ValueError")) is None
 
 
 def test_a_scheme_that_nobody_knows_is_refused() -> None:

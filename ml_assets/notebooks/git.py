@@ -11,7 +11,7 @@ def git(folder: Path, *arguments: str) -> str | None:
     # A hook is told of its repository by variables that hold for the root only.
     environment = {name: value for name, value in variables.inherited().items() if not name.startswith("GIT_")}
     # The checkout may be another user's, such as root's under a service; whoever asks runs its code anyhow.
-    # Nor is a person's own command in their way, which would find the index locked.
+    # A lock on the index would be in the way of a person's own commands.
     command = ["git", "--no-optional-locks", "-c", "safe.directory=*", "-C", str(folder), *arguments]
     try:
         result = subprocess.run(command, capture_output=True, check=False, encoding="utf-8", env=environment)
