@@ -4,7 +4,7 @@ import re
 import shutil
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebError, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, WebError, expect
 
 #: Debian's, and what others call it.
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -65,6 +65,17 @@ class Screen:
         # Of a page that is left, what it still waits for fails, too.
         if request.failure == "csp":
             self.kept.append(request.url)
+
+
+def follow(link: Locator) -> Page:
+    """What a link opens in a window of its own.
+
+    By the keyboard: the log of a run measures its rows while it is scrolled, and moves them from under a pointer that
+    is pressed, whose click is then another row's.
+    """
+    with link.page.expect_popup() as opened:
+        link.press("Enter")
+    return opened.value
 
 
 def browser_here() -> str | None:

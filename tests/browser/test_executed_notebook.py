@@ -1,4 +1,4 @@
-"""Executed notebooks as they open from the Dagster UI: by a click, readable, and without a way to the UI's GraphQL."""
+"""Executed notebooks as they open from the Dagster UI: by a link, readable, and without a way to the UI's GraphQL."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from ml_assets.notebooks.executed import executed_path
 from ml_assets.notebooks.page import sandboxed
 from ml_assets.orchestration.facts import asset_key
 from tests.browser.home import Home
-from tests.browser.screen import DESKTOP, PHONE, Screen
+from tests.browser.screen import DESKTOP, PHONE, Screen, follow
 
 pytestmark = pytest.mark.slow
 
@@ -28,21 +28,20 @@ SCROLLS = """() => [...document.querySelectorAll(".jp-InputArea-editor pre")]
 
 
 def of_success(screen: Screen, home: Home) -> Page:
-    """The notebook of a partition that was made, clicked in what is shown of the partition."""
+    """The notebook of a partition that was made, from what is shown of the partition."""
     page = screen.open(f"/assets/{MODEL}?view=partitions&partition={home.evaluated[0]}")
-    return clicked(page, home.evaluated[0])
+    return linked(page, home.evaluated[0])
 
 
 def of_failure(screen: Screen, home: Home) -> Page:
-    """The notebook that raised, clicked in the events of its run."""
-    return clicked(screen.open(f"/runs/{home.failed_run()}"), home.failed)
+    """The notebook that raised, from the events of its run."""
+    return linked(screen.open(f"/runs/{home.failed_run()}"), home.failed)
 
 
-def clicked(page: Page, partition: str) -> Page:
-    with page.expect_popup() as opened:
-        page.locator(f'a[href^="/notebook?"][href*="/{MODEL}/{partition}/"]').first.click()
-    opened.value.wait_for_load_state()
-    return opened.value
+def linked(page: Page, partition: str) -> Page:
+    opened = follow(page.locator(f'a[href^="/notebook?"][href*="/{MODEL}/{partition}/"]').first)
+    opened.wait_for_load_state()
+    return opened
 
 
 def elsewhere(screen: Screen, home: Home) -> Page:

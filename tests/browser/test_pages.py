@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.home import Home
-from tests.browser.screen import Screen
+from tests.browser.screen import Screen, follow
 
 pytestmark = pytest.mark.slow
 
@@ -33,10 +33,9 @@ def test_the_model_that_a_metric_judged_is_one_click_from_it(screen: Screen, hom
     page = screen.open(f"/assets/shop/order/metrics_1d?view=partitions&partition={partition}")
     for label in ("training data window, exposures", "git commit"):
         expect(page.get_by_text(label, exact=True)).to_be_visible()
-    with page.expect_popup() as opened:
-        page.locator('a[href^="/assets/shop/order/model?"]').first.click()
-    expect(opened.value.get_by_text("Latest materialization")).to_be_visible()
-    expect(opened.value.get_by_text(home.run_of("shop/order/model", partition)[:8]).first).to_be_visible()
+    model = follow(page.locator('a[href^="/assets/shop/order/model?"]').first)
+    expect(model.get_by_text("Latest materialization")).to_be_visible()
+    expect(model.get_by_text(home.run_of("shop/order/model", partition)[:8]).first).to_be_visible()
 
 
 def test_the_list_of_runs_shows_their_partitions_and_no_digest(screen: Screen, home: Home) -> None:

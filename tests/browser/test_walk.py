@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.home import Home
-from tests.browser.screen import Screen
+from tests.browser.screen import Screen, follow
 from tests.support import forks
 
 pytestmark = pytest.mark.slow
@@ -59,9 +59,8 @@ def test_from_the_graph_to_a_late_metric_why_it_is_late_and_the_notebook_of_its_
         tick.get_by_role("button", name="Close").click()
     open_asset(page, "model")
     open_partition(page, home.late)
-    with page.expect_popup() as opened:
-        page.locator('a[href^="/notebook?"]').first.click()
-    expect(opened.value.get_by_role("heading", name="Model")).to_be_visible()
+    notebook = follow(page.locator('a[href^="/notebook?"]').first)
+    expect(notebook.get_by_role("heading", name="Model")).to_be_visible()
     screen.take_blocked()
 
 
