@@ -70,10 +70,11 @@ class Screen:
 def follow(link: Locator) -> Page:
     """What a link opens in a window of its own.
 
-    By the keyboard: the log of a run measures its rows while it is scrolled, and moves them from under a pointer that
-    is pressed, whose click is then another row's.
+    A pointer must reach it, but it is followed by the keyboard: the log of a run measures its rows while it is scrolled,
+    and moves them from under a pointer that is pressed, whose click is then another row's.
     """
     with link.page.expect_popup() as opened:
+        link.click(trial=True)
         link.press("Enter")
     return opened.value
 
