@@ -65,7 +65,7 @@ python-%:
 	@echo "Python $*"
 	@$(MAKE) --no-print-directory PYTHON=$(PYTHON_$*) VENV=.venvs/$* COMPILE= setup
 	.venvs/$*/bin/python -m pytest -m "not slow" -n $(JOBS) --one-in 10 $(if $(filter $*,$(ENDS)),tests ml_assets,$(BETWEEN))
-	.venvs/$*/bin/python -m pytest -n $(JOBS) tests/notebooks/test_kernels.py
+	.venvs/$*/bin/python -m pytest -n $(JOBS) tests/notebooks/kernels/test_provisioner.py
 
 check: types lint ## Lint, types, import direction, notebooks in pairs, definitions
 

@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ml_assets import variables
-from ml_assets.cli.project import Project
 from ml_assets.examples import demo_days
-from ml_assets.orchestration.lineage import current_runs
+from ml_assets.orchestration.recorded.lineage import current_runs
+from ml_assets.project.project import Project
 from tests.support.hdfs import hdfs_server
 
 ROOT = Path(__file__).parents[1]

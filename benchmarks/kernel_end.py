@@ -26,8 +26,8 @@ from rich.console import Console
 from rich.table import Table
 from traitlets.config import Config
 
-from ml_assets.notebooks import kernels
-from ml_assets.notebooks.warm import PRELOAD
+from ml_assets.notebooks.kernels.provisioner import provisioner as kernels
+from ml_assets.notebooks.kernels.warm import PRELOAD
 from ml_assets.warm.process import Host
 
 NOTEBOOKS = 200

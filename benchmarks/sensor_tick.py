@@ -29,7 +29,6 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from rich.console import Console
 from rich.table import Table
 
-from ml_assets.cli.home import open_instance
 from ml_assets.domain import windows
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.due import Made, State, metrics_inputs, model_inputs
@@ -39,11 +38,12 @@ from ml_assets.domain.maturity import Arrivals
 from ml_assets.domain.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.versions import digest
 from ml_assets.orchestration import sensors
-from ml_assets.orchestration.arrival import arrival_of
+from ml_assets.orchestration.arrival.sources import arrival_of
 from ml_assets.orchestration.assets import code_versions, event_log_definitions, model_definitions
-from ml_assets.orchestration.facts import materialization, note_begun
-from ml_assets.orchestration.facts_memo import Memo
+from ml_assets.orchestration.recorded.facts import materialization, note_begun
+from ml_assets.orchestration.recorded.memo import Memo
 from ml_assets.orchestration.resources import default_resources
+from ml_assets.project.home import open_instance
 
 MODELS, SERVICES = 50, 5
 PARTITIONS = (1_000, 100)

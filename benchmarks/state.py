@@ -25,11 +25,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.sensor_tick import REPOSITORY, World
-from ml_assets.cli.home import prepare_home
 from ml_assets.orchestration import sensors
 from ml_assets.orchestration.assets import code_versions
-from ml_assets.orchestration.facts_memo import Memo
-from ml_assets.orchestration.lineage import current_runs
+from ml_assets.orchestration.recorded.lineage import current_runs
+from ml_assets.orchestration.recorded.memo import Memo
+from ml_assets.project.home import prepare_home
 from tests.support import shop
 from tests.support.postgres import DagsterPostgres, available, postgres_server
 from tests.support.projects import TeamProject

@@ -8,7 +8,7 @@ import dagster as dg
 from ml_assets.catalog import catalog
 from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
-from ml_assets.components.reading import DefsFileError, find_cause
+from ml_assets.declarations.reading import DefsFileError, find_cause
 from ml_assets.environments import Resources, current
 from ml_assets.orchestration.notebook_view import serve_executed
 from ml_assets.orchestration.resources import Storage

@@ -42,7 +42,7 @@ def _in_process() -> dg.ExecutorDefinition:
 
 def _in_pods() -> dg.ExecutorDefinition:
     # It loads the client of Kubernetes, which nobody else pays for.
-    from ml_assets.orchestration.kubernetes_executor import pod_executor
+    from ml_assets.orchestration.pods.executor import pod_executor
 
     return pod_executor()
 

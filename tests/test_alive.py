@@ -14,7 +14,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from ml_assets import alive
-from ml_assets.cli.home import open_instance
+from ml_assets.project.home import open_instance
 from tests.support.postgres import DagsterPostgres
 from tests.support.webserver import free_port
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from ml_assets.components.evaluated_model import EvaluatedModel
 from ml_assets.components.event_log import EventLog
-from ml_assets.components.files import _documents
+from ml_assets.declarations.files import _documents
 from ml_assets.domain.errors import SpecError
 from ml_assets.notebooks.context import context_of_order
 from ml_assets.notebooks.step import Step
-from ml_assets.orchestration.orders import step_order
+from ml_assets.orchestration.running.orders import step_order
 
 LOG = """
 key: shop/{0}

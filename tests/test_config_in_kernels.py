@@ -9,7 +9,7 @@ from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from ml_assets.jupyter import context_of
 from ml_assets.notebooks.step import Step
-from ml_assets.orchestration.facts import asset_key
+from ml_assets.orchestration.recorded.facts import asset_key
 from ml_assets.testing.run_notebook import RunNotebook
 from tests.support import shop
 from tests.support.projects import TeamProject

@@ -14,10 +14,10 @@ from dagster_cloud_cli.config.models import load_dagster_cloud_yaml
 
 import ml_assets.catalog
 from ml_assets.catalog import catalog
-from ml_assets.cli.project import Project
 from ml_assets.components import EvaluatedModel
 from ml_assets.components.evaluated_model import event_logs
 from ml_assets.definitions import PROJECT_ROOT, build_definitions, defs
+from ml_assets.project.project import Project
 from tests.support.projects import REPOSITORY
 
 HEAVY = (

@@ -8,16 +8,16 @@ import pytest
 import yaml
 
 from ml_assets import variables
-from ml_assets.cli.home import prepare_home
 from ml_assets.definitions import PROJECT_ROOT, build_definitions
 from ml_assets.environments import ENVIRONMENTS, UnknownEnvironmentError, current
 from ml_assets.orchestration.resources import ExecutedNotebooks, NoStorageError, Storage, default_resources
 from ml_assets.paths import path_of
+from ml_assets.project.home import prepare_home
 from tests.support.manifests import instance_config
 from tests.support.projects import REPOSITORY
 
 #: A process that is forked takes over the environment of who asked for it; a library is told something before it loads.
-HANDS_ON = {"ml_assets/warm/host.py", "ml_assets/notebooks/preloaded.py"}
+HANDS_ON = {"ml_assets/warm/host.py", "ml_assets/notebooks/kernels/preloaded.py"}
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from ml_assets.cli.results import judgements
 from ml_assets.models.saved import load_model
-from ml_assets.orchestration.lineage import current_runs
+from ml_assets.orchestration.recorded.lineage import current_runs
+from ml_assets.project.answers.results import judgements
 from tests.support.projects import REPOSITORY, TeamProject
 
 SAMPLE = REPOSITORY.parent / "shared" / "data" / "open_bandit_small" / "random" / "men" / "men.csv.gz"

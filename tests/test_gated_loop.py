@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.lineage import current_runs, trace, versions
+from ml_assets.orchestration.recorded.facts import asset_key
+from ml_assets.orchestration.recorded.lineage import current_runs, trace, versions
 from tests.support import shop
 from tests.support.projects import TeamProject
 from tests.support.webserver import Webserver, webserver

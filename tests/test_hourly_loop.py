@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ml_assets.domain.windows import evaluation_windows, needed
-from ml_assets.orchestration.lineage import current_runs, trace
+from ml_assets.orchestration.recorded.lineage import current_runs, trace
 from tests.support.projects import TeamProject
 
 pytestmark = pytest.mark.slow

@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ml_assets.cli.project import NoAssetError
 from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.jupyter import NotOpenError, context_of
 from ml_assets.notebooks.step import Step
-from ml_assets.orchestration.pins import MissingInputError
+from ml_assets.orchestration.running.pins import MissingInputError
+from ml_assets.project.project import NoAssetError
 from tests.support import shop
 from tests.support.projects import TeamProject
 

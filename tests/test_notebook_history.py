@@ -16,12 +16,12 @@ import nbformat
 import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
-from ml_assets.cli.retry import RetryError, retry
 from ml_assets.domain.due import State
-from ml_assets.notebooks.memory import MemoryGroup
-from ml_assets.orchestration import runner
-from ml_assets.orchestration.facts import asset_key, read_error
-from ml_assets.orchestration.lineage import current_runs, versions
+from ml_assets.notebooks.running.memory import MemoryGroup
+from ml_assets.orchestration.recorded.facts import asset_key, read_error
+from ml_assets.orchestration.recorded.lineage import current_runs, versions
+from ml_assets.orchestration.running import runner
+from ml_assets.project.answers.retry import RetryError, retry
 from ml_assets.temporary import PREFIX
 from tests.support import shop
 from tests.support.projects import TeamProject

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml_assets.cli.results import judgements, maturity_curve
-from ml_assets.orchestration.lineage import current_runs, trace
+from ml_assets.orchestration.recorded.lineage import current_runs, trace
+from ml_assets.project.answers.results import judgements, maturity_curve
 from tests.support.projects import REPOSITORY, TeamProject
 
 SAMPLE = REPOSITORY.parent / "shared" / "data" / "uci_online_retail" / "online_retail.parquet"

@@ -14,7 +14,7 @@ from ml_assets.data.store import Artifact, table_files
 from ml_assets.data.tables import read_table
 from ml_assets.examples import advertising
 from ml_assets.notebooks.order import TABLE
-from ml_assets.orchestration.lineage import current_runs
+from ml_assets.orchestration.recorded.lineage import current_runs
 from tests.support.hdfs import Hdfs
 from tests.support.projects import REPOSITORY, TeamProject
 from tests.support.spark import JAVA, NO_JAVA, SETTINGS, cluster

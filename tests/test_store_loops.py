@@ -14,8 +14,8 @@ from upath import UPath
 from ml_assets import variables
 from ml_assets.data.tables import read_table
 from ml_assets.notebooks.order import TABLE
-from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.lineage import current_runs, trace
+from ml_assets.orchestration.recorded.facts import asset_key
+from ml_assets.orchestration.recorded.lineage import current_runs, trace
 from ml_assets.paths import AnyPath, path_of
 from tests.support import shop
 from tests.support.hdfs import Hdfs

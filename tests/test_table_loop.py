@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from ml_assets.orchestration.lineage import current_runs, versions
+from ml_assets.orchestration.recorded.lineage import current_runs, versions
 from tests.support import shop
 from tests.support.postgres import PASSWORD, Postgres, postgres_server
 from tests.support.projects import TeamProject

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from ml_assets.cli.results import Judgement, judgements
-from ml_assets.orchestration.lineage import current_runs, trace
+from ml_assets.orchestration.recorded.lineage import current_runs, trace
+from ml_assets.project.answers.results import Judgement, judgements
 from tests.support.projects import REPOSITORY, TeamProject
 
 SAMPLE = REPOSITORY.parent / "shared" / "data" / "taobao_userbehavior_sample" / "UserBehavior.parquet"

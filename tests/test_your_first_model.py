@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from ml_assets.notebooks.page import POLICY
+from ml_assets.notebooks.running.page import POLICY
 from tests.support.projects import REPOSITORY
 from tests.support.webserver import answers
 

@@ -16,7 +16,7 @@ from ml_assets import variables
 from ml_assets.interrupts import heed_interrupts
 
 if TYPE_CHECKING:
-    from ml_assets.cli.plan import Asked
+    from ml_assets.project.answers.plan import Asked
 
 DEFAULT_HOME = ".home"
 #: Of the context: the home that a command works on.
@@ -45,8 +45,8 @@ class _Home(_Path):
                 hint = "`make demo` makes a home with events, `ml-assets home` one without"
                 self.fail(f"{str(value)!r} does not exist; {hint}", param, ctx)
             except OSError as error:
-                from ml_assets.cli.faults import Fault
-                from ml_assets.cli.remedies import described
+                from ml_assets.project.faults import Fault
+                from ml_assets.project.remedies import described
 
                 raise Fault(f"{value}: cannot be opened: {described(error)}") from error
         return super().convert(value, param, ctx)
@@ -65,7 +65,7 @@ def _home_option(*, exists: bool) -> Callable[[Callable[..., None]], Callable[..
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
         def run_at_home(home: Path, **others: Any) -> None:
-            from ml_assets.cli.home import at_home
+            from ml_assets.project.home import at_home
 
             click.get_current_context().meta[_HOME] = home
             with at_home(home):
@@ -103,7 +103,7 @@ class Commands(click.Group):
             # `Exit` is the end of each --help, too, for which nobody waits until Dagster is loaded.
             raise
         except Exception as error:
-            from ml_assets.cli.faults import Fault, describe
+            from ml_assets.project.faults import Fault, describe
 
             if (line := describe(error, ctx.meta.get(_HOME))) is None:
                 raise
@@ -125,8 +125,8 @@ def main() -> None:
 @click.option("--minutes", type=click.FloatRange(min=0), default=45, show_default=True, help="Give up after so long.")
 def demo(home: Path, minutes: float) -> None:
     """Write the demo's event logs, let the sensors do the rest, and show the metrics."""
-    from ml_assets.cli.daemon import DaemonError
-    from ml_assets.cli.demo import run_demo
+    from ml_assets.demo.run import run_demo
+    from ml_assets.processes.settling import DaemonError
 
     # A terminated demo must end its daemon, as an interrupted one does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -140,8 +140,8 @@ def demo(home: Path, minutes: float) -> None:
 @_home_option(exists=False)
 def dev(home: Path) -> None:
     """Open the Dagster UI on the home, with the daemon that launches what is due, until this is interrupted."""
-    from ml_assets.cli.days import settle_days
-    from ml_assets.cli.home import open_instance
+    from ml_assets.demo.days import settle_days
+    from ml_assets.project.home import open_instance
 
     # Of what stands in their way, Dagster's processes print stacks.
     open_instance(home).dispose()
@@ -149,15 +149,15 @@ def dev(home: Path) -> None:
     settle_days(home)
     # A home that has been used is opened without a look at its project, which takes seconds.
     if not (home / "events").exists():
-        from ml_assets.cli.no_events import describe_no_events
-        from ml_assets.cli.project import Project
+        from ml_assets.demo.no_events import describe_no_events
+        from ml_assets.project.project import Project
 
         if line := describe_no_events(Project(home)):
             click.echo(line)
     programs = Path(sys.executable).parent
     path = os.pathsep.join([str(programs), variables.get("PATH") or os.defpath])
     environment = variables.inherited(PATH=path, **{variables.HOME: str(home.absolute())})
-    command = [sys.executable, "-m", "ml_assets.cli.dev", "-w", "workspace.yaml"]
+    command = [sys.executable, "-m", "ml_assets.processes.dev", "-w", "workspace.yaml"]
     os.execve(sys.executable, command, environment)  # noqa: S606
 
 
@@ -168,7 +168,7 @@ def webserver(arguments: tuple[str, ...]) -> None:
 
     Pages of other sites are refused. It is opened at localhost, at a number, or at a name in ML_ASSETS_HOSTS.
     """
-    from ml_assets.cli.webserver import serve
+    from ml_assets.processes.webserver import serve
 
     serve(list(arguments))
 
@@ -177,7 +177,7 @@ def webserver(arguments: tuple[str, ...]) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def daemon(arguments: tuple[str, ...]) -> None:
     """Run `dagster-daemon run` with its options; of a database or a source that is away it prints a line, no stack."""
-    from ml_assets.cli.dagster_daemon import run
+    from ml_assets.processes.daemon import run
 
     run(list(arguments))
 
@@ -193,9 +193,9 @@ def lineage(home: Path, asset: str, partition: str, run_id: str | None, as_json_
 
     Exits with 1 and says why when a link is missing, or the model has been remade since.
     """
-    from ml_assets.cli.lineage import render
-    from ml_assets.cli.project import NoAssetError, Project
-    from ml_assets.orchestration.lineage import as_json, trace
+    from ml_assets.orchestration.recorded.lineage import as_json, trace
+    from ml_assets.project.answers.lineage import render
+    from ml_assets.project.project import NoAssetError, Project
 
     project = Project(home)
     try:
@@ -235,8 +235,8 @@ def debt(home: Path, model: str | None, as_of: datetime, as_json_: bool) -> None
     """
     from rich.console import Console
 
-    from ml_assets.cli.debt import as_json, find_debts, render
-    from ml_assets.cli.project import NoAssetError, Project
+    from ml_assets.project.answers.debt import as_json, find_debts, render
+    from ml_assets.project.project import NoAssetError, Project
 
     project = Project(home)
     try:
@@ -269,9 +269,17 @@ def metrics(home: Path, model: str, first: str | None, last: str | None, kind: s
     """
     from rich.console import Console
 
-    from ml_assets.cli.metrics import ModelSpan, as_frame, as_json, find_metrics, metrics_in, table, why_none
-    from ml_assets.cli.plan import SpanError
-    from ml_assets.cli.project import NoAssetError, Project
+    from ml_assets.project.answers.metrics import (
+        ModelSpan,
+        as_frame,
+        as_json,
+        find_metrics,
+        metrics_in,
+        table,
+        why_none,
+    )
+    from ml_assets.project.answers.plan import SpanError
+    from ml_assets.project.project import NoAssetError, Project
 
     project = Project(home)
     try:
@@ -315,9 +323,9 @@ def _plan_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def _asked(options: dict[str, Any]) -> "tuple[Asked, bool]":
     """What is asked for, and whether JSON is to be printed."""
-    from ml_assets.cli.plan import Asked
     from ml_assets.domain.errors import SpecError
     from ml_assets.domain.plan import Budget, Kind
+    from ml_assets.project.answers.plan import Asked
 
     kinds = [kind for kind, wanted in ((Kind.MISSING, options["missing"]), (Kind.STALE, options["stale"])) if wanted]
     try:
@@ -341,9 +349,9 @@ def plan(home: Path, parallel: int | None, **options: Any) -> None:
     """
     from rich.console import Console
 
-    from ml_assets.cli.plan import SpanError, as_json, make_plan, render
-    from ml_assets.cli.project import NoAssetError, Project
-    from ml_assets.orchestration.runs import parallelism_of
+    from ml_assets.orchestration.launching.runs import parallelism_of
+    from ml_assets.project.answers.plan import SpanError, as_json, make_plan, render
+    from ml_assets.project.project import NoAssetError, Project
 
     asked, prints_json = _asked(options)
     project = Project(home)
@@ -370,11 +378,11 @@ def backfill(home: Path, parallel: int | None, submit: bool, **options: Any) -> 
     """
     from rich.console import Console
 
-    from ml_assets.cli.backfill import BusyError, as_json, render, run_backfill
-    from ml_assets.cli.plan import SpanError, resolve
-    from ml_assets.cli.project import NoAssetError, Project
-    from ml_assets.orchestration.launches import DaemonRunsError, NoQueueError
-    from ml_assets.orchestration.runs import NoLocationError, parallelism_of
+    from ml_assets.orchestration.launching.launches import DaemonRunsError, NoQueueError
+    from ml_assets.orchestration.launching.runs import NoLocationError, parallelism_of
+    from ml_assets.project.answers.backfill import BusyError, as_json, render, run_backfill
+    from ml_assets.project.answers.plan import SpanError, resolve
+    from ml_assets.project.project import NoAssetError, Project
 
     asked, prints_json = _asked(options)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -405,9 +413,9 @@ def harmless(home: Path, asset: str, reason: str) -> None:
     Appends an entry to notebooks/harmless.yaml: from the version that made the newest outdated partition, to the
     present one. Declare it before the new code makes partitions. Exits with 1 when nothing is outdated by its code.
     """
-    from ml_assets.cli.harmless import NotDeclaredError, declare_harmless
-    from ml_assets.cli.project import NoAssetError, Project
     from ml_assets.domain.errors import SpecError
+    from ml_assets.project.answers.harmless import NotDeclaredError, declare_harmless
+    from ml_assets.project.project import NoAssetError, Project
 
     project = Project(home)
     try:
@@ -428,8 +436,8 @@ def harmless(home: Path, asset: str, reason: str) -> None:
 @click.option("--html", type=_Path(dir_okay=False), help="Export it into an HTML file.")
 def notebook(home: Path, asset: str, partition: str, run_id: str | None, html: Path | None) -> None:
     """Print where the executed notebook of a PARTITION of an ASSET is kept, whether it succeeded or failed."""
-    from ml_assets.cli.notebook import NoNotebookError, find_executed, write_html
-    from ml_assets.cli.project import NoAssetError, Project
+    from ml_assets.project.answers.notebook import NoNotebookError, find_executed, write_html
+    from ml_assets.project.project import NoAssetError, Project
 
     try:
         path = find_executed(Project(home), asset, partition, run_id)
@@ -449,9 +457,9 @@ def retry(home: Path, run_id: str) -> None:
     What the run had made before is not made again, and what follows is made from exactly that. Exits with 1 when it
     fails again.
     """
-    from ml_assets.cli.project import Project
-    from ml_assets.cli.retry import RetryError
-    from ml_assets.cli.retry import retry as repeat
+    from ml_assets.project.answers.retry import RetryError
+    from ml_assets.project.answers.retry import retry as repeat
+    from ml_assets.project.project import Project
 
     try:
         run = repeat(Project(home), run_id)
@@ -469,8 +477,8 @@ def fail_runs_(home: Path) -> None:
     That is so after a restore on a machine of another name. Where the name is the same, the daemon finds out by itself.
     Then they are repeated, as runs that were killed are. Refused while a daemon is alive.
     """
-    from ml_assets.cli.fail_runs import DaemonAliveError, fail_runs
-    from ml_assets.cli.home import open_instance
+    from ml_assets.project.answers.fail_runs import DaemonAliveError, fail_runs
+    from ml_assets.project.home import open_instance
 
     with open_instance(home) as instance:
         try:
@@ -496,9 +504,9 @@ def verify(home: Path, selection: str, hashes: bool) -> None:
     """
     from rich.console import Console
 
-    from ml_assets.cli.project import NoAssetError, Project
-    from ml_assets.cli.verify import render
-    from ml_assets.cli.verify import verify as compare
+    from ml_assets.project.answers.verify import render
+    from ml_assets.project.answers.verify import verify as compare
+    from ml_assets.project.project import NoAssetError, Project
 
     try:
         found = compare(Project(home), selection, hashes=hashes, console=Console(stderr=True))
@@ -514,8 +522,8 @@ def verify(home: Path, selection: str, hashes: bool) -> None:
 @click.option("--output", type=_Path(dir_okay=False), help="[default: report.html in the home]")
 def report(home: Path, output: Path | None) -> None:
     """Write an HTML page with every metric over time. Exits with 1 and says which, when one is lost from the store."""
-    from ml_assets.cli.project import Project
-    from ml_assets.cli.report import write_report
+    from ml_assets.project.project import Project
+    from ml_assets.reports.metrics_page import write_report
 
     path = output or home / "report.html"
     lost = write_report(Project(home), path)
@@ -529,7 +537,7 @@ def report(home: Path, output: Path | None) -> None:
 @_home_option(exists=False)
 def home(home: Path) -> None:
     """Make the home folder with its dagster.yaml, and print its absolute path."""
-    from ml_assets.cli.home import prepare_home
+    from ml_assets.project.home import prepare_home
 
     click.echo(prepare_home(home))
 
@@ -548,8 +556,8 @@ def pair(paths: tuple[Path, ...], check: bool, prefer: Literal["py", "ipynb"] | 
     where both changed, say which by --from. Outputs, execution counts and metadata are left out of the .ipynb; its
     cells keep their ids.
     """
-    from ml_assets.notebooks.pairs import PairError, bring_into_step, find_pairs, find_problems, find_unstaged
-    from ml_assets.notebooks.runnable import find_obstacles
+    from ml_assets.authoring.pairs import PairError, bring_into_step, find_pairs, find_problems, find_unstaged
+    from ml_assets.notebooks.code.runnable import find_obstacles
 
     if check and prefer:
         raise click.UsageError("--check writes nothing; leave out --from")
@@ -588,11 +596,11 @@ def new(**options: Any) -> None:
     Event logs are added where the service has none yet. A notebook of yours gets the cell tagged parameters and the
     save, nothing else; what changed is shown as a diff. No file is overwritten.
     """
-    from ml_assets.cli.adapt import AdaptError
-    from ml_assets.cli.at_hand import NoProjectError
-    from ml_assets.cli.new import NewError, Options, plan_model, render
-    from ml_assets.components.scaffold import ScaffoldError
+    from ml_assets.authoring.adapt import AdaptError
+    from ml_assets.authoring.new import NewError, Options, plan_model, render
+    from ml_assets.declarations.scaffold import ScaffoldError
     from ml_assets.domain.errors import SpecError
+    from ml_assets.project.at_hand import NoProjectError
 
     try:
         plan = plan_model(Options(**options), Path.cwd())

@@ -8,9 +8,9 @@ import dagster as dg
 from pydantic import Field
 
 from ml_assets.components.event_log import EventLog
-from ml_assets.components.files import refuse_wrong_files
-from ml_assets.components.pods import read_pods
-from ml_assets.components.reading import (
+from ml_assets.declarations.files import refuse_wrong_files
+from ml_assets.declarations.pods import read_pods
+from ml_assets.declarations.reading import (
     Declaration,
     DurationText,
     Group,
@@ -19,7 +19,7 @@ from ml_assets.components.reading import (
     read_group,
     refusing_attributes,
 )
-from ml_assets.components.scaffold import ModelScaffolder
+from ml_assets.declarations.scaffold import ModelScaffolder
 from ml_assets.domain import event_log, spec
 from ml_assets.domain import history as domain_history
 from ml_assets.domain import repair as domain_repair

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 import dagster as dg
 from pydantic import Field
 
-from ml_assets.components.reading import (
+from ml_assets.declarations.reading import (
     Declaration,
     DurationText,
     Group,
@@ -16,7 +16,7 @@ from ml_assets.components.reading import (
     read_group,
     refusing_attributes,
 )
-from ml_assets.components.scaffold import LogScaffolder
+from ml_assets.declarations.scaffold import LogScaffolder
 from ml_assets.domain import event_log
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import parse_duration

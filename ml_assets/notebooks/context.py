@@ -28,7 +28,7 @@ class Context:
 def context_of_order(order_file: Path) -> Context:
     """The context of the step that a file orders. Its log is printed below the cell."""
     if (shell := _shell()) is not None:
-        from ml_assets.notebooks.shell import prepare
+        from ml_assets.notebooks.kernels.shell import prepare
 
         prepare(shell)
     log = logging.getLogger("ml_assets.notebook")

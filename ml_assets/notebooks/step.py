@@ -18,7 +18,7 @@ from ml_assets.data.content import hash_files, hash_frame
 from ml_assets.data.store import ArtifactStore, load_artifact
 from ml_assets.data.tables import read_table
 from ml_assets.domain.calendar import Interval
-from ml_assets.notebooks.config_reads import SeenConfig
+from ml_assets.notebooks.code.config_reads import SeenConfig
 from ml_assets.notebooks.frames import Frame, Kind, check_kind, given_as, is_spark, to_pandas
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, TABLE, ExamplesOrder, StepOrder, StepResult
 from ml_assets.notebooks.reported import read_report

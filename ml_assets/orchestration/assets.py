@@ -16,12 +16,12 @@ from ml_assets.domain.pods import Pod
 from ml_assets.domain.spec import READING_STEPS, Model
 from ml_assets.domain.windows import last_index, windows_of
 from ml_assets.orchestration.checks import CHECKED, no_leak_spec
-from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.over import ending_with_its_run
+from ml_assets.orchestration.launching.runs import evaluation_pool
 from ml_assets.orchestration.partitions import partitions_definition, window_mappings
-from ml_assets.orchestration.pods import op_tags
-from ml_assets.orchestration.runner import materialize
-from ml_assets.orchestration.runs import evaluation_pool
+from ml_assets.orchestration.pods.tags import op_tags
+from ml_assets.orchestration.recorded.facts import asset_key
+from ml_assets.orchestration.running.over import ending_with_its_run
+from ml_assets.orchestration.running.runner import materialize
 from ml_assets.orchestration.step_asset import StepAsset
 
 _DESCRIPTIONS = {
@@ -66,7 +66,7 @@ def model_definitions(model: Model, project_root: Path) -> dg.Definitions:
     """
     if model.requirements:
         # Most models have none, and do not pay for importing what reads them.
-        from ml_assets.notebooks.requirements import check_requirements
+        from ml_assets.notebooks.code.requirements import check_requirements
 
         check_requirements(model.requirements)
     for horizon in (None, *model.evaluation.horizons):

@@ -21,7 +21,7 @@ from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClassData, serialize_value
 from typing_extensions import override
 
-from ml_assets.notebooks.warm import WarmHosts
+from ml_assets.notebooks.kernels.warm import WarmHosts
 from ml_assets.warm.process import HostGoneError, Process
 
 #: Tag of a run: its process, as the process id and the instant of its start. It tells a person nothing, and is hidden.

@@ -13,10 +13,10 @@ import dagster as dg
 from dagster._core.code_pointer import ModuleCodePointer
 
 from ml_assets import variables
-from ml_assets.notebooks.page import sandboxed
+from ml_assets.notebooks.running.page import sandboxed
+from ml_assets.orchestration.launching.runs import NoLocationError, find_location
+from ml_assets.orchestration.recorded.shown import in_markdown
 from ml_assets.orchestration.resources import NoStorageError, Storage
-from ml_assets.orchestration.runs import NoLocationError, find_location
-from ml_assets.orchestration.shown import in_markdown
 from ml_assets.paths import AnyPath, AwayError, path_of
 
 #: The modules of Dagster that look the function up by its name, if this process has loaded them.

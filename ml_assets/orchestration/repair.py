@@ -10,11 +10,11 @@ import dagster as dg
 from ml_assets.domain.repair import Repair, repairs
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
+from ml_assets.orchestration.arrival.present import find
 from ml_assets.orchestration.assets import code_versions
-from ml_assets.orchestration.past_runs import median_seconds
-from ml_assets.orchestration.present import find
+from ml_assets.orchestration.launching.runs import REPAIR_TAG, parallelism_of, run_over, set_up_pools
+from ml_assets.orchestration.recorded.past_runs import median_seconds
 from ml_assets.orchestration.resources import Storage
-from ml_assets.orchestration.runs import REPAIR_TAG, parallelism_of, run_over, set_up_pools
 
 
 def repair_schedule(

@@ -16,14 +16,14 @@ from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
-from ml_assets.orchestration.arrival_records import arrival_records
+from ml_assets.orchestration.arrival.present import find
+from ml_assets.orchestration.arrival.shown import arrival_records
 from ml_assets.orchestration.assets import code_versions
-from ml_assets.orchestration.facts_memo import Memo
 from ml_assets.orchestration.launcher import fail_dead_runs
-from ml_assets.orchestration.present import find
+from ml_assets.orchestration.launching.runs import OLD_REQUEST_TAG, REQUEST_TAG, parallelism_of, run_over, set_up_pools
+from ml_assets.orchestration.recorded.memo import Memo
+from ml_assets.orchestration.recorded.ticks import sensor_name
 from ml_assets.orchestration.resources import Storage
-from ml_assets.orchestration.runs import OLD_REQUEST_TAG, REQUEST_TAG, parallelism_of, run_over, set_up_pools
-from ml_assets.orchestration.ticks import sensor_name
 from ml_assets.paths import AnyPath
 
 #: Reporting an arrival costs tens of milliseconds, and a tick has 60 seconds.

@@ -7,8 +7,8 @@ from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.spec import Model
 from ml_assets.domain.versions import digest
-from ml_assets.notebooks.code import config_keys_of, notebook_version
-from ml_assets.notebooks.harmless import effective_version
+from ml_assets.notebooks.code.harmless import effective_version
+from ml_assets.notebooks.code.version import config_keys_of, notebook_version
 
 
 class NotebookChangedError(Exception):

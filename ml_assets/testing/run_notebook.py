@@ -9,7 +9,6 @@ from typing import Any
 import nbformat
 import pandas as pd
 
-from ml_assets.cli.project import Project
 from ml_assets.data.content import hash_files
 from ml_assets.data.event_files import partition_folder
 from ml_assets.data.store import ArtifactStore
@@ -19,12 +18,13 @@ from ml_assets.domain.event_log import EventLog, Marker
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import needed, windows_of
 from ml_assets.models.saved import load_model, save_model
-from ml_assets.notebooks.code import config_keys_of
+from ml_assets.notebooks.code.version import config_keys_of
 from ml_assets.notebooks.frames import is_spark, to_pandas
 from ml_assets.notebooks.order import TABLE, StepOrder
-from ml_assets.notebooks.run import Notebook, run_on_order
-from ml_assets.orchestration.orders import step_order
-from ml_assets.orchestration.pins import EventPins, upstream_assets
+from ml_assets.notebooks.running.run import Notebook, run_on_order
+from ml_assets.orchestration.running.orders import step_order
+from ml_assets.orchestration.running.pins import EventPins, upstream_assets
+from ml_assets.project.project import Project
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from ml_assets.orchestration.launcher import command_of
-from ml_assets.orchestration.lineage import current_runs
+from ml_assets.orchestration.recorded.lineage import current_runs
 from tests.support import forks, shop
 from tests.support.projects import TeamProject
 from tests.support.webserver import Webserver, webserver

@@ -14,10 +14,10 @@ import click
 import dagster as dg
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from ml_assets.cli.project import Project
 from ml_assets.domain.due import State
-from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.lineage import current_runs
+from ml_assets.orchestration.recorded.facts import asset_key
+from ml_assets.orchestration.recorded.lineage import current_runs
+from ml_assets.project.project import Project
 from tests.browser.screen import DESKTOP, NO_BROWSER, PHONE, browser_here
 from tests.support.projects import REPOSITORY
 from tests.support.webserver import answers, free_port

@@ -9,10 +9,10 @@ import pytest
 from nbconvert import HTMLExporter
 from playwright.sync_api import Page, expect
 
-from ml_assets.cli.notebook import write_html
-from ml_assets.notebooks.executed import executed_path
-from ml_assets.notebooks.page import sandboxed
-from ml_assets.orchestration.facts import asset_key
+from ml_assets.notebooks.running.executed import executed_path
+from ml_assets.notebooks.running.page import sandboxed
+from ml_assets.orchestration.recorded.facts import asset_key
+from ml_assets.project.answers.notebook import write_html
 from tests.browser.home import Home
 from tests.browser.screen import DESKTOP, PHONE, Screen, follow
 

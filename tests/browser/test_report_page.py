@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage
 
-from ml_assets.cli.report import render
-from tests.cli.test_report import judgements
+from ml_assets.reports.metrics_page import render
 from tests.orchestration.conftest import model
+from tests.reports.test_metrics_page import judgements
 
 pytestmark = pytest.mark.slow
 

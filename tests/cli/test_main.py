@@ -7,9 +7,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ml_assets.cli.faults import EXIT_CODE
 from ml_assets.cli.main import Commands
-from ml_assets.components.reading import DefsFileError
+from ml_assets.declarations.reading import DefsFileError
+from ml_assets.project.faults import EXIT_CODE
 
 
 @click.group(cls=Commands)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from ml_assets.cli.faults import EXIT_CODE
 from ml_assets.cli.main import main
+from ml_assets.project.faults import EXIT_CODE
 from tests.support import shop
 from tests.support.projects import TeamProject
 
@@ -118,7 +118,7 @@ def test_a_selection_of_nothing(selection: str, words: str, run: Run) -> None:
 
 
 def test_a_backfill_begins_nothing_for_what_is_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ml_assets.cli.backfill.run_backfill", None)
+    monkeypatch.setattr("ml_assets.project.answers.backfill.run_backfill", None)
     assert "did you mean 'shop/order'?" in said(run("backfill", "shop/ordr"))
     assert "did you mean 2017-11-08-05:00-0500?" in said(run("backfill", "taxi/tip", "--from", "2017-11-08-05:00"))
 

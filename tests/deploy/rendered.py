@@ -13,9 +13,9 @@ from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.job import UserDefinedDagsterK8sConfig, construct_dagster_k8s_job
 
 from ml_assets.domain.pods import Pod, Volume
-from ml_assets.orchestration.kubernetes_executor import WITHOUT_TOKEN
 from ml_assets.orchestration.kubernetes_launcher import KubernetesRunLauncher
-from ml_assets.orchestration.pods import CONFIG_TAG, op_tags
+from ml_assets.orchestration.pods.executor import WITHOUT_TOKEN
+from ml_assets.orchestration.pods.tags import CONFIG_TAG, op_tags
 from tests.support.cluster import write_kubeconfig
 from tests.support.manifests import as_manifest
 

@@ -9,9 +9,9 @@ import yaml
 from dagster._core.instance.config import PoolGranularity
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
-from ml_assets.cli.home import open_instance
 from ml_assets.orchestration.launcher import WarmRunLauncher
-from ml_assets.orchestration.runs import parallelism_of, pool_limit
+from ml_assets.orchestration.launching.runs import parallelism_of, pool_limit
+from ml_assets.project.home import open_instance
 from tests.support.postgres import PASSWORD, PRODUCTION, DagsterPostgres, production_home
 
 VARIABLES = ["DB", "HOST", "PASSWORD", "PORT", "USERNAME"]

@@ -17,15 +17,15 @@ from dagster._core.definitions.partitions.context import PartitionLoadingContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_assets.cli.faults import EXIT_CODE
 from ml_assets.cli.main import main
-from ml_assets.cli.project import Project
 from ml_assets.components.evaluated_model import event_logs
 from ml_assets.data.content import hash_frame
 from ml_assets.definitions import PROJECT_ROOT, build_definitions
 from ml_assets.domain.calendar import Calendar
 from ml_assets.examples import advertising, fashion, grocery
 from ml_assets.examples.demo_days import DAYS, FILE, NEW_YORK, DemoDays
+from ml_assets.project.faults import EXIT_CODE
+from ml_assets.project.project import Project
 
 WEEK, DAY = timedelta(weeks=1), timedelta(days=1)
 TOKYO = "Asia/Tokyo"

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
-from ml_assets.notebooks.kernels import warm_kernels
+from ml_assets.notebooks.kernels.provisioner import warm_kernels
 from tests.support import forks
 
 pytestmark = pytest.mark.slow

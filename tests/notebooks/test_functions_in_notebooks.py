@@ -9,7 +9,7 @@ from testbook import testbook
 from testbook.client import TestbookNotebookClient
 from testbook.exceptions import TestbookRuntimeError
 
-from ml_assets.notebooks.kernels import warm_kernels
+from ml_assets.notebooks.kernels.provisioner import warm_kernels
 from tests.support.spark import JAVA, NO_JAVA
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not JAVA, reason=NO_JAVA)]

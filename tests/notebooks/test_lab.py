@@ -10,7 +10,7 @@ from pathlib import Path
 import jupytext
 import pytest
 
-from ml_assets.notebooks.pairs import Pair, bring_into_step, find_problems
+from ml_assets.authoring.pairs import Pair, bring_into_step, find_problems
 from tests.support.lab import lab
 from tests.support.projects import REPOSITORY
 

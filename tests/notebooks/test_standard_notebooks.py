@@ -17,7 +17,7 @@ from ml_assets.data.content import hash_frame
 from ml_assets.examples import fashion
 from ml_assets.examples.fashion_model import ClickConfig, fit, position_effects
 from ml_assets.models.gbdt import GbdtConfig, train
-from ml_assets.notebooks.run import NotebookError
+from ml_assets.notebooks.running.run import NotebookError
 from ml_assets.testing.run_notebook import RunNotebook
 from tests.support import shop
 from tests.support.projects import TeamProject

@@ -17,10 +17,10 @@ from playwright.sync_api import sync_playwright
 
 from ml_assets.cli.main import main
 from ml_assets.domain.errors import SpecError
-from ml_assets.notebooks.client import EXIT
-from ml_assets.notebooks.code import notebook_version
+from ml_assets.notebooks.code.version import notebook_version
 from ml_assets.notebooks.order import StepOrder
-from ml_assets.notebooks.run import Notebook, run_on_order
+from ml_assets.notebooks.running.client import EXIT
+from ml_assets.notebooks.running.run import Notebook, run_on_order
 from ml_assets.paths import AwayError
 from tests.browser.screen import NO_BROWSER, browser_here
 from tests.support import forks
@@ -111,7 +111,7 @@ def test_dagster_says_the_same(tmp_path: Path, instance: dg.DagsterInstance) -> 
 WARM = """
 from pathlib import Path
 
-from ml_assets.notebooks import kernels
+from ml_assets.notebooks.kernels.provisioner import provisioner as kernels
 
 kernels.OURS = kernels.THEIRS
 kernels.WarmProvisioner.address = Path({address!r})

@@ -9,15 +9,15 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ml_assets.cli.home import open_instance, prepare_home
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import Columns, EventLog
 from ml_assets.domain.maturity import Arrivals
 from ml_assets.domain.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.windows import Windows, needed
-from ml_assets.orchestration.facts import materialization, read_facts
+from ml_assets.orchestration.recorded.facts import materialization, read_facts
 from ml_assets.orchestration.sensors import Tick, look
+from ml_assets.project.home import open_instance, prepare_home
 from tests.support.postgres import DagsterPostgres
 
 AS_OF = datetime(2026, 5, 10, 12, tzinfo=UTC)

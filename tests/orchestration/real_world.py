@@ -12,16 +12,16 @@ from dagster._core.events import (
 )
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from ml_assets.cli.home import open_instance
 from ml_assets.data.event_files import partition_folder
 from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.due import Request
 from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration import sensors
-from ml_assets.orchestration.facts import FAILED, asset_key, attempt, materialization, note_begun
-from ml_assets.orchestration.facts_memo import Memo
-from ml_assets.orchestration.pins import ChangedWhileReadError, MissingInputError, Pins, check_unchanged, pin
+from ml_assets.orchestration.recorded.facts import FAILED, asset_key, attempt, materialization, note_begun
+from ml_assets.orchestration.recorded.memo import Memo
+from ml_assets.orchestration.running.pins import ChangedWhileReadError, MissingInputError, Pins, check_unchanged, pin
+from ml_assets.project.home import open_instance
 from tests.domain.watched import Watched
 from tests.domain.world import Run, Step, edge
 

@@ -9,7 +9,6 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from ml_assets.cli.home import open_instance
 from ml_assets.data.no_leak import LeakError, Verdict
 from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.calendar import Calendar, Every
@@ -20,9 +19,10 @@ from ml_assets.domain.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.windows import windows_of
 from ml_assets.notebooks.order import TABLE, ReadRecord
 from ml_assets.orchestration.checks import _bounds, no_leak_evaluation, no_leak_spec, verify_no_leak
-from ml_assets.orchestration.facts import materialization
 from ml_assets.orchestration.partitions import partitions_definition
-from ml_assets.orchestration.pins import LostError
+from ml_assets.orchestration.recorded.facts import materialization
+from ml_assets.orchestration.running.pins import LostError
+from ml_assets.project.home import open_instance
 
 HOUR = timedelta(hours=1)
 SHARED = "the exposure is in training and in evaluation data"

@@ -20,13 +20,13 @@ from ml_assets.domain.due import State, due, statuses
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model, Notebooks
-from ml_assets.notebooks.harmless import HARMLESS_FILE, HarmlessChange, add_harmless
+from ml_assets.notebooks.code.harmless import HARMLESS_FILE, HarmlessChange, add_harmless
 from ml_assets.notebooks.order import StepResult
 from ml_assets.notebooks.reported import RESERVED
-from ml_assets.orchestration import runner
 from ml_assets.orchestration.assets import code_versions, event_log_definitions, model_definitions, step_assets
-from ml_assets.orchestration.facts import asset_key, read_facts
+from ml_assets.orchestration.recorded.facts import asset_key, read_facts
 from ml_assets.orchestration.resources import Storage, default_resources
+from ml_assets.orchestration.running import runner
 from ml_assets.orchestration.step_asset import NotebookChangedError, StepAsset
 from tests.orchestration.conftest import AS_OF, ASSETS, Service, model
 from tests.support.projects import REPOSITORY

@@ -17,7 +17,6 @@ import pytest
 from dagster._core.events import DagsterEventType
 from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
 
-from ml_assets.cli.home import open_instance
 from ml_assets.orchestration import launcher as launcher_module
 from ml_assets.orchestration.launcher import (
     LAUNCHER_TAG,
@@ -28,6 +27,7 @@ from ml_assets.orchestration.launcher import (
     is_alive,
     worker_of,
 )
+from ml_assets.project.home import open_instance
 from tests.support import shop
 from tests.support.projects import TeamProject
 

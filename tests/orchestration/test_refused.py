@@ -9,13 +9,13 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG
 from sqlalchemy.exc import OperationalError
 
 from ml_assets.domain.due import State, statuses
-from ml_assets.notebooks.run import NotebookError
-from ml_assets.orchestration import planned, runner
+from ml_assets.notebooks.running.run import NotebookError
 from ml_assets.orchestration.assets import code_versions, model_definitions
 from ml_assets.orchestration.checks import NO_LEAK
-from ml_assets.orchestration.facts import asset_key, materialization, read_facts
+from ml_assets.orchestration.launching.runs import REQUEST_TAG, range_tags
+from ml_assets.orchestration.recorded.facts import asset_key, materialization, read_facts
 from ml_assets.orchestration.resources import Storage, default_resources
-from ml_assets.orchestration.runs import REQUEST_TAG, range_tags
+from ml_assets.orchestration.running import planned, runner
 from tests.orchestration.conftest import AS_OF, STORAGES, Service
 from tests.support.projects import REPOSITORY
 

@@ -12,10 +12,10 @@ from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.repair import Repair
 from ml_assets.domain.windows import training_windows
 from ml_assets.orchestration.assets import code_versions
-from ml_assets.orchestration.facts import FAILED, attempt, materialization
+from ml_assets.orchestration.launching.runs import REPAIR_TAG
+from ml_assets.orchestration.recorded.facts import FAILED, attempt, materialization
 from ml_assets.orchestration.repair import repair_schedule
 from ml_assets.orchestration.resources import Storage
-from ml_assets.orchestration.runs import REPAIR_TAG
 from tests.orchestration.conftest import ASSETS, Service, event_inputs
 from tests.support import shop
 from tests.support.projects import REPOSITORY, TeamProject

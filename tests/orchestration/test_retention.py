@@ -9,10 +9,10 @@ import dagster as dg
 import pytest
 from dagster._core.events import StepMaterializationData
 
-from ml_assets.notebooks.run import NotebookError
-from ml_assets.orchestration import runner
+from ml_assets.notebooks.running.run import NotebookError
 from ml_assets.orchestration.assets import model_definitions
 from ml_assets.orchestration.resources import ExecutedNotebooks, Storage, default_resources
+from ml_assets.orchestration.running import runner
 from tests.orchestration.conftest import Service
 from tests.support.projects import REPOSITORY
 

@@ -12,8 +12,16 @@ from ml_assets.data.databases import SourceError
 from ml_assets.domain.due import model_inputs
 from ml_assets.domain.windows import training_windows
 from ml_assets.orchestration import sensors
-from ml_assets.orchestration.facts import FAILED, STOPPED, asset_key, attempt, materialization, note_begun, read_facts
 from ml_assets.orchestration.launcher import WORKER_TAG
+from ml_assets.orchestration.recorded.facts import (
+    FAILED,
+    STOPPED,
+    asset_key,
+    attempt,
+    materialization,
+    note_begun,
+    read_facts,
+)
 from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.sensors import Launch, look, run_request
 from tests.orchestration.conftest import AS_OF, ASSETS, STORAGES, Service, event_inputs

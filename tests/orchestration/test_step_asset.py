@@ -103,8 +103,8 @@ def test_a_changed_key_is_a_new_version_of_the_steps_that_read_it(
 
 def test_a_step_that_reads_all_has_the_version_that_it_always_had(root: Path) -> None:
     from ml_assets.domain.versions import digest
-    from ml_assets.notebooks.code import _cells
-    from ml_assets.notebooks.source import state_of
+    from ml_assets.notebooks.code.source import state_of
+    from ml_assets.notebooks.code.version import _cells
 
     (asset,) = [one for one in step_assets(shop(), root) if one.name == MODEL]
     cells = _cells(asset.notebook, state_of(asset.notebook))  # type: ignore[arg-type]

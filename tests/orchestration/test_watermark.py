@@ -19,11 +19,11 @@ from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.event_log import EventLog, Watermark
 from ml_assets.domain.maturity import ImmatureWindowError
-from ml_assets.orchestration.arrival import SourceError, arrival_of
+from ml_assets.orchestration.arrival.sources import SourceError, arrival_of
 from ml_assets.orchestration.assets import event_log_definitions, model_definitions
-from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.pins import ChangedWhileReadError, check_unchanged, pin
+from ml_assets.orchestration.recorded.facts import asset_key
 from ml_assets.orchestration.resources import Storage, default_resources
+from ml_assets.orchestration.running.pins import ChangedWhileReadError, check_unchanged, pin
 from ml_assets.orchestration.sensors import service_sensor
 from tests.orchestration.conftest import AS_OF, Service, event_log
 from tests.support.postgres import PASSWORD, Postgres, postgres_server

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ml_assets.notebooks.warm import kernels_of
+from ml_assets.notebooks.kernels.warm import kernels_of
 from ml_assets.warm.process import Process
 
 Program = Process | subprocess.Popen[bytes]

@@ -4,7 +4,7 @@ import copy
 import json
 import os
 
-from ml_assets.notebooks.percent import to_ipynb
+from ml_assets.authoring.percent import to_ipynb
 from tests.support.kubernetes_namespace import IN_PODS, Manifest
 from tests.support.manifests import MANIFESTS, documents, instance_config
 

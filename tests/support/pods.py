@@ -8,8 +8,8 @@ from dagster._core.definitions.executor_definition import multiple_process_execu
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.execution.retries import RetryMode
 
-from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.kubernetes_executor import WITHOUT_TOKEN, KubernetesExecutor, KubernetesSteps
+from ml_assets.orchestration.pods.executor import WITHOUT_TOKEN, KubernetesExecutor, KubernetesSteps
+from ml_assets.orchestration.recorded.facts import asset_key
 from tests.support.cluster import Cluster
 from tests.support.projects import TeamProject
 

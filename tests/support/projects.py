@@ -17,12 +17,12 @@ import yaml
 from dagster._core.storage.tags import RUN_KEY_TAG
 from dagster._grpc.client import DagsterGrpcClient
 
-from ml_assets.cli.daemon import wait_until_settled
-from ml_assets.cli.home import prepare_home
-from ml_assets.cli.project import Project
-from ml_assets.orchestration.arrival_records import arrival_records
+from ml_assets.orchestration.arrival.shown import arrival_records
 from ml_assets.orchestration.launcher import command_of
 from ml_assets.orchestration.sensors import Tick, run_request
+from ml_assets.processes.settling import wait_until_settled
+from ml_assets.project.home import prepare_home
+from ml_assets.project.project import Project
 from ml_assets.temporary import TemporaryFolder
 from tests.support import forks
 

@@ -9,9 +9,9 @@ from typing import Any
 import dagster as dg
 
 from ml_assets import variables
-from ml_assets.notebooks.dagster_run import run_notebook
 from ml_assets.notebooks.order import RESULT_FILE, StepOrder
-from ml_assets.notebooks.run import Notebook, NotebookError, run_on_order
+from ml_assets.notebooks.running.dagster_run import run_notebook
+from ml_assets.notebooks.running.run import Notebook, NotebookError, run_on_order
 
 SAVE = """\
 import pandas as pd

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import requests
 
-from ml_assets.notebooks.page import POLICY
+from ml_assets.notebooks.running.page import POLICY
 from tests.support import forks
 from tests.support.projects import TeamProject
 
@@ -105,7 +105,7 @@ def webserver(team: TeamProject) -> Iterator[Webserver]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with team.code_server() as workspace:
-        command = ["ml_assets.cli.webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
+        command = ["ml_assets.processes.webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
         with forks.running(command, cwd=team.root, log=team.home / "webserver.log", env=team.environment):
             _wait_until_it_answers(url)
             yield Webserver(url, team.location_name, workspace)

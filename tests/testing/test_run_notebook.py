@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ml_assets.cli.project import Project
 from ml_assets.domain.event_log import Marker, Table, Watermark
 from ml_assets.notebooks.order import StepOrder
 from ml_assets.notebooks.reading import OrderReader
+from ml_assets.project.project import Project
 from ml_assets.testing import run_notebook as module
 from ml_assets.testing.run_notebook import RunNotebook
 

@@ -6,7 +6,7 @@ import os
 import dagster as dg
 import s3fs
 
-from ml_assets.orchestration.facts import asset_key
+from ml_assets.orchestration.recorded.facts import asset_key
 
 ASSETS = ("ads/cvr/training_data", "ads/cvr/model", "ads/cvr/evaluation_data_1d", "ads/cvr/metrics_1d")
 

@@ -1,0 +1,11 @@
+"""Dagster's daemon, whose log can be read also when a database, a code server or a log's source is away."""
+
+from dagster._daemon.cli import cli
+
+from ml_assets.processes.log_lines import keep_lines_short
+
+
+def run(arguments: list[str]) -> None:
+    """Run `dagster-daemon run` with some arguments."""
+    keep_lines_short()
+    cli.main(["run", *arguments], prog_name="ml-assets daemon", obj={})

@@ -1,0 +1,64 @@
+"""The Dagster project that a person works in: the nearest one above the working folder, ours or another."""
+
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from ml_assets.declarations.reading import DefsFileError
+from ml_assets.declarations.scaffold import Declared
+
+
+class NoProjectError(ValueError):
+    """The working folder is in no Dagster project, or in one whose package is not found."""
+
+
+@dataclass(frozen=True)
+class DagsterProject:
+    """The Dagster project at hand: its folder, its configuration, and where its package's `defs` lie below it."""
+
+    root: Path
+    config: Mapping[str, Any]
+    defs: Path
+    imports: Path
+
+    @classmethod
+    def around(cls, folder: Path) -> "DagsterProject":
+        """The nearest project above a folder. Raises: NoProjectError; DefsFileError of a file that cannot be read."""
+        for root in (folder, *folder.parents):
+            file = root / "pyproject.toml"
+            try:
+                config = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise DefsFileError(f"{file}: is no TOML: {error}") from error
+            declared = config.get("tool", {}).get("dg", {}).get("project")
+            if declared and "root_module" in declared:
+                return cls._of(root, config, declared)
+        raise NoProjectError(
+            f"{folder} is in no Dagster project: no pyproject.toml above has tool.dg.project.root_module"
+        )
+
+    @classmethod
+    def _of(cls, root: Path, config: Mapping[str, Any], declared: Mapping[str, str]) -> "DagsterProject":
+        package = Path(*declared["root_module"].split("."))
+        defs = Path(*declared.get("defs_module", f"{declared['root_module']}.defs").split("."))
+        for base in (Path(), Path("src")):
+            if (root / base / package).is_dir():
+                return cls(root, config, base / defs, root / base)
+        raise NoProjectError(f"{root / 'pyproject.toml'}: tool.dg.project.root_module: there is no folder {package}")
+
+    @property
+    def has_slow_tests(self) -> bool:
+        """Whether its tests have the marker `slow`."""
+        options = self.config.get("tool", {}).get("pytest", {}).get("ini_options", {})
+        return any(str(marker).startswith("slow") for marker in options.get("markers", ()))
+
+    def declared(self) -> Declared:
+        """What it declares so far."""
+        # A command does not look for modules in the working folder.
+        sys.path.insert(0, str(self.imports))
+        return Declared.of(dg.ComponentTree.for_project(self.root))
