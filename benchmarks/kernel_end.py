@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 from traitlets.config import Config
 
-from ml_assets.notebooks.kernels.provisioner import provisioner as kernels
+from ml_assets.notebooks.kernels import provisioner as kernels
 from ml_assets.notebooks.kernels.warm import PRELOAD
 from ml_assets.warm.process import Host
 

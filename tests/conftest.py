@@ -18,7 +18,7 @@ from xdist.scheduler import LoadFileScheduling
 
 import tests.support.storages
 from ml_assets.interrupts import heed_interrupts
-from ml_assets.notebooks.kernels.provisioner import warm
+from ml_assets.notebooks.kernels import warm
 from ml_assets.temporary import remove_abandoned
 from tests.support.hdfs import Hdfs, hdfs_server
 from tests.support.postgres import DagsterPostgres, postgres_server

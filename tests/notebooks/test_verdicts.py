@@ -111,7 +111,7 @@ def test_dagster_says_the_same(tmp_path: Path, instance: dg.DagsterInstance) -> 
 WARM = """
 from pathlib import Path
 
-from ml_assets.notebooks.kernels.provisioner import provisioner as kernels
+from ml_assets.notebooks.kernels import provisioner as kernels
 
 kernels.OURS = kernels.THEIRS
 kernels.WarmProvisioner.address = Path({address!r})

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from ml_assets.notebooks.code import magics
 from ml_assets.notebooks.code.magics import unknown_magics
-from ml_assets.notebooks.code.version import magics
 
 
 def notebook(*sources: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ml_assets.domain.errors import SpecError
+from ml_assets.notebooks.code import version as code_module
 from ml_assets.notebooks.code.version import git_commit
-from ml_assets.notebooks.code.version import version as code_module
 from tests.support import users
 
 Cell = dict[str, Any]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_assets.notebooks.kernels.provisioner import warm
+from ml_assets.notebooks.kernels import warm
 from ml_assets.notebooks.kernels.warm import WarmHosts, kernels_of
 from ml_assets.warm.host import ADDRESS_VARIABLE
 from ml_assets.warm.process import Process

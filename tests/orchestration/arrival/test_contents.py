@@ -14,10 +14,10 @@ from ml_assets.domain.event_log import Table, Watermark
 from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.domain.plan import plan
 from ml_assets.domain.runs import RunSize
+from ml_assets.orchestration.arrival import contents as event_contents
 from ml_assets.orchestration.arrival.contents import remembered
 from ml_assets.orchestration.arrival.present import Now, find
 from ml_assets.orchestration.arrival.sources import ask
-from ml_assets.orchestration.arrival.sources import contents as event_contents
 from ml_assets.orchestration.recorded.facts import materialization, read_arrived, read_facts
 from ml_assets.orchestration.recorded.memo import Memo
 from ml_assets.orchestration.running.pins import pin_events

@@ -18,8 +18,8 @@ from kubernetes import client
 
 from ml_assets.orchestration import kubernetes_launcher
 from ml_assets.orchestration.kubernetes_launcher import NoTokenError
+from ml_assets.orchestration.pods import executor as kubernetes_executor
 from ml_assets.orchestration.pods.executor import NoKubernetesLauncherError, what_became_of
-from ml_assets.orchestration.pods.tags import executor as kubernetes_executor
 from ml_assets.orchestration.recorded.facts import asset_key
 from ml_assets.orchestration.recorded.lineage import versions
 from ml_assets.orchestration.running import runner
