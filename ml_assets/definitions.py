@@ -1,14 +1,12 @@
 """Composition root: what is loaded, and with which resources."""
 
 import warnings
-from pathlib import Path
 
 import dagster as dg
 
 from ml_assets.catalog import catalog
-from ml_assets.components import EvaluatedModel
-from ml_assets.components.evaluated_model import event_logs
-from ml_assets.declarations.reading import DefsFileError, find_cause
+from ml_assets.declarations.of_project import build_declared, declared_models, event_logs
+from ml_assets.demo_services import CHECKOUT, how_to_get_events
 from ml_assets.environments import Resources, current
 from ml_assets.orchestration.notebook_view import serve_executed
 from ml_assets.orchestration.resources import Storage
@@ -18,10 +16,6 @@ from ml_assets.orchestration.sensors import service_sensor
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-PROJECT_ROOT = Path(__file__).parent.parent
-#: The services whose events the demo writes.
-_OF_DEMO = frozenset({"ads", "fashion", "grocery"})
-
 
 def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None) -> dg.Definitions:
     """Everything that a folder of defs.yaml files declares, with one sensor for each service.
@@ -29,9 +23,8 @@ def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None
     Args: `resources`: others than those of the environment, with the settings of Spark, say.
     """
     environment = current()
-    assets = declared(tree)
-    logs = event_logs(tree)
-    models = [component.to_spec(logs) for component in tree.get_all_components(EvaluatedModel)]
+    assets = build_declared(tree)
+    logs, models = event_logs(tree), declared_models(tree)
     services = sorted({log.service for log in logs.values()} | {model.service for model in models})
     sensors = [
         service_sensor(
@@ -51,28 +44,7 @@ def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None
     return dg.Definitions.merge(assets, rest, catalog())
 
 
-def how_to_get_events(project_root: Path, service: str) -> str:
-    """What writes the events of a service, in words; empty where nobody knows."""
-    return "`make demo` writes those of the demo" if project_root == PROJECT_ROOT and service in _OF_DEMO else ""
-
-
-def declared(tree: dg.ComponentTree) -> dg.Definitions:
-    """What the components of a project define. `tree.build_defs()` would make the catalog of all components anew.
-
-    Raises: DefsFileError for a file that is wrong.
-    """
-    event_logs(tree)
-    children = tree.find_root_decl().iterate_child_component_decls()
-    try:
-        return dg.Definitions.merge(*(tree.build_defs(child.loc) for child in children))
-    except Exception as error:
-        if refused := find_cause(error, DefsFileError):
-            # Dagster shows the whole chain, in which the one line that says what is wrong is hard to find.
-            raise DefsFileError(str(refused)) from None
-        raise
-
-
 @dg.definitions
 def defs() -> dg.Definitions:
     """The code location."""
-    return build_definitions(dg.ComponentTree.for_project(PROJECT_ROOT))
+    return build_definitions(dg.ComponentTree.for_project(CHECKOUT))

@@ -16,7 +16,8 @@ from ml_assets.orchestration.recorded.facts import read_facts
 from ml_assets.orchestration.running.orders import step_order
 from ml_assets.orchestration.running.pins import MissingInputError, current, pin_events, upstream_assets
 from ml_assets.paths import AnyPath
-from ml_assets.project.project import Project, root_at_hand
+from ml_assets.project.at_hand import root_at_hand
+from ml_assets.project.project import Project
 
 _SCRATCH = "scratch"
 _ARTIFACT = "artifact"

@@ -12,8 +12,7 @@ from dagster_shared.yaml_utils import parse_yamls_with_source_position
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ml_assets.components.evaluated_model import EvaluatedModel
-from ml_assets.components.event_log import EventLog
+from ml_assets.components import EvaluatedModel, EventLog
 from ml_assets.declarations.files import _documents
 from ml_assets.domain.errors import SpecError
 from ml_assets.notebooks.context import context_of_order

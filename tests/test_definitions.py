@@ -15,8 +15,9 @@ from dagster_cloud_cli.config.models import load_dagster_cloud_yaml
 import ml_assets.catalog
 from ml_assets.catalog import catalog
 from ml_assets.components import EvaluatedModel
-from ml_assets.components.evaluated_model import event_logs
-from ml_assets.definitions import PROJECT_ROOT, build_definitions, defs
+from ml_assets.declarations.of_project import event_logs
+from ml_assets.definitions import build_definitions, defs
+from ml_assets.demo_services import CHECKOUT
 from ml_assets.project.project import Project
 from tests.support.projects import REPOSITORY
 
@@ -38,7 +39,7 @@ HEAVY = (
 
 @pytest.fixture(scope="module")
 def tree() -> dg.ComponentTree:
-    return dg.ComponentTree.for_project(PROJECT_ROOT)
+    return dg.ComponentTree.for_project(CHECKOUT)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def test_the_catalog_of_components_is_made_once_a_process(monkeypatch: pytest.Mo
     catalog.cache_clear()
     assert Project(tmp_path).models
     assert made == []
-    found = [build_definitions(dg.ComponentTree.for_project(PROJECT_ROOT)) for _ in range(2)]
+    found = [build_definitions(dg.ComponentTree.for_project(CHECKOUT)) for _ in range(2)]
     assert len(made) == 1
     for one in found:
         (entry,) = (one.metadata or {}).values()

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from ml_assets import variables
-from ml_assets.definitions import PROJECT_ROOT, build_definitions
+from ml_assets.definitions import build_definitions
+from ml_assets.demo_services import CHECKOUT
 from ml_assets.environments import ENVIRONMENTS, UnknownEnvironmentError, current
 from ml_assets.orchestration.resources import ExecutedNotebooks, NoStorageError, Storage, default_resources
 from ml_assets.paths import path_of
@@ -27,7 +28,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def loaded() -> dg.Definitions:
-    return build_definitions(dg.ComponentTree.for_project(PROJECT_ROOT))
+    return build_definitions(dg.ComponentTree.for_project(CHECKOUT))
 
 
 def automation(definitions: dg.Definitions) -> set[bool]:

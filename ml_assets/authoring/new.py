@@ -18,7 +18,7 @@ from ml_assets.authoring.pairs import bring_into_step, find_pairs
 from ml_assets.authoring.percent import from_text, lost_by_py, to_ipynb, to_text, torn_lines
 from ml_assets.declarations.new_defs import NewModel, default_start, new_logs
 from ml_assets.declarations.scaffold import LOGS_FOLDER, Declared, join_of, split_columns
-from ml_assets.definitions import PROJECT_ROOT
+from ml_assets.demo_services import CHECKOUT
 from ml_assets.domain.calendar import Every
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.names import check_key
@@ -107,7 +107,7 @@ def plan_model(asked: Options, folder: Path) -> Plan:
     defs = project.defs / service
     missing = [path for path in vars(Notebooks()).values() if not (project.root / path).exists()]
     if missing:
-        standard = PROJECT_ROOT / "notebooks/standard"
+        standard = CHECKOUT / "notebooks/standard"
         raise NewError(f"{missing[0]} is missing in {project.root}: copy the standard notebooks from {standard}")
     hiding = next((one for one in (defs / "defs.yaml", defs / "defs.yml") if (project.root / one).exists()), None)
     if hiding:

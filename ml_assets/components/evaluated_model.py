@@ -1,227 +1,27 @@
-"""The `EvaluatedModel` component: reads the declaration of a model and finds its event logs."""
-
-from difflib import get_close_matches
-from typing import Any, ClassVar, Literal
-from weakref import WeakKeyDictionary
+"""The `EvaluatedModel` component: a model's declaration becomes its assets, checks and schedule."""
 
 import dagster as dg
-from pydantic import Field
 
-from ml_assets.components.event_log import EventLog
-from ml_assets.declarations.files import refuse_wrong_files
-from ml_assets.declarations.pods import read_pods
-from ml_assets.declarations.reading import (
-    Declaration,
-    DurationText,
-    Group,
-    Values,
-    date_of,
-    read_group,
-    refusing_attributes,
-)
+from ml_assets.declarations.model import ModelDeclaration
+from ml_assets.declarations.of_project import event_logs
+from ml_assets.declarations.reading import refusing_attributes
 from ml_assets.declarations.scaffold import ModelScaffolder
-from ml_assets.domain import event_log, spec
-from ml_assets.domain import history as domain_history
-from ml_assets.domain import repair as domain_repair
-from ml_assets.domain.calendar import Calendar
-from ml_assets.domain.durations import parse_duration
-from ml_assets.domain.errors import SpecError
-from ml_assets.domain.history import parse_feature
 from ml_assets.environments import current
 from ml_assets.orchestration.assets import model_definitions
 from ml_assets.orchestration.repair import repair_schedule
 
 
-class Join(Group):
-    """How an outcome finds its exposures: either by an exposure `id`, or by `entity` keys."""
-
-    id: list[str] | None = None
-    entity: list[str] | None = None
-
-
-class Training(Group):
-    """The training window, the gap between its end and the cutoff, and how long an outcome counts."""
-
-    window: DurationText
-    attribution: DurationText
-    gap: DurationText = "0d"
-
-
-class Notebooks(Group):
-    """The notebook of each step, from the project's root; the standard ones where none is named."""
-
-    training_data: str = spec.Notebooks.training_data
-    model: str = spec.Notebooks.model
-    evaluation_data: str = spec.Notebooks.evaluation_data
-    metrics: str = spec.Notebooks.metrics
-
-
-class Evaluation(Group):
-    """The evaluation window, and the horizons at which its outcomes are counted."""
-
-    window: DurationText
-    horizons: list[DurationText]
-
-
-class History(Group):
-    """Features of an exposure from the rows of a log that share `by` with it, of `window` before it."""
-
-    log: str
-    window: DurationText
-    by: list[str]
-    features: dict[str, str]
-
-
-class Partitions(Group):
-    """The model's own partitions, coarser than those of its logs; the exposure log's where a key is left out."""
-
-    every: Literal["hour", "day", "week"]
-    start: str | None = None
-    timezone: str | None = None
-    end: str | None = None
-
-
-class Repair(Group):
-    """When missing and failed partitions are tried again each day, how far back, and how much at once."""
-
-    # Read by the domain, which says what would be right.
-    at: Any
-    lookback: DurationText
-    budget: Any
-
-
 @dg.scaffold_with(ModelScaffolder)
-class EvaluatedModel(Declaration):
+class EvaluatedModel(ModelDeclaration):
     """A model that is trained on each partition and judged at each horizon, when its outcomes are in."""
-
-    identity: ClassVar[str] = "name"
-
-    name: str
-    exposures: str
-    outcomes: str
-    join: Values
-    training: Values
-    evaluation: Values
-    notebooks: Values = Field(default_factory=dict)
-    config: Values = Field(default_factory=dict)
-    history: list[Any] = Field(default_factory=list)
-    partitions: Any = None
-    start: str | None = None
-    requirements: list[str] = Field(default_factory=list)
-    memory: str | None = None
-    # Read by the domain, which says what would be right.
-    partitions_per_run: Any = spec.Model.partitions_per_run
-    engine: Any = spec.Model.engine
-    repair: Any = None
-    kubernetes: Values = Field(default_factory=dict)
-    owners: list[str] = Field(default_factory=list)
-
-    def to_spec(self, logs: dict[str, event_log.EventLog]) -> spec.Model:
-        """The declaration as a value of the domain.
-
-        Args: `logs`: every event log of the project, by key.
-        Raises: SpecError that names the key, the value and what would be right.
-        """
-        training = read_group(Training, self.training, key="training")
-        evaluation = read_group(Evaluation, self.evaluation, key="evaluation")
-        exposures = _find(logs, self.exposures, key="exposures")
-        return spec.Model(
-            name=self.name,
-            exposures=exposures,
-            outcomes=_find(logs, self.outcomes, key="outcomes"),
-            join=_join(read_group(Join, self.join, key="join")),
-            training=spec.Training(
-                window=parse_duration(training.window, key="training.window"),
-                gap=parse_duration(training.gap, key="training.gap", zero=True),
-                attribution=parse_duration(training.attribution, key="training.attribution"),
-            ),
-            evaluation=spec.Evaluation(
-                window=parse_duration(evaluation.window, key="evaluation.window"),
-                horizons=tuple(parse_duration(h, key="evaluation.horizons") for h in evaluation.horizons),
-            ),
-            notebooks=spec.Notebooks(**read_group(Notebooks, self.notebooks, key="notebooks").model_dump()),
-            config=self.config,
-            history=tuple(_history(read_group(History, one, key="history"), logs) for one in self.history),
-            calendar=_calendar(self.partitions, exposures.partitions),
-            start=None if self.start is None else date_of(self.start, key="start"),
-            requirements=tuple(self.requirements),
-            partitions_per_run=self.partitions_per_run,
-            memory=self.memory,
-            pods=read_pods(self.kubernetes),
-            engine=self.engine,
-            owners=tuple(self.owners),
-        )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets of this model."""
         with refusing_attributes(context):
             model = self.to_spec(event_logs(context.component_tree))
             assets = model_definitions(model, context.project_root)
-            repair = self._repair()
+            repair = self.to_repair()
         if repair is None:
             return assets
         schedule = repair_schedule(model, repair, context.project_root, automation=current().automation())
         return dg.Definitions.merge(assets, dg.Definitions(schedules=[schedule]))
-
-    def _repair(self) -> domain_repair.Repair | None:
-        if self.repair is None:
-            return None
-        repair = read_group(Repair, self.repair, key="repair")
-        return domain_repair.Repair.parse(repair.at, repair.lookback, repair.budget)
-
-
-_LOGS: WeakKeyDictionary[object, dict[str, event_log.EventLog]] = WeakKeyDictionary()
-
-
-def event_logs(tree: dg.ComponentTree) -> dict[str, event_log.EventLog]:
-    """Every event log that the project declares, by key.
-
-    Raises: DefsFileError for a file that is wrong.
-    """
-    # Each model asks for all; finding them again costs as much as loading a model. The tracker lives as its tree does.
-    if tree.state_tracker not in _LOGS:
-        refuse_wrong_files(tree)
-        specs = [component.to_spec() for component in tree.get_all_components(EventLog)]
-        _LOGS[tree.state_tracker] = {log.key: log for log in specs}
-    return dict(_LOGS[tree.state_tracker])
-
-
-def _find(logs: dict[str, event_log.EventLog], name: str, *, key: str) -> event_log.EventLog:
-    if name not in logs:
-        close = get_close_matches(name, logs, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"the project declares {sorted(logs) or 'none'}"
-        raise SpecError(key, name, f"the key of an event log; {hint}")
-    return logs[name]
-
-
-def _join(join: Join) -> spec.Join:
-    if (join.id is None) == (join.entity is None):
-        given = {name: columns for name, columns in join.model_dump().items() if columns is not None}
-        raise SpecError("join", given, "either {id: [columns]} or {entity: [columns]}")
-    return (
-        spec.Join(tuple(join.id), by_id=True)
-        if join.id is not None
-        else spec.Join(tuple(join.entity or ()), by_id=False)
-    )
-
-
-def _history(history: History, logs: dict[str, event_log.EventLog]) -> domain_history.History:
-    features = {name: parse_feature(text, key=f"history.features.{name}") for name, text in history.features.items()}
-    return domain_history.History(
-        log=_find(logs, history.log, key="history.log"),
-        window=parse_duration(history.window, key="history.window"),
-        by=tuple(history.by),
-        features=features,
-    )
-
-
-def _calendar(declared: Any, of_log: Calendar) -> Calendar | None:
-    if declared is None:
-        return None
-    partitions = read_group(Partitions, declared, key="partitions")
-    return Calendar(
-        every=partitions.every,
-        start=date_of(partitions.start, key="partitions.start") if partitions.start else of_log.start,
-        timezone=partitions.timezone or of_log.timezone,
-        end=date_of(partitions.end, key="partitions.end") if partitions.end else of_log.end,
-    )

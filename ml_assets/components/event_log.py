@@ -1,154 +1,16 @@
-"""The `EventLog` component: reads the declaration of an event log."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, ClassVar, Literal, Self
+"""The `EventLog` component: a log's declaration becomes its asset."""
 
 import dagster as dg
-from pydantic import Field
 
-from ml_assets.declarations.reading import (
-    Declaration,
-    DurationText,
-    Group,
-    Values,
-    date_of,
-    read_group,
-    refusing_attributes,
-)
+from ml_assets.declarations.event_log import LogDeclaration
 from ml_assets.declarations.scaffold import LogScaffolder
-from ml_assets.domain import event_log
-from ml_assets.domain.calendar import Calendar
-from ml_assets.domain.durations import parse_duration
-from ml_assets.domain.errors import SpecError
 from ml_assets.orchestration.assets import event_log_definitions
 
 
-class Partitions(Group):
-    """Partitions by event time: how long each is, from which local date on, until which, in which time zone."""
-
-    every: Literal["hour", "day", "week"]
-    start: str
-    timezone: str
-    end: str | None = None
-
-
-class Columns(Group):
-    """Names of columns: event time, what identifies a row, when it could have been known, what marks a retraction."""
-
-    time: str
-    key: list[str]
-    known: str | None = None
-    deleted: str | None = None
-
-
-class Watermark(Group):
-    """A SQL query that gives the instant up to which the log is complete, and the variable that holds its database."""
-
-    query: str
-    url_variable: str
-
-
-class Table(Group):
-    """A table or view, and the variable that holds its database."""
-
-    name: str
-    url_variable: str
-
-
-class Arrival(Group):
-    """How it is known that an event partition is complete.
-
-    A `marker` file lies beside its data; its files have been `settled` for a time; or a `watermark` lies beyond it.
-    """
-
-    marker: str = event_log.Marker.file
-    settled: DurationText = ""
-    watermark: dict[str, Any] = Field(default_factory=dict)
-
-
 @dg.scaffold_with(LogScaffolder)
-class EventLog(Declaration):
+class EventLog(LogDeclaration):
     """A time-partitioned table of exposures or of outcomes, in hive-partitioned Parquet or in a SQL database."""
-
-    identity: ClassVar[str] = "key"
-
-    key: str
-    location: str = ""
-    table: Values = Field(default_factory=dict)
-    partitions: Values
-    lookahead: DurationText
-    columns: Values
-    known_delay: DurationText = "0h"
-    restatement: DurationText | None = None
-    arrival: Values = Field(default_factory=dict)
-
-    @classmethod
-    def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> Self:
-        """Read and check the declaration where its file is known: models use it from other files."""
-        component = super().load(attributes, context)
-        with refusing_attributes(context):
-            component.to_spec()
-        return component
-
-    def to_spec(self) -> event_log.EventLog:
-        """The declaration as a value of the domain.
-
-        Raises: SpecError that names the key, the value and what would be right.
-        """
-        partitions = read_group(Partitions, self.partitions, key="partitions")
-        columns = read_group(Columns, self.columns, key="columns")
-        return event_log.EventLog(
-            key=self.key,
-            location=self.location,
-            partitions=Calendar(
-                every=partitions.every,
-                start=date_of(partitions.start, key="partitions.start"),
-                timezone=partitions.timezone,
-                end=date_of(partitions.end, key="partitions.end") if partitions.end else None,
-            ),
-            lookahead=parse_duration(self.lookahead, key="lookahead"),
-            columns=event_log.Columns(columns.time, tuple(columns.key), columns.known, columns.deleted),
-            arrival=_arrival(self.arrival),
-            known_delay=parse_duration(self.known_delay, key="known_delay", zero=True).elapsed,
-            restatement=(
-                None if self.restatement is None else parse_duration(self.restatement, key="restatement", zero=True)
-            ),
-            table=None if self.table == {} else _table(self.table),
-        )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  (the interface has it)
         """The asset of this log."""
         return event_log_definitions(self.to_spec())
-
-
-def _table(declared: Any) -> event_log.Table:
-    with _hiding_passwords():
-        table = read_group(Table, declared, key="table")
-        return event_log.Table(table.name, table.url_variable)
-
-
-def _arrival(declared: Any) -> event_log.Marker | event_log.Settled | event_log.Watermark:
-    with _hiding_passwords():
-        arrival = read_group(Arrival, declared, key="arrival")
-        if len(arrival.model_fields_set) > 1:
-            raise SpecError("arrival", sorted(arrival.model_fields_set), "one of marker, settled and watermark")
-        if "settled" in declared:
-            return event_log.Settled(parse_duration(arrival.settled, key="arrival.settled").elapsed)
-        return _watermark(arrival.watermark) if "watermark" in declared else event_log.Marker(arrival.marker)
-
-
-@contextmanager
-def _hiding_passwords() -> Iterator[None]:
-    """Who writes the URL where the name of its variable belongs must not find the password in a log."""
-    try:
-        yield
-    except SpecError as error:
-        if error.value is None or not (error.key.endswith("url_variable") or "://" in str(error.value)):
-            raise
-        raise SpecError(error.key, "(not shown, as it may hold a password)", error.expected) from None
-
-
-def _watermark(declared: dict[str, Any]) -> event_log.Watermark:
-    watermark = read_group(Watermark, declared, key="arrival.watermark")
-    return event_log.Watermark(watermark.query, watermark.url_variable)

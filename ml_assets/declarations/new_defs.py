@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import yaml
 
+from ml_assets.declarations.event_log import LogDeclaration
+from ml_assets.declarations.model import ModelDeclaration
 from ml_assets.declarations.plain_scalars import PlainDumper
 from ml_assets.declarations.reading import date_of
 from ml_assets.domain.calendar import COARSENESS, Calendar, Every
@@ -187,15 +189,11 @@ def read_log(text: str) -> EventLog:
 
     Raises: SpecError.
     """
-    from ml_assets.components.event_log import EventLog as Component
-
-    return Component(**yaml.safe_load(text)["attributes"]).to_spec()
+    return LogDeclaration(**yaml.safe_load(text)["attributes"]).to_spec()
 
 
 def _check_model(text: str, logs: Mapping[str, EventLog]) -> None:
-    from ml_assets.components.evaluated_model import EvaluatedModel
-
-    model = EvaluatedModel(**yaml.safe_load(text)["attributes"]).to_spec(dict(logs))
+    model = ModelDeclaration(**yaml.safe_load(text)["attributes"]).to_spec(dict(logs))
     for horizon in (None, *model.evaluation.horizons):
         last = last_index(model, horizon)
         if last is not None and last < model.first_index:

@@ -126,6 +126,10 @@ class Declaration(dg.Component, dg.Model, dg.Resolvable):
         given = {name: getattr(model, name) for name in model.model_fields_set}
         return cls(**{name: rendered(context.at_path(name), value) for name, value in given.items()})
 
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  (the interface has it)
+        """Nothing: what a declaration defines is said by the component that is made of it."""
+        return dg.Definitions()
+
 
 def refusing_attributes(context: dg.ComponentLoadContext) -> Any:
     """Say in which file an attribute was refused."""

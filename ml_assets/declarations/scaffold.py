@@ -8,7 +8,9 @@ from typing import Any
 import dagster as dg
 from pydantic import BaseModel, Field
 
+from ml_assets.declarations.model import ModelDeclaration
 from ml_assets.declarations.new_defs import NewLog, NewModel, default_start, new_logs, read_log
+from ml_assets.declarations.of_project import event_logs
 from ml_assets.declarations.reading import DefsFileError, find_cause
 from ml_assets.domain.calendar import Every
 from ml_assets.domain.errors import SpecError
@@ -35,10 +37,8 @@ class Declared:
     @classmethod
     def of(cls, tree: dg.ComponentTree) -> "Declared":
         """What the defs.yaml files of a project declare."""
-        from ml_assets.components.evaluated_model import EvaluatedModel, event_logs
-
         logs = event_logs(tree)
-        models = tree.get_all_components(EvaluatedModel)
+        models = tree.get_all_components(ModelDeclaration)
         return cls(logs, {one.name: (one.exposures, one.outcomes, one.join) for one in models})
 
     def of_service(self, service: str) -> list[str]:

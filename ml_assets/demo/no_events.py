@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ml_assets.data.event_files import EventFolder, NoFolderError, partition_folder
-from ml_assets.definitions import how_to_get_events
+from ml_assets.demo_services import how_to_get_events
 from ml_assets.domain.event_log import EventLog
 from ml_assets.project.project import Project
 

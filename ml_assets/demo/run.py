@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from ml_assets.cli.main import DEFAULT_HOME
-from ml_assets.definitions import PROJECT_ROOT
+from ml_assets.demo_services import CHECKOUT
 from ml_assets.domain.due import State
 from ml_assets.domain.spec import Model
 from ml_assets.examples import advertising, demo_days, fashion, grocery
@@ -53,7 +53,7 @@ def run_demo(
     console = Console()
     if not console.is_terminal:
         console.width = _WIDTH
-    project = Project(home.absolute(), PROJECT_ROOT)
+    project = Project(home.absolute(), CHECKOUT)
     services = _write_logs(console, project, ads_days, fashion_days, grocery_days)
     tick = _settle(console, project, services, seconds)
     models = [project.models[name] for name in sorted(tick.found)]
@@ -116,7 +116,7 @@ def _settle(console: Console, project: Project, services: list[str], seconds: fl
         return tick
     with _progress(console) as progress:
         task = progress.add_task("notebooks", total=None)
-        with daemon(project.instance, ["-w", "workspace.yaml"], project_root=PROJECT_ROOT) as running:
+        with daemon(project.instance, ["-w", "workspace.yaml"], project_root=CHECKOUT) as running:
 
             def show(tick: Tick) -> None:
                 running.check()

@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
-from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -45,7 +44,6 @@ NEW_YORK = "America/New_York"
 NEW_YORK_WINTER = "Etc/GMT+5"
 
 _WEEK = timedelta(weeks=1)
-_HOMES: WeakKeyDictionary[object, Path] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -99,25 +97,20 @@ def is_new(home: Path, events_root: AnyPath) -> bool:
     return not _read(home / FILE) and not any(_has_events(events_root / service) for service in DAYS)
 
 
-def read_for(tree: dg.ComponentTree, home: Path) -> None:
-    """Let declarations be read for a home that need not be that of the process."""
-    _HOMES[tree.state_tracker] = home
-
-
 @dg.template_var
-def demo_day(context: dg.ComponentLoadContext) -> Callable[[str, str], str]:
+def demo_day() -> Callable[[str, str], str]:
     """Tells where a day of a service, such as `'ads', '2026-01-01'`, lies in the home at hand."""
-    return _at_hand(context).day
+    return _at_hand().day
 
 
 @dg.template_var
-def grocery_timezone(context: dg.ComponentLoadContext) -> str:
+def grocery_timezone() -> str:
     """The time zone of grocery's days in the home at hand."""
-    return _at_hand(context).grocery_timezone
+    return _at_hand().grocery_timezone
 
 
-def _at_hand(context: dg.ComponentLoadContext) -> DemoDays:
-    home = _HOMES.get(context.component_tree.state_tracker) or variables.get(variables.HOME)
+def _at_hand() -> DemoDays:
+    home = variables.get(variables.HOME)
     return DemoDays.of(Path(home)) if home else DemoDays()
 
 

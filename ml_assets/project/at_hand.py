@@ -11,10 +11,26 @@ import dagster as dg
 
 from ml_assets.declarations.reading import DefsFileError
 from ml_assets.declarations.scaffold import Declared
+from ml_assets.demo_services import CHECKOUT
+
+PYPROJECT = "pyproject.toml"
 
 
 class NoProjectError(ValueError):
     """The working folder is in no Dagster project, or in one whose package is not found."""
+
+
+def root_at_hand() -> Path:
+    """The folder of the project that a person works in; ours outside of any, where this package is a checkout.
+
+    Raises: as `DagsterProject.around`.
+    """
+    try:
+        return DagsterProject.around(Path.cwd()).root
+    except NoProjectError:
+        if not (CHECKOUT / PYPROJECT).exists():
+            raise
+        return CHECKOUT
 
 
 @dataclass(frozen=True)
@@ -30,7 +46,7 @@ class DagsterProject:
     def around(cls, folder: Path) -> "DagsterProject":
         """The nearest project above a folder. Raises: NoProjectError; DefsFileError of a file that cannot be read."""
         for root in (folder, *folder.parents):
-            file = root / "pyproject.toml"
+            file = root / PYPROJECT
             try:
                 config = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

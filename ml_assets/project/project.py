@@ -11,16 +11,14 @@ from pathlib import Path
 
 import dagster as dg
 
-from ml_assets.components import EvaluatedModel
-from ml_assets.components.evaluated_model import event_logs
 from ml_assets.data.store import ArtifactStore
-from ml_assets.definitions import PROJECT_ROOT, build_definitions, declared, how_to_get_events
+from ml_assets.declarations.of_project import build_declared, declared_models, event_logs
+from ml_assets.demo_services import how_to_get_events
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.near_misses import suggestion
 from ml_assets.domain.spec import Model
 from ml_assets.environments import Resources, current
-from ml_assets.examples import demo_days
 from ml_assets.notebooks.order import FromVariable
 from ml_assets.orchestration.arrival.present import Now, find
 from ml_assets.orchestration.assets import code_versions
@@ -29,8 +27,8 @@ from ml_assets.orchestration.recorded.facts import asset_key
 from ml_assets.orchestration.resources import Spark, Storage
 from ml_assets.orchestration.sensors import Tick, describe_absent, look
 from ml_assets.paths import AnyPath
-from ml_assets.project.at_hand import DagsterProject, NoProjectError
-from ml_assets.project.home import open_instance
+from ml_assets.project.at_hand import DagsterProject, root_at_hand
+from ml_assets.project.home import at_home, open_instance
 
 
 class NoAssetError(ValueError):
@@ -39,14 +37,6 @@ class NoAssetError(ValueError):
 
 #: What is no selection of Dagster's: the name of a service, a model or an asset, right or wrong.
 _NAME = re.compile(r"[\w/ .-]*")
-
-
-def root_at_hand() -> Path:
-    """The folder of the project that a person works in; ours outside of any."""
-    try:
-        return DagsterProject.around(Path.cwd()).root
-    except NoProjectError:
-        return PROJECT_ROOT
 
 
 @dataclass(frozen=True)
@@ -62,9 +52,7 @@ class Project:
         # A command does not look for modules in the working folder.
         if self.imports not in sys.path:
             sys.path.insert(0, self.imports)
-        tree = dg.ComponentTree.for_project(self.root)
-        demo_days.read_for(tree, self.home)
-        return tree
+        return dg.ComponentTree.for_project(self.root)
 
     @cached_property
     def imports(self) -> str:
@@ -79,15 +67,16 @@ class Project:
     @cached_property
     def logs(self) -> dict[str, EventLog]:
         """The event logs by key."""
-        return event_logs(self.tree)
+        with at_home(self.home):
+            return event_logs(self.tree)
 
     @cached_property
     def models(self) -> dict[str, Model]:
         """The models by name."""
         # Building the definitions refuses a wrong declaration by the path of its file.
-        declared(self.tree)
-        specs = [component.to_spec(self.logs) for component in self.tree.get_all_components(EvaluatedModel)]
-        return {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name)}
+        with at_home(self.home):
+            build_declared(self.tree)
+            return {spec.name: spec for spec in sorted(declared_models(self.tree), key=lambda spec: spec.name)}
 
     def model(self, name: str) -> Model:
         """A model by its name. Raises: NoAssetError."""
@@ -132,7 +121,7 @@ class Project:
         return found
 
     def _resolve(self, selection: str) -> Set[dg.AssetKey]:
-        graph = build_definitions(self.tree).resolve_asset_graph()
+        graph = self.definitions.resolve_asset_graph()
         try:
             return dg.AssetSelection.from_string(selection).resolve(graph)
         except (dg.DagsterError, ValueError) as error:
@@ -147,10 +136,15 @@ class Project:
     @cached_property
     def resources(self) -> Resources:
         """The resources of the project's definitions, which are those of the environment unless they name others."""
+        return {**current().resources(), **(self.definitions.resources or {})}
+
+    @cached_property
+    def definitions(self) -> dg.Definitions:
+        """The definitions of the project, which its code location loads."""
         if self.imports not in sys.path:
             sys.path.insert(0, self.imports)
-        definitions = import_module(self.definitions_module).defs()
-        return {**current().resources(), **(definitions.resources or {})}
+        with at_home(self.home):
+            return import_module(self.definitions_module).defs()
 
     @property
     def events_root(self) -> AnyPath:

@@ -7,7 +7,8 @@ import dagster as dg
 import pytest
 import yaml
 
-from ml_assets.components.evaluated_model import EvaluatedModel, event_logs
+from ml_assets.components import EvaluatedModel
+from ml_assets.declarations.of_project import event_logs
 from ml_assets.definitions import build_definitions
 from ml_assets.domain.event_log import Watermark
 from tests.support.projects import REPOSITORY

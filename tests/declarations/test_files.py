@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from ml_assets.declarations.of_project import build_declared
 from ml_assets.declarations.reading import DefsFileError, find_cause
-from ml_assets.definitions import declared
 from tests.support.projects import REPOSITORY
 
 LOGS = """\
@@ -345,7 +345,7 @@ def answer(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(sys, "path", [str(root), *sys.path])
     began = time.process_time()
     with pytest.raises(Exception) as error:
-        declared(dg.ComponentTree.for_project(root))
+        build_declared(dg.ComponentTree.for_project(root))
     assert time.process_time() - began < 5
     refused = find_cause(error.value, DefsFileError)
     assert refused is not None, repr(error.value)
@@ -356,14 +356,14 @@ def answer(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_the_text_that_is_varied_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, "files_right", {"ads/logs/defs.yaml": LOGS, "ads/cvr/defs.yaml": added("start: 2026-03-01")})
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    assert len(declared(dg.ComponentTree.for_project(tmp_path)).assets or ()) == 8
+    assert len(build_declared(dg.ComponentTree.for_project(tmp_path)).assets or ()) == 8
 
 
 def test_a_long_file_is_read_and_what_aliases_add_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = f"config: {{many: &many [{', '.join(['x'] * 10_001)}], quoted: '='}}"
     make(tmp_path, "files_many", {"ads/logs/defs.yaml": LOGS, "ads/cvr/defs.yaml": added(many)})
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    assert len(declared(dg.ComponentTree.for_project(tmp_path)).assets or ()) == 8
+    assert len(build_declared(dg.ComponentTree.for_project(tmp_path)).assets or ()) == 8
     again = many.replace("quoted: '='", "again: *many")
     make(tmp_path / "again", "files_many_again", {"ads/logs/defs.yaml": LOGS, "ads/cvr/defs.yaml": added(again)})
     assert "aliases that repeat at most 10000 values" in answer(tmp_path / "again", monkeypatch)

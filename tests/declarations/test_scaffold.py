@@ -10,14 +10,14 @@ import pytest
 import yaml
 
 from ml_assets.declarations.scaffold import Declared, ScaffoldError, join_of
-from ml_assets.definitions import PROJECT_ROOT
+from ml_assets.demo_services import CHECKOUT
 from tests.support import forks, shop
 from tests.support.projects import TeamProject
 
 
 @pytest.fixture(scope="module")
 def declared() -> Declared:
-    return Declared.of(dg.ComponentTree.for_project(PROJECT_ROOT))
+    return Declared.of(dg.ComponentTree.for_project(CHECKOUT))
 
 
 def test_logs_are_chosen_as_the_other_models_of_the_service_use_them(declared: Declared) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ml_assets.definitions import PROJECT_ROOT
 from ml_assets.demo.no_events import describe_no_events
+from ml_assets.demo_services import CHECKOUT
 from ml_assets.project.home import prepare_home
 from ml_assets.project.project import Project
 from tests.support import shop
@@ -15,7 +15,7 @@ from tests.support.projects import TeamProject
 def test_the_demo_says_what_writes_its_events(tmp_path: Path) -> None:
     home = prepare_home(tmp_path / "home")
     log = home / "events/ads/impressions"
-    line = describe_no_events(Project(home, PROJECT_ROOT))
+    line = describe_no_events(Project(home, CHECKOUT))
     assert line is not None
     assert line.startswith(f"no event log has any events yet: they are expected in files such as {log}/date=")
     assert line.endswith("/*.parquet; `make demo` writes those of the demo")

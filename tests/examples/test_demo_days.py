@@ -18,9 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_assets.cli.main import main
-from ml_assets.components.evaluated_model import event_logs
 from ml_assets.data.content import hash_frame
-from ml_assets.definitions import PROJECT_ROOT, build_definitions
+from ml_assets.declarations.of_project import event_logs
+from ml_assets.definitions import build_definitions
+from ml_assets.demo_services import CHECKOUT
 from ml_assets.domain.calendar import Calendar
 from ml_assets.examples import advertising, fashion, grocery
 from ml_assets.examples.demo_days import DAYS, FILE, NEW_YORK, DemoDays
@@ -164,7 +165,7 @@ def test_declarations_are_read_for_the_home_of_the_project_else_for_that_of_the_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(home_with(ANCHORS[0], tmp_path)))
-    tree = dg.ComponentTree.for_project(PROJECT_ROOT)
+    tree = dg.ComponentTree.for_project(CHECKOUT)
     start = DemoDays(ANCHORS[0]).day("ads", OLD["ads/impressions"][0])
     assert event_logs(tree)["ads/impressions"].partitions.start.isoformat() == start
     assert declared(Project(tmp_path / "other").logs["ads/impressions"].partitions) == OLD["ads/impressions"]
