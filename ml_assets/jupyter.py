@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ml_assets import variables
-from ml_assets.cli.main import DEFAULT_HOME
 from ml_assets.data.store import ArtifactError, load_artifact
 from ml_assets.notebooks.context import Context, context_of_order
 from ml_assets.orchestration.recorded.facts import read_facts
@@ -36,7 +35,7 @@ def context_of(asset: str, partition: str | None = None) -> Context:
     inputs of the partition do not exist yet.
     """
     root = root_at_hand()
-    project = Project(Path(variables.get(variables.HOME) or root / DEFAULT_HOME), root)
+    project = Project(Path(variables.get(variables.HOME) or root / variables.DEFAULT_HOME), root)
     return context_of_order(_Opened(project, asset, datetime.now(UTC)).write_order(partition))
 
 

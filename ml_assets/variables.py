@@ -13,6 +13,8 @@ ENVIRONMENT = "ML_ASSETS_ENVIRONMENT"
 STORAGE = "ML_ASSETS_STORAGE"
 #: The folder of the Dagster instance.
 HOME = "DAGSTER_HOME"
+#: The one below the project, where the variable is not set.
+DEFAULT_HOME = ".home"
 #: The names under which people open the Dagster UI, separated by commas, beside `localhost`.
 HOSTS = "ML_ASSETS_HOSTS"
 #: Set to 1 by Dagster+ in the deployment of a branch.

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from ml_assets.cli.main import DEFAULT_HOME
+from ml_assets import variables
 from ml_assets.demo_services import CHECKOUT
 from ml_assets.domain.due import State
 from ml_assets.domain.spec import Model
@@ -69,7 +69,7 @@ def run_demo(
     report = project.home / "report.html"
     write_report(project, report)
     console.print(f"\nReport with pictures: {report}", soft_wrap=True)
-    elsewhere = project.home != Path(DEFAULT_HOME).absolute()
+    elsewhere = project.home != Path(variables.DEFAULT_HOME).absolute()
     at_home = f" HOME_FOLDER={project.home}" if elsewhere else ""
     console.print(f"The same state in the Dagster UI: [bold]make dev{at_home}[/bold]", soft_wrap=True)
     if results:
