@@ -11,9 +11,10 @@ from pathlib import Path
 from ml_assets import variables
 from ml_assets.data.store import ArtifactError, load_artifact
 from ml_assets.notebooks.context import Context, context_of_order
+from ml_assets.orchestration.recorded.current import current
 from ml_assets.orchestration.recorded.facts import read_facts
 from ml_assets.orchestration.running.orders import step_order
-from ml_assets.orchestration.running.pins import MissingInputError, current, pin_events, upstream_assets
+from ml_assets.orchestration.running.pins import MissingInputError, pin_events, upstream_assets
 from ml_assets.paths import AnyPath
 from ml_assets.project.at_hand import root_at_hand
 from ml_assets.project.project import Project

@@ -18,7 +18,7 @@ from tests.support.manifests import instance_config
 from tests.support.projects import REPOSITORY
 
 #: A process that is forked takes over the environment of who asked for it; a library is told something before it loads.
-HANDS_ON = {"ml_assets/warm/host.py", "ml_assets/notebooks/kernels/preloaded.py"}
+HANDS_ON = {"ml_assets/warm/host.py", "ml_assets/notebooks/preloaded.py"}
 
 
 @pytest.fixture(autouse=True)

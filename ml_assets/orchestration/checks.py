@@ -15,8 +15,8 @@ from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.spec import Model
 from ml_assets.notebooks.order import TABLE, ReadRecord
+from ml_assets.orchestration.recorded.current import LostError, current
 from ml_assets.orchestration.recorded.facts import asset_key
-from ml_assets.orchestration.running.pins import LostError, current
 from ml_assets.paths import AnyPath
 
 if TYPE_CHECKING:

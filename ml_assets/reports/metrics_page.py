@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 from ml_assets.domain.spec import Model
 from ml_assets.metrics.metric import Metric
 from ml_assets.metrics.registry import ALL_METRICS
-from ml_assets.project.answers.results import Judgement, judgements, maturity_curve
+from ml_assets.project.answers.results import Judgement, absences, judgements, maturity_curve, number
 from ml_assets.project.output import writing
 from ml_assets.project.project import Project
 
@@ -90,35 +90,6 @@ def render(found: Iterable[tuple[Model, Sequence[Judgement]]], lost: Sequence[st
         if results
     ]
     return _PAGE.render(models=models, lost=lost, titles=[metric.title for metric in ALL_METRICS])
-
-
-def number(row: Mapping[Hashable, Any]) -> str:
-    """A metric with what it is held against, such as `0.182 [0.170, 0.195]`; a dash when it is absent."""
-    if pd.isna(row["value"]):
-        return "-"
-    beside = ""
-    if not pd.isna(row["low"]):
-        beside = f" [{row['low']:.3f}, {row['high']:.3f}]"
-    elif not pd.isna(row["calibrated_low"]):
-        beside = f" (calibrated: {row['calibrated_low']:.3f} to {row['calibrated_high']:.3f})"
-    return f"{row['value']:.3f}{beside}"
-
-
-def absences(results: Sequence[Judgement], shown: Mapping[str, str]) -> list[str]:
-    """Why values or intervals are absent: a line for each partition, horizon and reason, with the metrics' titles.
-
-    Args: `shown`: the titles of the metrics by name.
-    """
-    lines = []
-    for one in results:
-        table = one.metrics.loc[[name for name in shown if name in one.metrics.index]]
-        absent = table[table["low"].isna() & table["calibrated_low"].isna()]
-        # What follows is the caveat, which grey says.
-        reasons = absent["reason"].str.split("; ").str[0]
-        for reason, rows in absent[reasons != ""].groupby(reasons, sort=False):
-            titles = ", ".join(shown[str(name)] for name in rows.index)
-            lines.append(f"{one.partition}, {one.horizon}: {titles}: {reason}")
-    return lines
 
 
 def _row(result: Judgement) -> dict[str, object]:

@@ -20,8 +20,8 @@ from ml_assets.domain.windows import windows_of
 from ml_assets.notebooks.order import TABLE, ReadRecord
 from ml_assets.orchestration.checks import _bounds, no_leak_evaluation, no_leak_spec, verify_no_leak
 from ml_assets.orchestration.partitions import partitions_definition
+from ml_assets.orchestration.recorded.current import LostError
 from ml_assets.orchestration.recorded.facts import materialization
-from ml_assets.orchestration.running.pins import LostError
 from ml_assets.project.home import open_instance
 
 HOUR = timedelta(hours=1)

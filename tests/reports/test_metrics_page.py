@@ -21,8 +21,8 @@ from ml_assets.metrics.evaluate import NUMBERS, evaluate
 from ml_assets.metrics.expected_calibration_error import EXPECTED_CALIBRATION_ERROR as ECE
 from ml_assets.metrics.log_loss import LOG_LOSS
 from ml_assets.metrics.registry import ALL_METRICS
-from ml_assets.project.answers.results import Judgement, maturity_curve
-from ml_assets.reports.metrics_page import absences, chart, number, render
+from ml_assets.project.answers.results import Judgement, absences, maturity_curve, number
+from ml_assets.reports.metrics_page import chart, render
 from tests.orchestration.conftest import model
 
 NAN = float("nan")

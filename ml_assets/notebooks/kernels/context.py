@@ -18,7 +18,7 @@ from dagster._core.storage.dagster_run import DagsterRun
 from dagster._loggers import default_system_loggers
 from dagster._serdes import unpack_value
 
-from ml_assets.notebooks.running.patience import patiently, record_patiently
+from ml_assets.notebooks.patience import patiently, record_patiently
 
 
 class KernelContext:

@@ -10,7 +10,7 @@ from ml_assets.warm.host import ADDRESS_VARIABLE
 from ml_assets.warm.process import Host, NotSafeError
 
 #: What the warm process imports.
-PRELOAD = ("ml_assets.notebooks.kernels.preloaded", "ml_assets.definitions")
+PRELOAD = ("ml_assets.notebooks.preloaded", "ml_assets.definitions")
 #: Starting it costs what a cold kernel does.
 _WORTH_A_HOST = 2
 _LOG = logging.getLogger("ml_assets")

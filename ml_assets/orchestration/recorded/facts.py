@@ -32,7 +32,8 @@ from ml_assets.domain.due import Attempt, Facts, Made
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.restatement import EventVersion
 from ml_assets.domain.spec import Model
-from ml_assets.orchestration.recorded.memo import Event, Memo, Recorded, keeps_notes
+from ml_assets.orchestration.recorded.known import Event, Recorded
+from ml_assets.orchestration.recorded.memo import Memo, keeps_notes
 from ml_assets.orchestration.recorded.retries import being_retried
 
 FAILED, STOPPED = "failed", "stopped"

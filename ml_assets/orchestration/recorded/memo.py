@@ -10,56 +10,19 @@ the asset is read again.
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from threading import Lock
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.events import DagsterEventType
 
 from ml_assets.domain.contents import Column, Contents
-
-KINDS = (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_OBSERVATION)
+from ml_assets.orchestration.recorded.known import KINDS, Event, Known, Recorded
 
 #: Events, or notes, that are asked for in one query.
 _AT_ONCE = 1000
 
 T = TypeVar("T")
-
-
-class Event(NamedTuple):
-    """The latest event of its kind in a partition; its data version is None where it has none, or not yet."""
-
-    id: int
-    version: str | None
-    run: str
-
-
-class Recorded(NamedTuple):
-    """What is recorded of an asset: the latest materialization and the latest observation of each partition.
-
-    `changing`: the partitions that a run changed while they were read; of these the others say nothing.
-    """
-
-    made: Mapping[str, Event] = {}
-    tried: Mapping[str, Event] = {}
-    changing: frozenset[str] = frozenset()
-
-
-class Extent(NamedTuple):
-    """Which events of an asset there are: how many, the sum of their ids, the greatest, and which event has it."""
-
-    number: int
-    total: int
-    last: int
-    event: tuple[Any, ...]
-
-
-class Known(NamedTuple):
-    """What was read of an asset, when it had these events and was last wiped then."""
-
-    extent: Extent
-    wiped: float | None
-    recorded: Recorded
 
 
 class Memo:

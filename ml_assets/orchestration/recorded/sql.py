@@ -12,7 +12,7 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 from dagster._serdes import deserialize_value
 
-from ml_assets.orchestration.recorded.memo import KINDS, Event, Extent, Known, Recorded
+from ml_assets.orchestration.recorded.known import KINDS, Event, Extent, Known, Recorded
 
 _NAMES = [kind.value for kind in KINDS]
 _LAST = sa.func.max(SqlEventLogStorageTable.c.id)

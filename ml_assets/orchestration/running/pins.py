@@ -8,22 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import dagster as dg
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from ml_assets.data.store import MANIFEST, Artifact, ArtifactError, ArtifactStore, load_artifact
+from ml_assets.data.store import ArtifactStore, load_artifact
 from ml_assets.domain.agreement import Agreement, describe_misfits
 from ml_assets.domain.contents import Wanted
-from ml_assets.domain.due import Made, metrics_inputs, model_inputs
+from ml_assets.domain.due import metrics_inputs, model_inputs
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.lost import describe_lost
 from ml_assets.domain.maturity import Arrivals, ImmatureWindowError, describe_missing
 from ml_assets.domain.restatement import version_of
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import Windows, last_index, needed, rows_known_by, windows_of
 from ml_assets.orchestration.arrival.contents import look_into
 from ml_assets.orchestration.arrival.sources import Answer, ask
-from ml_assets.orchestration.recorded.facts import asset_key, read_arrived
+from ml_assets.orchestration.recorded.current import LostError, UpstreamPin, load_version, recorded_version
+from ml_assets.orchestration.recorded.facts import read_arrived
 from ml_assets.orchestration.recorded.memo import Memo
 from ml_assets.paths import AnyPath
 
@@ -43,31 +42,8 @@ class MissingInputError(Exception):
         self.asset = asset
 
 
-class LostError(ArtifactError):
-    """A partition is recorded as made, and not in the store.
-
-    `inputs`: the digest of the inputs of the partition that was to be made of it, as `due` computes it.
-    """
-
-    def __init__(self, asset: str, partition: str, what: str) -> None:
-        super().__init__(
-            f"{asset} {partition} is {describe_lost(what)}; `ml-assets plan {asset}` says what makes it again"
-        )
-        self.inputs = ""
-
-
 class ChangedWhileReadError(Exception):
     """An event partition was written while a notebook read it."""
-
-
-@dataclass(frozen=True)
-class UpstreamPin:
-    """One upstream artifact: which materialization it is, and where it lies."""
-
-    asset: str
-    made: Made
-    run_id: str
-    artifact: Artifact
 
 
 @dataclass(frozen=True)
@@ -115,7 +91,7 @@ def pin(
         events = pin_events(instance, model, horizon, partition, as_of, events_root)
         return Pins(events.inputs, {}, events)
     assets = upstream_assets(model, step, horizon)
-    made = {name: _recorded(instance, asset, partition, runs) for name, asset in assets.items()}
+    made = {name: recorded_version(instance, asset, partition, runs) for name, asset in assets.items()}
     for name, asset in assets.items():
         if made[name] is None:
             raise MissingInputError(asset, partition)
@@ -125,7 +101,7 @@ def pin(
     else:
         inputs = metrics_inputs(there["evaluation_data"], there["model"])
     try:
-        upstream = {name: _load(store, assets[name], partition, one) for name, one in there.items()}
+        upstream = {name: load_version(store, assets[name], partition, one) for name, one in there.items()}
     except LostError as error:
         error.inputs = inputs
         raise
@@ -135,36 +111,6 @@ def pin(
 def upstream_assets(model: Model, step: str, horizon: Duration | None) -> dict[str, str]:
     """The asset of each upstream step, by its name; none for the steps that read event logs."""
     return {name: model.asset(name, horizon if name == "evaluation_data" else None) for name in _UPSTREAM[step]}
-
-
-def current(
-    instance: dg.DagsterInstance, store: ArtifactStore, asset: str, partition: str, runs: Collection[str] = ()
-) -> UpstreamPin | None:
-    """The current version of a partition, or the newest one that `runs` made; None when it does not exist.
-
-    Raises: LostError when it is not in the store.
-    """
-    made = _recorded(instance, asset, partition, runs)
-    return None if made is None else _load(store, asset, partition, made)
-
-
-def _recorded(instance: dg.DagsterInstance, asset: str, partition: str, runs: Collection[str]) -> Made | None:
-    records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=asset_key(asset), asset_partitions=[partition]), limit=100 if runs else 1
-    ).records
-    if not records:
-        return None
-    record = next((one for one in records if one.run_id in runs), records[0])
-    event = record.asset_materialization
-    version = (event.tags or {}).get(DATA_VERSION_TAG, "") if event else ""
-    return Made(record.storage_id, version, None, None, record.run_id)
-
-
-def _load(store: ArtifactStore, asset: str, partition: str, made: Made) -> UpstreamPin:
-    try:
-        return UpstreamPin(asset, made, made.run, store.load(asset, partition, made.run))
-    except ArtifactError:
-        raise LostError(asset, partition, str(store.folder(asset, partition, made.run) / MANIFEST)) from None
 
 
 def check_unchanged(model: Model, events: EventPins, events_root: AnyPath) -> None:

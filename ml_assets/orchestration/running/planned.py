@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster._core.events import DagsterEventType
 
-from ml_assets.notebooks.running.patience import is_outage
+from ml_assets.notebooks.patience import is_outage
 from ml_assets.orchestration.recorded.facts import asset_key
 
 # The definitions load without it.

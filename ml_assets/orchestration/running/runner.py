@@ -23,29 +23,23 @@ from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.notebooks.kernels.warm import kernels_of
 from ml_assets.notebooks.order import TABLE, StepOrder, StepResult
+from ml_assets.notebooks.patience import patiently, record_patiently
 from ml_assets.notebooks.running.dagster_run import run_notebook
 from ml_assets.notebooks.running.executed import executed_path
-from ml_assets.notebooks.running.patience import patiently, record_patiently
 from ml_assets.notebooks.running.run import KernelDiedError
 from ml_assets.orchestration.checks import CHECKED, NO_LEAK, no_leak_evaluation, verify_no_leak
 from ml_assets.orchestration.launching.runs import was_due
 from ml_assets.orchestration.notebook_view import link_to
+from ml_assets.orchestration.recorded.current import LostError
 from ml_assets.orchestration.recorded.facts import FAILED, STOPPED, asset_key, attempt, materialization, note_begun
 from ml_assets.orchestration.recorded.lineage import versions
-from ml_assets.orchestration.recorded.records import manifest, metadata, pictures
 from ml_assets.orchestration.running.interrupted import is_canceled, loses_its_pod
 from ml_assets.orchestration.running.old_notebooks import remove_old_notebooks
 from ml_assets.orchestration.running.one_line import on_one_line
 from ml_assets.orchestration.running.orders import step_order
-from ml_assets.orchestration.running.pins import (
-    LostError,
-    MissingInputError,
-    Pins,
-    check_readable,
-    check_unchanged,
-    pin,
-)
+from ml_assets.orchestration.running.pins import MissingInputError, Pins, check_readable, check_unchanged, pin
 from ml_assets.orchestration.running.planned import forget_planned_check, forget_planned_partition
+from ml_assets.orchestration.running.records import manifest, metadata, pictures
 from ml_assets.orchestration.running.resume import made_before, resumed_runs
 from ml_assets.orchestration.running.verdicts import is_verdict, tried_again
 from ml_assets.orchestration.step_asset import StepAsset

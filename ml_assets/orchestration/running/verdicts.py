@@ -10,10 +10,11 @@ from typing import Any
 
 from ml_assets.data.store import ArtifactError, StrayFileError
 from ml_assets.domain.maturity import ImmatureWindowError
-from ml_assets.notebooks.running.patience import is_outage
+from ml_assets.notebooks.patience import is_outage
 from ml_assets.notebooks.running.run import KernelDiedError, NotebookError
+from ml_assets.orchestration.recorded.current import LostError
 from ml_assets.orchestration.resources import NoStorageError
-from ml_assets.orchestration.running.pins import ChangedWhileReadError, LostError, MissingInputError
+from ml_assets.orchestration.running.pins import ChangedWhileReadError, MissingInputError
 from ml_assets.orchestration.step_asset import NotebookChangedError
 
 #: After how many seconds a partition is tried again, each time, that failed by no fault of its notebook.

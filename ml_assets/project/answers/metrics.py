@@ -15,9 +15,8 @@ from ml_assets.metrics.evaluate import COLUMNS
 from ml_assets.metrics.registry import ALL_METRICS
 from ml_assets.project.answers.debt import describe_counts, find_debts
 from ml_assets.project.answers.plan import span_of
-from ml_assets.project.answers.results import Judgement, judgements
+from ml_assets.project.answers.results import Judgement, absences, judgements, number
 from ml_assets.project.project import Project
-from ml_assets.reports.metrics_page import absences, number
 
 #: Of each row: what was judged, then what the table of the metrics' artifact holds.
 _KEYS = ("model", "partition", "horizon")

@@ -1,7 +1,8 @@
 """The metrics that exist, read from their artifacts, for the demo's table and the report."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -95,3 +96,32 @@ def examples_of(project: Project, judgement: Judgement) -> pd.DataFrame:
     asset = judgement.model.asset("evaluation_data", judgement.horizon)
     recorded = judgement.artifact.manifest["inputs"][asset]
     return read_table(project.store.load(asset, judgement.partition, recorded["run_id"]).folder / TABLE)
+
+
+def number(row: Mapping[Hashable, Any]) -> str:
+    """A metric with what it is held against, such as `0.182 [0.170, 0.195]`; a dash when it is absent."""
+    if pd.isna(row["value"]):
+        return "-"
+    beside = ""
+    if not pd.isna(row["low"]):
+        beside = f" [{row['low']:.3f}, {row['high']:.3f}]"
+    elif not pd.isna(row["calibrated_low"]):
+        beside = f" (calibrated: {row['calibrated_low']:.3f} to {row['calibrated_high']:.3f})"
+    return f"{row['value']:.3f}{beside}"
+
+
+def absences(results: Sequence[Judgement], shown: Mapping[str, str]) -> list[str]:
+    """Why values or intervals are absent: a line for each partition, horizon and reason, with the metrics' titles.
+
+    Args: `shown`: the titles of the metrics by name.
+    """
+    lines = []
+    for one in results:
+        table = one.metrics.loc[[name for name in shown if name in one.metrics.index]]
+        absent = table[table["low"].isna() & table["calibrated_low"].isna()]
+        # What follows is the caveat, which grey says.
+        reasons = absent["reason"].str.split("; ").str[0]
+        for reason, rows in absent[reasons != ""].groupby(reasons, sort=False):
+            titles = ", ".join(shown[str(name)] for name in rows.index)
+            lines.append(f"{one.partition}, {one.horizon}: {titles}: {reason}")
+    return lines

@@ -204,7 +204,7 @@ def test_where_forking_is_not_safe_kernels_start_cold(source: Path) -> None:
 
 def test_the_warm_process_of_an_interpreter_ends_with_it(source: Path, tmp_path: Path) -> None:
     code = (
-        "from ml_assets.notebooks import warm\n"
+        "from ml_assets.notebooks.kernels import warm\n"
         f"warm.PRELOAD = ({source.stem!r},)\n"
         "host = warm._own().current() if warm.kernels_of(2) else None\n"
         "print(host.process.pid, host.folder.path)"

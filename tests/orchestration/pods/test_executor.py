@@ -346,7 +346,7 @@ def test_a_step_whose_run_is_canceled_and_has_lost_its_pod_ends_by_itself(
 ) -> None:
     instance = team.project.instance
     # The process of the step reads this; nobody is to ask it to end, so that it need not wait for that.
-    impatient = "from ml_assets.orchestration import over\n\nover.SECONDS_TO_END = 0.5\n"
+    impatient = "from ml_assets.orchestration.running import over\n\nover.SECONDS_TO_END = 0.5\n"
     (team.root / team.package / "__init__.py").write_text(impatient, encoding="utf-8")
 
     def cancel() -> None:

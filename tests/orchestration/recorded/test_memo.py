@@ -13,7 +13,8 @@ from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEvent
 
 from ml_assets.orchestration.recorded import sql as facts_sql
 from ml_assets.orchestration.recorded.facts import FAILED, asset_key, attempt, materialization
-from ml_assets.orchestration.recorded.memo import Event, Memo, Recorded, read_by_names
+from ml_assets.orchestration.recorded.known import Event, Recorded
+from ml_assets.orchestration.recorded.memo import Memo, read_by_names
 from ml_assets.project.home import open_instance
 from tests.orchestration.conftest import STORAGES
 

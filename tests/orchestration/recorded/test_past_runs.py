@@ -6,8 +6,7 @@ import dagster as dg
 import pytest
 
 from ml_assets.orchestration.recorded.facts import FAILED, attempt, materialization
-from ml_assets.orchestration.recorded.past_runs import median_seconds
-from ml_assets.orchestration.recorded.records import SECONDS, TOOK
+from ml_assets.orchestration.recorded.past_runs import SECONDS, TOOK, median_seconds
 from tests.orchestration.conftest import ASSETS, Service
 
 DATA, MODEL, EVALUATION_DATA, METRICS = ASSETS

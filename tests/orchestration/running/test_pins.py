@@ -11,16 +11,10 @@ from ml_assets.data.event_files import NoFolderError
 from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.due import metrics_inputs, model_inputs
 from ml_assets.domain.maturity import ImmatureWindowError
+from ml_assets.orchestration.recorded.current import LostError
 from ml_assets.orchestration.recorded.facts import materialization, read_facts
 from ml_assets.orchestration.running.orders import examples_order
-from ml_assets.orchestration.running.pins import (
-    ChangedWhileReadError,
-    LostError,
-    MissingInputError,
-    Pins,
-    check_unchanged,
-    pin,
-)
+from ml_assets.orchestration.running.pins import ChangedWhileReadError, MissingInputError, Pins, check_unchanged, pin
 from tests.orchestration.conftest import AS_OF, Service, event_inputs
 
 TRAINING, MODEL, EVALUATION, METRICS = ("training_data", "model", "evaluation_data", "metrics")

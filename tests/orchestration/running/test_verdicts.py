@@ -93,7 +93,7 @@ def test_an_outage_beside_the_notebook_is_no_verdict(
     service: Service, monkeypatch: pytest.MonkeyPatch, outage: Exception, at: str
 ) -> None:
     # Who waits for a database waits beside the attempts.
-    monkeypatch.setattr("ml_assets.notebooks.running.patience.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("ml_assets.notebooks.patience.PATIENCE_SECONDS", 0)
     assert attempts(service, monkeypatch, [outage] * 5, at) == len(PAUSES) + 1
     assert failed(service) is None
 

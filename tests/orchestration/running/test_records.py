@@ -4,7 +4,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from ml_assets.notebooks.order import ReadRecord, StepResult
-from ml_assets.orchestration.recorded.records import odd_reads, pictures
+from ml_assets.orchestration.running.records import odd_reads, pictures
 
 
 def read(log: str, **odd: object) -> dict[str, object]:

@@ -14,8 +14,8 @@ from dagster_postgres.utils import retry_pg_connection_fn
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from ml_assets.notebooks.running import patience
-from ml_assets.notebooks.running.patience import is_outage, patiently, record_patiently
+from ml_assets.notebooks import patience
+from ml_assets.notebooks.patience import is_outage, patiently, record_patiently
 from ml_assets.project.home import open_instance
 from tests.support.postgres import DagsterPostgres, postgres_server
 

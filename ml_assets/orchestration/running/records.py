@@ -12,12 +12,11 @@ from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import Windows
 from ml_assets.notebooks.code.version import git_commit
 from ml_assets.notebooks.order import StepResult
+from ml_assets.orchestration.recorded.past_runs import TOOK
 from ml_assets.orchestration.recorded.shown import in_markdown, shown
 from ml_assets.orchestration.running.pins import Pins
 from ml_assets.orchestration.step_asset import StepAsset
 
-#: Label of how long a partition took; of older runs, which have it as a number.
-TOOK, SECONDS = "took", "seconds"
 #: What a manifest repeats of the artifacts that it was made from, so that it tells the whole chain by itself.
 _LINEAGE = ("inputs", "events", "windows", "known_as_of", "notebook", "code_version", "git_commit")
 
