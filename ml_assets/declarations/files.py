@@ -1,9 +1,11 @@
 """Reads each defs.yaml before Dagster does: what it answers with pages, or never, is refused in one line.
 
 Belongs here: what is wrong with a file as YAML, or as a component. What its values mean is read where they are used.
+A file that declares nothing of ours is Dagster's matter, and may hold whatever Dagster reads.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,6 +24,7 @@ from ml_assets.domain.errors import SpecError
 #: As Dagster calls them: the first of a folder is read.
 _NAMES = ("defs.yaml", "defs.yml", "component.yaml")
 _FOLDER = "dagster.DefsFolderComponent"
+_TYPE = re.compile(r"^type:[ \t]*[\"']?([\w.]+)", re.MULTILINE)
 _OURS = ("ml_assets.EvaluatedModel", "ml_assets.EventLog")
 #: A declaration has four levels, and aliases that add a few values; more is an accident or an attack.
 _LEVELS, _VALUES, _DIGITS = 30, 10_000, 100
@@ -49,6 +52,12 @@ def refuse_wrong_files(tree: dg.ComponentTree) -> None:
     declared: dict[tuple[type, str], Path] = {}
     leaves: dict[Path, Path] = {}
     for file in _files(Path(tree.defs_module_path)):
+        with refusing(file):
+            others = _types_of_others(file)
+        if others is not None:
+            if _FOLDER not in others:
+                leaves[file.parent] = file
+            continue
         if hiding := next((leaves[folder] for folder in file.parent.parents if folder in leaves), None):
             with refusing(hiding):
                 right = f"another folder, for it hides {file}; that of logs is called logs"
@@ -75,6 +84,17 @@ def _files(root: Path) -> Iterator[Path]:
             with refusing(other):
                 raise SpecError("the file", other.name, f"one declaration in a folder; {found[0].name} is read instead")
         yield from found
+
+
+def _types_of_others(file: Path) -> list[str] | None:
+    """The types that a file declares, where all of them are components and none is ours; else None."""
+    types: list[str] = _TYPE.findall(_text(file))
+    try:
+        # One that begins with a dot is found by Dagster alone, from where the file lies.
+        found = [_component(name) for name in types if not name.startswith(".")]
+    except SpecError:
+        return None
+    return None if not types or any(issubclass(one, Declaration) for one in found) else types
 
 
 def _documents(file: Path) -> list[dict[str, Any]]:

@@ -173,10 +173,6 @@ OF_ANY_FILE: dict[str, tuple[str | bytes, str]] = {
     "a type that is null": (changed("ml_assets.EvaluatedModel", ""), "type: None is not accepted; a text"),
     "a type that is a number": (changed("ml_assets.EvaluatedModel", "3"), "type: 3 is not accepted; a text"),
     "a type that is a list": (changed("ml_assets.EvaluatedModel", "[a]"), "type: ['a'] is not accepted; a text"),
-    "Dagster's own type": (
-        changed("ml_assets.EvaluatedModel", "dagster.DefsFolderComponent"),
-        "attributes.name: 'ads/cvr'",
-    ),
     "no attributes": ("type: ml_assets.EvaluatedModel\n", "attributes.name: None is not accepted; the key is required"),
     "attributes that are null": ("type: ml_assets.EvaluatedModel\nattributes:\n", "attributes.name: None is not"),
     "attributes that are a text": (
