@@ -18,13 +18,13 @@ from ml_assets.authoring.pairs import bring_into_step, find_pairs
 from ml_assets.authoring.percent import from_text, lost_by_py, to_ipynb, to_text, torn_lines
 from ml_assets.declarations.new_defs import NewModel, default_start, new_logs
 from ml_assets.declarations.scaffold import LOGS_FOLDER, Declared, join_of, split_columns
-from ml_assets.demo_services import CHECKOUT
 from ml_assets.domain.calendar import Every
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.names import check_key
 from ml_assets.domain.spec import Notebooks
 from ml_assets.notebooks.code.formats import read_notebook
 from ml_assets.notebooks.code.runnable import other_language
+from ml_assets.notebooks.code.standard import find_notebook
 from ml_assets.project.at_hand import DagsterProject
 from ml_assets.whole_files import write_whole
 
@@ -105,10 +105,6 @@ def plan_model(asked: Options, folder: Path) -> Plan:
         raise NewError(f"{asked.name}: the folder {LOGS_FOLDER} of a service holds its event logs; choose another name")
     project = DagsterProject.around(folder)
     defs = project.defs / service
-    missing = [path for path in vars(Notebooks()).values() if not (project.root / path).exists()]
-    if missing:
-        standard = CHECKOUT / "notebooks/standard"
-        raise NewError(f"{missing[0]} is missing in {project.root}: copy the standard notebooks from {standard}")
     hiding = next((one for one in (defs / "defs.yaml", defs / "defs.yml") if (project.root / one).exists()), None)
     if hiding:
         raise NewError(f"{hiding} hides the folders below it: move it to {defs / LOGS_FOLDER / hiding.name} first")
@@ -168,7 +164,7 @@ def _copy_standard(plan: Plan, name: str) -> tuple[Path, list[tuple[Read, Path]]
     """Plan a copy of the standard model notebook. Returns: its path, and no files that it reads by itself."""
     path = Path("notebooks", name.replace("/", "_"), "model.ipynb")
     standard = Path(Notebooks.model).with_suffix(".py")
-    notebook = nbformat.read(plan.root / Notebooks.model, as_version=4)
+    notebook = nbformat.read(find_notebook(plan.root, Notebooks.model), as_version=4)
     before = to_text(notebook)
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", ()):

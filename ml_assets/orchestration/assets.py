@@ -119,7 +119,7 @@ def _asset_definition(asset: StepAsset) -> dg.AssetsDefinition:
         # At most one evaluation of a model runs at a time; the run queue holds the others.
         pool=evaluation_pool(model) if evaluates else None,
         op_tags=op_tags(model.pods.get(asset.step, Pod())),
-        metadata={"notebook": getattr(model.notebooks, asset.step)},
+        metadata={"notebook": asset.declared_notebook},
         required_resource_keys={"events", "artifacts", "executed_notebooks", "spark"},
         output_required=False,
         check_specs=[no_leak_spec(asset.name, partitions)] if asset.step in CHECKED else None,

@@ -7,7 +7,8 @@ from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
 from ml_assets.domain.spec import Model
 from ml_assets.domain.versions import digest
-from ml_assets.notebooks.code.harmless import effective_version
+from ml_assets.notebooks.code.harmless import HARMLESS_FILE, effective_version
+from ml_assets.notebooks.code.standard import find_notebook
 from ml_assets.notebooks.code.version import config_keys_of, notebook_version
 
 
@@ -43,11 +44,16 @@ class StepAsset:
         path = Path(getattr(model.notebooks, step))
         if path.is_absolute() or ".." in path.parts:
             raise SpecError(f"notebooks.{step}", str(path), "a path below the project's root")
-        code = notebook_version(project_root / path, model.config, root=project_root, key=f"notebooks.{step}")
+        notebook = find_notebook(project_root, str(path))
+        code = notebook_version(notebook, model.config, root=project_root, key=f"notebooks.{step}")
         source = digest(code, model.declaration_of(step, horizon))
-        version = effective_version(project_root, model.asset(step, horizon), source)
-        notebook = project_root / path
+        version = effective_version(project_root / HARMLESS_FILE, model.asset(step, horizon), source)
         return cls(model, step, horizon, notebook, source, version, config_keys_of(notebook), project_root)
+
+    @property
+    def declared_notebook(self) -> str:
+        """The path of the notebook as it is declared, from the project's root."""
+        return Path(getattr(self.model.notebooks, self.step)).as_posix()
 
     @property
     def name(self) -> str:

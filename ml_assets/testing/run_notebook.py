@@ -18,6 +18,7 @@ from ml_assets.domain.event_log import EventLog, Marker
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import needed, windows_of
 from ml_assets.models.saved import load_model, save_model
+from ml_assets.notebooks.code.standard import find_notebook
 from ml_assets.notebooks.code.version import config_keys_of
 from ml_assets.notebooks.frames import is_spark, to_pandas
 from ml_assets.notebooks.order import TABLE, StepOrder
@@ -87,7 +88,7 @@ class RunNotebook:
         self._runs += 1
         work = self._folder / f"run-{self._runs}"
         (work / "artifact").mkdir(parents=True)
-        notebook = self._project.root / getattr(model.notebooks, step)
+        notebook = find_notebook(self._project.root, getattr(model.notebooks, step))
         order = step_order(
             model,
             step,

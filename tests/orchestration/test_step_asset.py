@@ -101,12 +101,14 @@ def test_a_changed_key_is_a_new_version_of_the_steps_that_read_it(
     assert {asset for asset in before if before[asset] != after[asset]} == steps
 
 
-def test_a_step_that_reads_all_has_the_version_that_it_always_had(root: Path) -> None:
+def test_the_version_covers_the_code_what_it_takes_from_this_package_and_what_it_reads(root: Path) -> None:
     from ml_assets.domain.versions import digest
+    from ml_assets.notebooks.code.library import library_versions
     from ml_assets.notebooks.code.source import state_of
     from ml_assets.notebooks.code.version import _cells
 
     (asset,) = [one for one in step_assets(shop(), root) if one.name == MODEL]
     cells = _cells(asset.notebook, state_of(asset.notebook))  # type: ignore[arg-type]
-    code = digest([cell.text if cell else None for cell in cells.code], {}, CONFIG)
+    taken = library_versions(name for cell in cells.code if cell for name in cell.names)
+    code = digest([cell.text if cell else None for cell in cells.code], taken, CONFIG)
     assert asset.code_version == digest(code, {})

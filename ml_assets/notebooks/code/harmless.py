@@ -28,13 +28,12 @@ class HarmlessChange(NamedTuple):
     reason: str
 
 
-def effective_version(root: Path, asset: str, version: str) -> str:
+def effective_version(file: Path, asset: str, version: str) -> str:
     """The version that a version counts as: the oldest one that it came from by harmless changes.
 
-    Args: `root`: the project's folder.
+    Args: `file`: the record, which need not be there.
     Raises: SpecError when the file cannot be accepted.
     """
-    file = root / HARMLESS_FILE
     state = state_of(file)
     return _oldest(_read(file, state), asset, version) if state else version
 

@@ -1,4 +1,4 @@
-"""Source as a code version sees it: without comments and blank lines, with the project's modules that it imports.
+"""Source as a code version sees it: without comments and blank lines, with the modules that it imports.
 
 Works on the text itself, so that the version is equal under every version of Python. What is imported by a name made
 at run time is not seen. Light: the code location imports this.
@@ -10,7 +10,7 @@ import os
 import re
 import tokenize
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.util import decode_source
 from pathlib import Path
@@ -26,6 +26,15 @@ class Source(NamedTuple):
     names: frozenset[str]
 
 
+class Read(NamedTuple):
+    """A module that was read, and the version of its text."""
+
+    source: Source
+    version: str
+
+
+#: This package.
+PACKAGE = "ml_assets"
 #: Of two states of a file that differ here, the contents may differ: time of modification, size.
 FileState = tuple[int, int]
 
@@ -87,29 +96,18 @@ def python_of(cell: str) -> tuple[ast.Module | None, list[str]]:
     return None, text.split("\n")
 
 
-def imported_modules(sources: Iterable[Source], *, root: Path, beside: Path) -> dict[str, str]:
+def imported_modules(sources: Iterable[Source], *, root: Path, beside: Path) -> tuple[dict[str, str], frozenset[str]]:
     """The project's modules that some sources import, also by way of one another: their versions by dotted name.
 
     Args: `root`: the project's folder, whose packages may lie in `src`; `beside`: the folder of the notebook, which
-    comes first. What lies in neither is a library.
+    comes first. What lies in neither is a library, and so is this package.
+    Returns: the versions, and all names that are imported.
     """
-    project = _Modules([os.fspath(beside), os.fspath(root / "src"), os.fspath(root)])
-    versions: dict[str, str] = {}
-    waiting = {name for source in sources for name in source.names}
-    seen = set(waiting)
-    while waiting:
-        name = waiting.pop()
-        module = project.find(name)
-        if module and module.file and module.state:
-            package = name if module.folders else name.rpartition(".")[0]
-            source, version = _read_module(module.file, module.state, package)
-            # A package's empty file says nothing.
-            if source.text:
-                versions[name] = version
-            new = source.names - seen
-            waiting |= new
-            seen |= new
-    return versions
+    project = Modules([os.fspath(beside), os.fspath(root / "src"), os.fspath(root)])
+    names = frozenset(name for source in sources for name in source.names)
+    own = project.closure(names, lambda name: name.partition(".")[0] != PACKAGE)
+    read = [found for name in own if (found := project.read(name))]
+    return own, names.union(*(found.source.names for found in read))
 
 
 class _Module(NamedTuple):
@@ -120,13 +118,40 @@ class _Module(NamedTuple):
     folders: tuple[str, ...]
 
 
-class _Modules:
+class Modules:
     """Finds modules by dotted names, as Python does."""
 
     def __init__(self, folders: Iterable[str]) -> None:
+        """Args: `folders`: where they lie, the first of which comes first."""
         self._top = _Module(None, None, tuple(dict.fromkeys(folders)))
         self._found: dict[str, _Module | None] = {}
         self._listed: dict[str, frozenset[str]] = {}
+
+    def closure(self, names: Iterable[str], counts: Callable[[str], bool]) -> dict[str, str]:
+        """The modules of some names, also by way of one another: their versions by dotted name.
+
+        Args: `counts`: whether a name is followed.
+        """
+        versions: dict[str, str] = {}
+        waiting = {name for name in names if counts(name)}
+        seen = set(waiting)
+        while waiting:
+            name = waiting.pop()
+            if read := self.read(name):
+                # A package's empty file says nothing.
+                if read.source.text:
+                    versions[name] = read.version
+                new = {one for one in read.source.names if one not in seen and counts(one)}
+                waiting |= new
+                seen |= new
+        return versions
+
+    def read(self, name: str) -> "Read | None":
+        """The source of a module; None where it is a library, or has no file."""
+        module = self.find(name)
+        if not module or not module.file or not module.state:
+            return None
+        return _read_module(module.file, module.state, name if module.folders else name.rpartition(".")[0])
 
     def find(self, name: str) -> _Module | None:
         """The module of a name; None where it is a library, or no module at all."""
@@ -158,13 +183,13 @@ class _Modules:
 
 
 @cache
-def _read_module(file: str, state: FileState, package: str) -> tuple[Source, str]:  # noqa: ARG001  (see FileState)
+def _read_module(file: str, state: FileState, package: str) -> Read:  # noqa: ARG001  (see FileState)
     data = Path(file).read_bytes()
     try:
         source = read_source(decode_source(data), package)
     except (SyntaxError, UnicodeDecodeError):
         source = Source(data.decode("latin-1"), frozenset())
-    return source, digest(source.text)
+    return Read(source, digest(source.text))
 
 
 def _read_python(text: str, python: str, package: str) -> Source | None:

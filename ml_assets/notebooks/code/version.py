@@ -10,12 +10,13 @@ from ml_assets.domain.versions import digest
 from ml_assets.notebooks.code.config_reads import keys_read
 from ml_assets.notebooks.code.formats import parse
 from ml_assets.notebooks.code.git import git
+from ml_assets.notebooks.code.library import library_versions
 from ml_assets.notebooks.code.runnable import must_be
 from ml_assets.notebooks.code.source import FileState, Source, imported_modules, read_source, state_of
 
 
 def notebook_version(notebook: Path, config: Mapping[str, Any], *, root: Path, key: str = "notebooks") -> str:
-    """A digest of the notebook's code, of the project's modules that it imports, and of what it reads of `config`.
+    """A digest of the notebook's code, of what it imports of the project and of us, and of what it reads of `config`.
 
     Comments, blank lines, Markdown, outputs and metadata do not count, nor does what the cell tagged `parameters`
     holds: Dagster replaces it.
@@ -38,7 +39,8 @@ def notebook_version(notebook: Path, config: Mapping[str, Any], *, root: Path, k
             "a notebook with one code cell tagged `parameters`, which sets `context` (for example "
             f'`context = context_of("ads/cvr/model")`); it has {cells.parameters}',
         )
-    modules = imported_modules((cell for cell in cells.code if cell), root=root, beside=notebook.parent)
+    modules, names = imported_modules((cell for cell in cells.code if cell), root=root, beside=notebook.parent)
+    modules |= library_versions(names)
     seen = config if cells.config_keys is None else {key: config[key] for key in cells.config_keys & config.keys()}
     return digest([cell.text if cell else None for cell in cells.code], modules, dict(seen))
 

@@ -46,7 +46,7 @@ def manifest(  # noqa: PLR0917
             }
             for upstream in pins.upstream.values()
         },
-        "notebook": asset.notebook.relative_to(asset.project_root).as_posix(),
+        "notebook": asset.declared_notebook,
         "code_version": asset.code_version,
         "source_version": asset.source_version,
         "git_commit": git_commit(asset.project_root),

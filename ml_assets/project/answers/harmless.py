@@ -71,7 +71,7 @@ def _newest_version(project: Project, asset: str, present: str, made: Mapping[st
 
 
 def _counts_as_itself(project: Project, asset: str, version: str) -> bool:
-    return effective_version(project.root, asset, version) == version
+    return effective_version(project.root / HARMLESS_FILE, asset, version) == version
 
 
 def _by_version(made: Mapping[str, Made], before: str, present: str) -> Partitions:

@@ -27,33 +27,35 @@ def write(root: Path, text: str) -> None:
 
 
 def test_without_a_record_a_version_counts_as_itself(tmp_path: Path) -> None:
-    assert effective_version(tmp_path, ASSET, "v1") == "v1"
+    assert effective_version(tmp_path / HARMLESS_FILE, ASSET, "v1") == "v1"
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "[]\n"])
 def test_an_empty_record_changes_nothing(text: str, root: Path) -> None:
     write(root, text)
-    assert effective_version(root, ASSET, "v1") == "v1"
+    assert effective_version(root / HARMLESS_FILE, ASSET, "v1") == "v1"
 
 
 def test_a_version_counts_as_the_oldest_one_of_its_chain(root: Path) -> None:
     write(root, entry("v2", "v3") + entry("v1", "v2") + entry("v5", "v6"))
-    versions = {version: effective_version(root, ASSET, version) for version in ("v1", "v2", "v3", "v4", "v6")}
+    versions = {
+        version: effective_version(root / HARMLESS_FILE, ASSET, version) for version in ("v1", "v2", "v3", "v4", "v6")
+    }
     assert versions == {"v1": "v1", "v2": "v1", "v3": "v1", "v4": "v4", "v6": "v5"}
 
 
 def test_a_change_of_another_asset_does_not_count(root: Path) -> None:
     write(root, entry("v1", "v2", asset="ads/cvr/training_data"))
-    assert effective_version(root, ASSET, "v2") == "v2"
+    assert effective_version(root / HARMLESS_FILE, ASSET, "v2") == "v2"
 
 
 def test_a_record_that_is_edited_is_read_again(root: Path) -> None:
     write(root, entry("v1", "v2"))
-    assert effective_version(root, ASSET, "v2") == "v1"
+    assert effective_version(root / HARMLESS_FILE, ASSET, "v2") == "v1"
     write(root, entry("v1", "v2") + entry("v0", "v1"))
-    assert effective_version(root, ASSET, "v2") == "v0"
+    assert effective_version(root / HARMLESS_FILE, ASSET, "v2") == "v0"
     (root / HARMLESS_FILE).unlink()
-    assert effective_version(root, ASSET, "v2") == "v2"
+    assert effective_version(root / HARMLESS_FILE, ASSET, "v2") == "v2"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_a_record_that_is_edited_is_read_again(root: Path) -> None:
 def test_a_wrong_record_is_refused_by_file_key_and_value(text: str, words: str, root: Path) -> None:
     write(root, text)
     with pytest.raises(SpecError, match=words) as refusal:
-        effective_version(root, ASSET, "v1")
+        effective_version(root / HARMLESS_FILE, ASSET, "v1")
     assert refusal.value.key.startswith("notebooks/harmless.yaml")
 
 
@@ -88,7 +90,7 @@ def test_the_first_change_makes_the_file(tmp_path: Path) -> None:
         "# Changes of code that change no result: to each asset, version `to` counts as version `from`.\n"
         "- asset: ads/cvr/model\n  from: v1\n  to: v2\n  reason: renamed a variable\n"
     )
-    assert effective_version(tmp_path, ASSET, "v2") == "v1"
+    assert effective_version(tmp_path / HARMLESS_FILE, ASSET, "v2") == "v1"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_another_change_is_appended_and_the_text_before_stays(text: str, root: P
     written = add_harmless(root, HarmlessChange(ASSET, "v2", "v3", "sorted imports"))
     found = (root / HARMLESS_FILE).read_text(encoding="utf-8")
     assert found == text.rstrip("\n") + "\n" + written
-    assert effective_version(root, ASSET, "v3") == effective_version(root, ASSET, "v2")
+    assert effective_version(root / HARMLESS_FILE, ASSET, "v3") == effective_version(root / HARMLESS_FILE, ASSET, "v2")
 
 
 @pytest.mark.parametrize("text", ["[]\n", entry("v1", "v2") + "...\n", "[{asset: a, from: b, to: c, reason: d}]\n"])
@@ -145,5 +147,5 @@ def test_any_reason_and_version_can_be_read_back(
     other = version[:place] + ("1" if version[place] == "0" else "0") + version[place + 1 :]
     for change in (HarmlessChange(ASSET, version, other, reason), HarmlessChange("ads/b/model", "v1", "v2", reason)):
         add_harmless(root, change)
-    assert effective_version(root, ASSET, other) == version
-    assert effective_version(root, "ads/b/model", "v2") == "v1"
+    assert effective_version(root / HARMLESS_FILE, ASSET, other) == version
+    assert effective_version(root / HARMLESS_FILE, "ads/b/model", "v2") == "v1"

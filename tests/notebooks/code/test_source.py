@@ -158,7 +158,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def imported(root: Path, source: str) -> dict[str, str]:
-    return imported_modules([read_source(source)], root=root, beside=root / "notebooks" / "ads")
+    return imported_modules([read_source(source)], root=root, beside=root / "notebooks" / "ads")[0]
 
 
 @pytest.mark.parametrize(
