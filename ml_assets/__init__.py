@@ -1,12 +1,12 @@
 """Automatic, leak-free offline evaluation of machine-learning models on Dagster's asset graph.
 
-The two components are found here under the names that YAML files use (`type: ml_assets.EventLog`). They load only when
+The components are found here under the names that YAML files use (`type: ml_assets.EventLog`). They load only when
 asked for: what a notebook imports should not load them.
 """
 
 from typing import Any
 
-_COMPONENTS = ("EvaluatedModel", "EventLog")
+_COMPONENTS = ("EvaluatedModel", "EvaluationLoop", "EventLog")
 
 
 def __getattr__(name: str) -> Any:

@@ -5,12 +5,10 @@ import warnings
 import dagster as dg
 
 from ml_assets.catalog import catalog
-from ml_assets.declarations.of_project import build_declared, declared_models, event_logs
-from ml_assets.demo_services import CHECKOUT, how_to_get_events
+from ml_assets.components.evaluation_loop import loop_definitions
+from ml_assets.declarations.of_project import build_declared
+from ml_assets.demo_services import CHECKOUT
 from ml_assets.environments import Resources, current
-from ml_assets.orchestration.notebook_view import serve_executed
-from ml_assets.orchestration.resources import Storage
-from ml_assets.orchestration.sensors import service_sensor
 
 # Dagster warns of its beta features once for each asset that uses one; versions are locked, so nothing changes unseen.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -23,25 +21,11 @@ def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None
     Args: `resources`: others than those of the environment, with the settings of Spark, say.
     """
     environment = current()
-    assets = build_declared(tree)
-    logs, models = event_logs(tree), declared_models(tree)
-    services = sorted({log.service for log in logs.values()} | {model.service for model in models})
-    sensors = [
-        service_sensor(
-            service,
-            [log for log in logs.values() if log.service == service],
-            [model for model in models if model.service == service],
-            tree.project_root,
-            automation=environment.automation(),
-            hint=how_to_get_events(tree.project_root, service),
-        )
-        for service in services
-    ]
-    resources = environment.resources() if resources is None else resources
-    if isinstance(executed := resources.get("executed_notebooks"), Storage):
-        serve_executed(executed)
-    rest = dg.Definitions(resources=resources, sensors=sensors, executor=environment.executor(), component_tree=tree)
-    return dg.Definitions.merge(assets, rest, catalog())
+    # First of all: it names the file that is wrong.
+    declared = build_declared(tree)
+    loop = loop_definitions(tree, environment.resources() if resources is None else resources)
+    rest = dg.Definitions(executor=environment.executor(), component_tree=tree)
+    return dg.Definitions.merge(declared, loop, rest, catalog())
 
 
 @dg.definitions

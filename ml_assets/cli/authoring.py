@@ -2,14 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
 from ml_assets.cli.options import PathType
 
-if TYPE_CHECKING:
-    pass
+_STEPS = ("training_data", "model", "evaluation_data", "metrics")
 
 
 @click.command()
@@ -33,7 +32,8 @@ def pair(paths: tuple[Path, ...], check: bool, prefer: Literal["py", "ipynb"] | 
         raise click.UsageError("--check writes nothing; leave out --from")
     failed = False
     try:
-        found = find_pairs(paths or [Path("notebooks")])
+        # A project may have none of its own yet.
+        found = find_pairs(paths or filter(Path.is_dir, [Path("notebooks")]))
     except PairError as error:
         raise click.ClickException(str(error)) from error
     for one in found:
@@ -78,3 +78,38 @@ def new(**options: Any) -> None:
     except (AdaptError, NewError, NoProjectError, ScaffoldError, SpecError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(render(plan))
+
+
+@click.command()
+@click.argument("folder", type=PathType(file_okay=False))
+def init(folder: Path) -> None:
+    """Write a project into FOLDER, and name it after that: an ordinary `dg` project without models.
+
+    It has what drives the loop, a Makefile, a first test, CI and a Dockerfile; `ml-assets new` adds models to it. No
+    file is overwritten.
+    """
+    from ml_assets.authoring.init import InitError, write_project
+
+    try:
+        written = write_project(folder)
+    except InitError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("".join(f"wrote {folder / path}\n" for path in written), nl=False)
+    click.echo(f"\n1. cd {folder}\n2. make test\n3. .venv/bin/ml-assets new SERVICE/MODEL\n4. make dev")
+
+
+@click.command("standard-notebooks")
+@click.argument("steps", metavar="[STEP]...", type=click.Choice(_STEPS), nargs=-1)
+def standard_notebooks(steps: tuple[str, ...]) -> None:
+    """Copy the standard notebooks of STEPs, or of all, into notebooks/standard of this project, to be changed there.
+
+    Models that name no notebook of their own have the project's copies from then on. No file is overwritten.
+    """
+    from ml_assets.authoring.standard import CopyError, copy_standard
+    from ml_assets.project.at_hand import NoProjectError, root_at_hand
+
+    try:
+        written = copy_standard(root_at_hand(), steps or _STEPS)
+    except (CopyError, NoProjectError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("".join(f"wrote {path}\n" for path in written), nl=False)

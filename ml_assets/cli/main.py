@@ -54,6 +54,8 @@ for _command in (
     serving.home,
     authoring.pair,
     authoring.new,
+    authoring.init,
+    authoring.standard_notebooks,
 ):
     main.add_command(_command)
 

@@ -36,6 +36,7 @@ def demo(home: Path, minutes: float) -> None:
 def dev(home: Path) -> None:
     """Open the Dagster UI on the home, with the daemon that launches what is due, until this is interrupted."""
     from ml_assets.demo.days import settle_days
+    from ml_assets.project.at_hand import root_at_hand
     from ml_assets.project.home import open_instance
 
     # Of what stands in their way, Dagster's processes print stacks.
@@ -52,7 +53,11 @@ def dev(home: Path) -> None:
     programs = Path(sys.executable).parent
     path = os.pathsep.join([str(programs), variables.get("PATH") or os.defpath])
     environment = variables.inherited(PATH=path, **{variables.HOME: str(home.absolute())})
-    command = [sys.executable, "-m", "ml_assets.processes.dev", "-w", "workspace.yaml"]
+    root = root_at_hand()
+    # Without the file, Dagster finds the code location by the pyproject.toml of the folder that it works in.
+    workspace = ["-w", "workspace.yaml"] if (root / "workspace.yaml").exists() else []
+    os.chdir(root)
+    command = [sys.executable, "-m", "ml_assets.processes.dev", *workspace]
     os.execve(sys.executable, command, environment)  # noqa: S606
 
 

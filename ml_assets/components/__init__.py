@@ -3,9 +3,10 @@ import warnings
 import dagster as dg
 
 from ml_assets.components.evaluated_model import EvaluatedModel
+from ml_assets.components.evaluation_loop import EvaluationLoop
 from ml_assets.components.event_log import EventLog
 
 # `dg` asks every installed package what it can scaffold, and so warns of this one of dagster_spark's at each command.
 warnings.filterwarnings("ignore", message="Class `SparkDeclarativePipelineScaffolder`", category=dg.PreviewWarning)
 
-__all__ = ["EvaluatedModel", "EventLog"]
+__all__ = ["EvaluatedModel", "EvaluationLoop", "EventLog"]

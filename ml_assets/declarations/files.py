@@ -25,7 +25,7 @@ from ml_assets.domain.errors import SpecError
 _NAMES = ("defs.yaml", "defs.yml", "component.yaml")
 _FOLDER = "dagster.DefsFolderComponent"
 _TYPE = re.compile(r"^type:[ \t]*[\"']?([\w.]+)", re.MULTILINE)
-_OURS = ("ml_assets.EvaluatedModel", "ml_assets.EventLog")
+_OURS = ("ml_assets.EvaluatedModel", "ml_assets.EventLog", "ml_assets.EvaluationLoop")
 #: A declaration has four levels, and aliases that add a few values; more is an accident or an attack.
 _LEVELS, _VALUES, _DIGITS = 30, 10_000, 100
 _MERGE, _TIMESTAMP = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:timestamp"
@@ -70,7 +70,8 @@ def refuse_wrong_files(tree: dg.ComponentTree) -> None:
                 # Their folders may lie in a file system that tells no case apart.
                 if (one := (kind, name.lower())) in declared:
                     right = f"one that no other has; {declared[one]} declares it, too"
-                    raise SpecError(f"attributes.{kind.identity}", name, right)
+                    place, value = (f"attributes.{kind.identity}", name) if kind.identity else ("type", kind.__name__)
+                    raise SpecError(place, value, right)
                 declared[one] = file
 
 
@@ -221,7 +222,9 @@ def _check(document: Mapping[str, Any]) -> tuple[type[Declaration], str] | None:
     attributes = file_model.attributes or {}
     if model is not None:
         read_group(model, attributes, key="attributes")
-    return (kind, str(attributes[kind.identity])) if kind and issubclass(kind, Declaration) else None
+    if kind is None or not issubclass(kind, Declaration):
+        return None
+    return kind, str(attributes[kind.identity]) if kind.identity else ""
 
 
 def _component(name: str) -> type[dg.Component]:

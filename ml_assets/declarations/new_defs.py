@@ -69,6 +69,15 @@ attributes:
   # edit: the exposures that judge it begin at the cutoff; their outcomes count within each horizon
   evaluation: {{window: {judged}, horizons: {horizons}}}
 """
+#: The loop of a project.
+LOOP = """\
+# One sensor for each service, and the resources and the executor of all steps. A project has one such file.
+type: ml_assets.EvaluationLoop
+attributes:
+  # edit: paths, or URLs such as s3://bucket/team; relative ones lie below ML_ASSETS_STORAGE, or else in DAGSTER_HOME
+  storage: {events: events, artifacts: artifacts, executed_notebooks: notebooks}
+  executor: environment    # `project` where definitions.py has an executor of its own
+"""
 _PARTITIONS = "  partitions: {partitions}    # as the outcomes have them: the exposures' are finer\n"
 _NOTEBOOKS = "  notebooks: {notebooks}    # the other steps have those of notebooks/standard/\n"
 _CONFIG = """\

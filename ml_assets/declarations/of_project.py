@@ -30,10 +30,13 @@ def event_logs(tree: dg.ComponentTree) -> dict[str, EventLog]:
 def declared_models(tree: dg.ComponentTree) -> list[Model]:
     """Every model that the project declares.
 
-    Raises: as `event_logs`, and SpecError for a value of a model.
+    Raises: as `event_logs`.
     """
-    logs = event_logs(tree)
-    return [component.to_spec(logs) for component in tree.get_all_components(ModelDeclaration)]
+    logs, models = event_logs(tree), []
+    for component in tree.get_all_components(ModelDeclaration):
+        with component.refusing():
+            models.append(component.to_spec(logs))
+    return models
 
 
 def build_declared(tree: dg.ComponentTree) -> dg.Definitions:

@@ -6,7 +6,7 @@ wrong key inside a group names neither the key nor those that would be right.
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import dagster as dg
 from dagster.components.core.defs_module import find_defs_or_component_yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from ml_assets.domain.errors import SpecError
 
@@ -106,19 +106,25 @@ def refusing(file: Path, *, within: str = "") -> Iterator[None]:
 
 
 class Declaration(dg.Component, dg.Model, dg.Resolvable):
-    """A component that a defs.yaml declares. `identity`: the attribute that no two of its kind share."""
+    """A component that a defs.yaml declares.
+
+    `identity`: the attribute that no two of its kind share; empty: a project has one of its kind.
+    """
 
     identity: ClassVar[str]
+    _file: Path | None = PrivateAttr(default=None)
 
     @classmethod
     def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> Self:
         """Read the attributes where their file is known."""
         with refusing_attributes(context):
             try:
-                return super().load(attributes, context)
+                component = super().load(attributes, context)
             except ValidationError as error:
                 # A template may give something else than its text promised.
                 raise _refusal(error, list(cls.model_fields), key="") from None
+        component._file = _file_of(context)
+        return component
 
     @classmethod
     def resolve_from_model(cls, context: dg.ResolutionContext, model: BaseModel) -> Self:
@@ -130,10 +136,18 @@ class Declaration(dg.Component, dg.Model, dg.Resolvable):
         """Nothing: what a declaration defines is said by the component that is made of it."""
         return dg.Definitions()
 
+    def refusing(self) -> Any:
+        """Say in which file an attribute of this component was refused."""
+        return refusing(self._file, within="attributes.") if self._file else nullcontext()
+
 
 def refusing_attributes(context: dg.ComponentLoadContext) -> Any:
     """Say in which file an attribute was refused."""
-    return refusing(find_defs_or_component_yaml(context.path) or context.path, within="attributes.")
+    return refusing(_file_of(context), within="attributes.")
+
+
+def _file_of(context: dg.ComponentLoadContext) -> Path:
+    return find_defs_or_component_yaml(context.path) or context.path
 
 
 def date_of(text: str, *, key: str) -> date:

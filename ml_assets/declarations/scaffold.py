@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import BaseModel, Field
 
 from ml_assets.declarations.model import ModelDeclaration
-from ml_assets.declarations.new_defs import NewLog, NewModel, default_start, new_logs, read_log
+from ml_assets.declarations.new_defs import LOOP, NewLog, NewModel, default_start, new_logs, read_log
 from ml_assets.declarations.of_project import event_logs
 from ml_assets.declarations.reading import DefsFileError, find_cause
 from ml_assets.domain.calendar import Every
@@ -127,6 +127,10 @@ class ModelParams(BaseModel):
     entity: str = Field(default="", description="Columns such as user_id,item_id in both logs, instead of an id.")
 
 
+class NoParams(BaseModel):
+    """No parameters."""
+
+
 class LogScaffolder(dg.Scaffolder[LogParams]):
     """Writes the defs.yaml of a log, or in a folder `logs` that of two: exposures and outcomes."""
 
@@ -151,6 +155,19 @@ class ModelScaffolder(dg.Scaffolder[ModelParams]):
     def scaffold(self, request: dg.ScaffoldRequest[ModelParams]) -> None:
         """Write it."""
         _write(request, _model_yaml)
+
+
+class LoopScaffolder(dg.Scaffolder[NoParams]):
+    """Writes the defs.yaml of the loop of a project."""
+
+    @classmethod
+    def get_scaffold_params(cls) -> type[NoParams]:
+        """There are no options."""
+        return NoParams
+
+    def scaffold(self, request: dg.ScaffoldRequest[NoParams]) -> None:
+        """Write it."""
+        _write(request, lambda _: LOOP)
 
 
 def _log_yaml(request: dg.ScaffoldRequest[LogParams]) -> str:

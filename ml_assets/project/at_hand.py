@@ -55,7 +55,8 @@ class DagsterProject:
             if declared and "root_module" in declared:
                 return cls._of(root, config, declared)
         raise NoProjectError(
-            f"{folder} is in no Dagster project: no pyproject.toml above has tool.dg.project.root_module"
+            f"{folder} is in no Dagster project: no pyproject.toml above has "
+            "tool.dg.project.root_module; `ml-assets init FOLDER` makes one"
         )
 
     @classmethod
@@ -66,6 +67,13 @@ class DagsterProject:
             if (root / base / package).is_dir():
                 return cls(root, config, base / defs, root / base)
         raise NoProjectError(f"{root / 'pyproject.toml'}: tool.dg.project.root_module: there is no folder {package}")
+
+    @property
+    def definitions_module(self) -> str:
+        """The module of the code location, as Dagster finds it."""
+        declared = self.config["tool"]["dg"]["project"]
+        module: str = declared.get("code_location_target_module", f"{declared['root_module']}.definitions")
+        return module
 
     @property
     def has_slow_tests(self) -> bool:

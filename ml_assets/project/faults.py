@@ -66,10 +66,21 @@ def _ours(error: BaseException) -> str | None:
     from ml_assets.environments import UnknownEnvironmentError
     from ml_assets.orchestration.resources import NoStorageError
     from ml_assets.paths import AwayError
+    from ml_assets.project.at_hand import NoProjectError
     from ml_assets.project.home import HomeError
     from ml_assets.project.output import OutputError
 
-    kinds = (ArtifactError, DefsFileError, HomeError, NoStorageError, OutputError, SourceError, SpecError, StoreError)
+    kinds = (
+        ArtifactError,
+        DefsFileError,
+        HomeError,
+        NoProjectError,
+        NoStorageError,
+        OutputError,
+        SourceError,
+        SpecError,
+        StoreError,
+    )
     return str(error) if isinstance(error, (*kinds, AwayError, UnknownEnvironmentError)) else None
 
 

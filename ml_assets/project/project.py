@@ -27,7 +27,7 @@ from ml_assets.orchestration.recorded.facts import asset_key
 from ml_assets.orchestration.resources import Spark, Storage
 from ml_assets.orchestration.sensors import Tick, describe_absent, look
 from ml_assets.paths import AnyPath
-from ml_assets.project.at_hand import DagsterProject, root_at_hand
+from ml_assets.project.at_hand import DagsterProject, NoProjectError, root_at_hand
 from ml_assets.project.home import at_home, open_instance
 
 
@@ -55,14 +55,19 @@ class Project:
         return dg.ComponentTree.for_project(self.root)
 
     @cached_property
+    def at_hand(self) -> DagsterProject:
+        """Where what is in its folder."""
+        return DagsterProject.around(self.root)
+
+    @property
     def imports(self) -> str:
         """The folder that the project's package is imported from."""
-        return str(DagsterProject.around(self.root).imports)
+        return str(self.at_hand.imports)
 
     @property
     def definitions_module(self) -> str:
-        """The module of the code location, beside the folder of the declarations."""
-        return f"{self.tree.defs_module.__name__.rpartition('.')[0]}.definitions"
+        """The module of the code location."""
+        return self.at_hand.definitions_module
 
     @cached_property
     def logs(self) -> dict[str, EventLog]:
@@ -140,11 +145,22 @@ class Project:
 
     @cached_property
     def definitions(self) -> dg.Definitions:
-        """The definitions of the project, which its code location loads."""
+        """The definitions of the project, which its code location loads.
+
+        Raises: NoProjectError when the module has no `defs`.
+        """
         if self.imports not in sys.path:
             sys.path.insert(0, self.imports)
         with at_home(self.home):
-            return import_module(self.definitions_module).defs()
+            module = import_module(self.definitions_module)
+            found = getattr(module, "defs", None)
+            if isinstance(found, dg.Definitions):
+                return found
+            if not callable(found):
+                right = "a function `defs` under @dg.definitions, as `dg` writes it, or Definitions of that name"
+                raise NoProjectError(f"{module.__file__}: has no `defs`; write {right}")
+            made: dg.Definitions = found()
+            return made
 
     @property
     def events_root(self) -> AnyPath:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,15 +102,23 @@ def find_location(root: Path, module: str) -> CodeLocationOrigin:
     """
     path = root / "workspace.yaml"
     if not path.exists():
-        # As `dagster dev -m` names it.
+        # As `dagster dev` and `dg dev` find it by the pyproject.toml, or `dagster dev -m` by its name.
         return ManagedGrpcPythonEnvCodeLocationOrigin(
-            LoadableTargetOrigin(executable_path=sys.executable, module_name=module)
+            LoadableTargetOrigin(executable_path=sys.executable, module_name=module), _declared_name(root)
         )
     for origin in location_origins_from_yaml_paths([str(path)]):
         ours = isinstance(origin, ManagedGrpcPythonEnvCodeLocationOrigin)
         if ours and origin.loadable_target_origin.module_name == module:
             return origin
     raise NoLocationError(f"{path}: load_from: name a python_module whose module_name is {module}")
+
+
+def _declared_name(root: Path) -> str | None:
+    """The name of the code location in a project's pyproject.toml; None where it has none."""
+    file = root / "pyproject.toml"
+    config = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    name: str | None = config.get("tool", {}).get("dg", {}).get("project", {}).get("code_location_name")
+    return name
 
 
 @dataclass(frozen=True)
