@@ -3,7 +3,7 @@
 import dagster as dg
 
 from ml_assets.declarations.model import ModelDeclaration
-from ml_assets.declarations.of_project import event_logs
+from ml_assets.declarations.of_project import check_driven, event_logs
 from ml_assets.declarations.reading import refusing_attributes
 from ml_assets.declarations.scaffold import ModelScaffolder
 from ml_assets.environments import current
@@ -17,6 +17,7 @@ class EvaluatedModel(ModelDeclaration):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets of this model."""
+        check_driven(context)
         with refusing_attributes(context):
             model = self.to_spec(event_logs(context.component_tree))
             assets = model_definitions(model, context.project_root)

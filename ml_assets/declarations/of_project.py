@@ -1,16 +1,19 @@
 """What all declarations of a project say together: its event logs, its models, and whether they can be built."""
 
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import dagster as dg
 
 from ml_assets.declarations.event_log import LogDeclaration
 from ml_assets.declarations.files import refuse_wrong_files
+from ml_assets.declarations.loop import LoopDeclaration
 from ml_assets.declarations.model import ModelDeclaration
-from ml_assets.declarations.reading import DefsFileError, find_cause
+from ml_assets.declarations.reading import DefsFileError, file_of, find_cause
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.spec import Model
 
+#: The trees whose logs and models have sensors and resources.
+_DRIVEN: WeakSet[object] = WeakSet()
 _LOGS: WeakKeyDictionary[object, dict[str, EventLog]] = WeakKeyDictionary()
 
 
@@ -39,12 +42,27 @@ def declared_models(tree: dg.ComponentTree) -> list[Model]:
     return models
 
 
+def check_driven(context: dg.ComponentLoadContext) -> None:
+    """Refuse what nothing would drive: a project declares its loop, or its definitions.py adds that.
+
+    Raises: DefsFileError.
+    """
+    tree = context.component_tree
+    if tree.state_tracker not in _DRIVEN:
+        if not tree.get_all_components(LoopDeclaration):
+            right = "its project declares no loop yet; add that by: dg scaffold defs ml_assets.EvaluationLoop loop"
+            raise DefsFileError(f"{file_of(context)}: nothing drives it: {right}")
+        _DRIVEN.add(tree.state_tracker)
+
+
 def build_declared(tree: dg.ComponentTree) -> dg.Definitions:
     """What the components of a project define. `tree.build_defs()` would make the catalog of all components anew.
 
     Raises: DefsFileError for a file that is wrong.
     """
     event_logs(tree)
+    # Who builds declarations by this adds the rest.
+    _DRIVEN.add(tree.state_tracker)
     children = tree.find_root_decl().iterate_child_component_decls()
     try:
         return dg.Definitions.merge(*(tree.build_defs(child.loc) for child in children))

@@ -123,7 +123,7 @@ class Declaration(dg.Component, dg.Model, dg.Resolvable):
             except ValidationError as error:
                 # A template may give something else than its text promised.
                 raise _refusal(error, list(cls.model_fields), key="") from None
-        component._file = _file_of(context)
+        component._file = file_of(context)
         return component
 
     @classmethod
@@ -143,10 +143,11 @@ class Declaration(dg.Component, dg.Model, dg.Resolvable):
 
 def refusing_attributes(context: dg.ComponentLoadContext) -> Any:
     """Say in which file an attribute was refused."""
-    return refusing(_file_of(context), within="attributes.")
+    return refusing(file_of(context), within="attributes.")
 
 
-def _file_of(context: dg.ComponentLoadContext) -> Path:
+def file_of(context: dg.ComponentLoadContext) -> Path:
+    """The file of a component."""
     return find_defs_or_component_yaml(context.path) or context.path
 
 

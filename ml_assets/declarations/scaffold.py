@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterImportError
 from pydantic import BaseModel, Field
 
 from ml_assets.declarations.model import ModelDeclaration
@@ -217,7 +218,7 @@ def _write(request: dg.ScaffoldRequest[Any], render: Any) -> None:
         text = render(request)
     except Exception as error:
         _remove_empty(request.target_path)
-        cause = find_cause(error, ScaffoldError, SpecError, DefsFileError)
+        cause = find_cause(error, ScaffoldError, SpecError, DefsFileError, DagsterImportError)
         if cause is None:
             raise
         raise click.ClickException(str(cause)) from error
