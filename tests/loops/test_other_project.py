@@ -1,0 +1,288 @@
+"""The package as a wheel, in a Dagster project that is not its checkout: written by `init`, filled by `new`, run by Dagster."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.support.dockerfile import Image
+from tests.support.installed import Installed, install_wheel
+from tests.support.webserver import answers, free_port
+
+pytestmark = pytest.mark.slow
+
+MODEL, METRICS, JUDGED = "news/signup", "news/signup/metrics_1d", "2026-01-02"
+#: The days of exposures, and of outcomes.
+EXPOSED, KNOWN = ("2026-01-01", "2026-01-02", "2026-01-03"), ("2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04")
+ROWS = 300
+#: What a person edits of what `new` wrote.
+EDITS = {
+    "window: 28d, gap: 0d, attribution: 7d": "window: 2d, gap: 0d, attribution: 1d",
+    "horizons: [1d, 7d]": "horizons: [1d]",
+}
+#: What a project has of its own, under names that ours have, too.
+OWN = """
+import dagster as dg
+
+
+@dg.asset
+def events() -> None:
+    pass
+
+
+@dg.asset(deps=[events])
+def spark() -> None:
+    pass
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    return dg.Definitions(resources={"own": dg.ResourceDefinition.hardcoded_resource(1)})
+"""
+TAKEN = OWN.replace('"own"', '"events"')
+WITH_EXECUTOR = OWN.replace("resources=", "executor=dg.multiprocess_executor, resources=")
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """A project beside an environment that has the wheel."""
+
+    root: Path
+    installed: Installed
+
+    @property
+    def package(self) -> Path:
+        return self.root / "src" / "acme_models"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**self.installed.environment, "DAGSTER_HOME": str(self.root / ".home")}
+
+    def run(self, *command: str, check: bool = True, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command,
+            cwd=cwd or self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0 or not check, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def python(self, code: str, cwd: Path | None = None) -> str:
+        return self.run("python", "-c", code, cwd=cwd).stdout
+
+
+def loaded(theirs: Theirs) -> str:
+    """The sensors of a project whose definitions load, else why they do not."""
+    code = (
+        "from acme_models.definitions import defs\n"
+        "print(*(one.name for one in defs().get_repository_def().sensor_defs), end='')"
+    )
+    done = theirs.run("python", "-W", "ignore", "-c", code, check=False)
+    return done.stderr if done.returncode else done.stdout
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> Theirs:
+    folder = tmp_path_factory.mktemp("elsewhere")
+    installed = install_wheel(folder / "environment")
+    theirs = Theirs(folder / "acme-models", installed)
+    theirs.run("ml-assets", "init", str(theirs.root), cwd=folder)
+    installed.install("--editable", str(theirs.root))
+    # As `make setup` leaves it.
+    (theirs.root / ".venv").symlink_to(installed.folder)
+    (theirs.root / ".venv" / ".ready").touch()
+    return theirs
+
+
+@pytest.fixture(scope="module")
+def with_a_model(theirs: Theirs) -> Theirs:
+    """The project once `new` has added a model, whose lines to be edited were edited, and events have arrived."""
+    theirs.run("ml-assets", "new", MODEL, "--start", "2026-01-01")
+    file = theirs.package / "defs/news/signup/defs.yaml"
+    text = file.read_text()
+    for old, new in EDITS.items():
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
+    for number, day in enumerate(KNOWN):
+        rng = np.random.default_rng(number)
+        times = pd.date_range(day, periods=ROWS, freq="4min", tz="UTC")
+        ids = np.arange(ROWS) + number * ROWS
+        clicked = rng.random(ROWS) < 0.3
+        rows = pd.DataFrame({"exposure_id": ids, "event_time": times})
+        rows = rows.assign(device=rng.choice(["phone", "desktop"], ROWS), hour=times.hour)
+        frames = {"outcomes": rows.loc[clicked, ["exposure_id", "event_time"]]}
+        if day in EXPOSED:
+            frames["exposures"] = rows
+        for log, frame in frames.items():
+            part = theirs.root / f".home/events/news/{log}/date={day}"
+            part.mkdir(parents=True)
+            frame.to_parquet(part / "part-0.parquet", index=False)
+            (part / "_SUCCESS").touch()
+    return theirs
+
+
+@pytest.fixture(scope="module")
+def judged(with_a_model: Theirs) -> Iterator[Theirs]:
+    """The project once `dagster dev` alone has made the metrics."""
+    theirs, port = with_a_model, free_port()
+    theirs.run("ml-assets", "home")
+    log = theirs.root / "dev.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            ["dagster", "dev", "--port", str(port)],
+            cwd=theirs.root,
+            env=theirs.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + 300
+        while not any((theirs.root / f".home/artifacts/{METRICS}/{JUDGED}").glob("*/manifest.json")):
+            assert process.poll() is None and "Error loading" not in log.read_text(), log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.5)
+        assert answers(f"http://127.0.0.1:{port}")
+        # The run has yet to record what it wrote.
+        while theirs.run("ml-assets", "lineage", METRICS, JUDGED, check=False).returncode:
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.5)
+        yield theirs
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(timeout=60)
+
+
+def test_nothing_of_the_checkout_is_found_there(theirs: Theirs) -> None:
+    found = theirs.python("import ml_assets; print(ml_assets.__file__)").strip()
+    assert Path(found).is_relative_to(theirs.installed.folder)
+    # The demo's models are the checkout's.
+    assert not (Path(found).parent / "defs").exists()
+
+
+def test_a_fresh_project_passes_its_own_tests(theirs: Theirs) -> None:
+    printed = theirs.run("make", "test").stdout
+    assert "All definitions loaded successfully." in printed
+    assert "1 passed" in printed
+
+
+def test_components_are_listed_with_their_words_and_their_schema(theirs: Theirs) -> None:
+    items = json.loads(theirs.run("dg", "list", "components", "--json").stdout)["items"]
+    ours = {one["key"]: one["summary"] for one in items if one["key"].startswith("ml_assets.")}
+    assert set(ours) == {"ml_assets.EventLog", "ml_assets.EvaluatedModel", "ml_assets.EvaluationLoop"}
+    assert "judged at each horizon" in ours["ml_assets.EvaluatedModel"]
+    schema = theirs.run("dg", "utils", "inspect-component", "ml_assets.EvaluatedModel").stdout
+    assert all(f'"{key}"' in schema for key in ("exposures", "outcomes", "join", "training"))
+
+
+def test_declarations_are_scaffolded_by_dg_and_what_nothing_drives_is_refused_with_what_drives_it(
+    theirs: Theirs,
+) -> None:
+    theirs.run("dg", "scaffold", "defs", "ml_assets.EventLog", "shop/logs")
+    theirs.run("dg", "scaffold", "defs", "ml_assets.EvaluatedModel", "shop/order")
+    assert loaded(theirs) == "shop_sensor"
+    loop = theirs.package / "defs/loop/defs.yaml"
+    text = loop.read_text()
+    shutil.rmtree(loop.parent)
+    said = "nothing drives it: its project declares no loop yet; add that by: dg scaffold defs ml_assets.EvaluationLoop"
+    assert said in loaded(theirs)
+    theirs.run("dg", "scaffold", "defs", "ml_assets.EvaluationLoop", "loop")
+    assert loop.read_text() == text
+    shutil.rmtree(theirs.package / "defs/shop")
+
+
+def test_a_project_has_assets_resources_and_an_executor_of_its_own(theirs: Theirs) -> None:
+    own, loop = theirs.package / "defs/own/own.py", theirs.package / "defs/loop/defs.yaml"
+    own.parent.mkdir()
+    own.write_text(OWN)
+    assert loaded(theirs) == ""
+    own.write_text(TAKEN)
+    assert "different resources with same key 'events'" in loaded(theirs)
+    text = loop.read_text()
+    own.write_text(WITH_EXECUTOR)
+    loop.write_text(text.replace("executor: environment", "executor: project"))
+    assert loaded(theirs) == ""
+    loop.write_text(text)
+    shutil.rmtree(own.parent)
+
+
+def test_dagster_dev_makes_the_metrics_of_a_model_that_new_has_added_by_sensors_alone(judged: Theirs) -> None:
+    found = json.loads(judged.run("ml-assets", "metrics", MODEL, "--json").stdout)
+    rows = {row["metric"]: row for row in found["metrics"] if row["partition"] == JUDGED}
+    assert rows["log_loss"]["value"] > 0
+    assert rows["log_loss"]["rows"] == ROWS
+    lineage = judged.run("ml-assets", "lineage", METRICS, JUDGED).stdout
+    assert "news/exposures" in lineage
+    executed = judged.run("ml-assets", "notebook", METRICS, JUDGED).stdout.strip()
+    assert Path(executed).is_relative_to(judged.root / ".home/notebooks")
+
+
+def test_commands_jupyter_and_the_tests_of_the_model_work_there(judged: Theirs) -> None:
+    assert judged.run("ml-assets", "debt", MODEL, check=False).returncode in (0, 1)
+    assert "nothing to do" in judged.run("ml-assets", "plan", METRICS, "--to", JUDGED).stdout.lower()
+    opened = judged.python(
+        "from ml_assets.jupyter import context_of\n"
+        "from ml_assets.notebooks.step import Step\n"
+        f"print(len(Step.of(context_of('{MODEL}/evaluation_data_1d', '{JUDGED}')).examples))",
+        cwd=judged.root / "notebooks",
+    )
+    assert opened.split()[-1] == str(ROWS)
+    assert re.search(r"^\.\.+ ", judged.run("make", "test").stdout, re.MULTILINE)
+
+
+def test_a_copied_notebook_is_the_project_s_own_and_outdates_nothing_until_it_is_changed(judged: Theirs) -> None:
+    code = f"""
+from pathlib import Path
+from ml_assets.orchestration.assets import code_versions
+from ml_assets.project.project import Project
+project = Project(Path('.home'))
+print(code_versions(project.models.values(), project.root)['{METRICS}'])
+"""
+    before = judged.python(code)
+    assert "wrote notebooks/standard/metrics.ipynb" in judged.run("ml-assets", "standard-notebooks", "metrics").stdout
+    assert judged.python(code) == before
+    again = judged.run("ml-assets", "standard-notebooks", "metrics", check=False)
+    assert (again.returncode, "is there already" in again.stderr) == (1, True)
+    py = judged.root / "notebooks/standard/metrics.py"
+    py.write_text(f"{py.read_text()}\n# %%\nmore = 1\n")
+    judged.run("ml-assets", "pair")
+    assert judged.python(code) != before
+    for path in py.parent.iterdir():
+        if path.is_file():
+            path.unlink()
+    assert judged.python(code) == before
+
+
+def test_an_upgrade_that_changes_what_a_notebook_takes_from_the_package_is_seen(judged: Theirs) -> None:
+    module = Path(judged.python("import ml_assets.metrics.log_loss as one; print(one.__file__)").strip())
+    text = module.read_text()
+    assert json.loads(judged.run("ml-assets", "debt", MODEL, "--json", check=False).stdout)
+    stale = ("ml-assets", "plan", METRICS, "--to", JUDGED, "--stale")
+    assert "nothing to do" in judged.run(*stale).stdout.lower()
+    module.write_text(f"{text}\nADDED = 1\n")
+    assert JUDGED in judged.run(*stale).stdout
+    module.write_text(text)
+
+
+def test_its_image_loads_its_definitions(judged: Theirs, tmp_path: Path) -> None:
+    image = Image(tmp_path, judged.root, judged.installed.python, None)
+    image.build(judged.root / "Dockerfile")
+    assert image.command[-6:-4] == ["--module-name", "acme_models.definitions"]
+    process = image.started([*image.entry_point, "python", "-c", "from acme_models.definitions import defs; defs()"])
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
