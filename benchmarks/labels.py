@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from ml_assets.data.examples import LogFiles
+    from ml_assets.data.log_files import ExamplesQuery, LogFiles
 
 EXPOSURES, OUTCOMES, DAYS = 20_000_000, 1_000_000, 27
 WITHIN = timedelta(days=7)
@@ -38,7 +38,7 @@ _OUTCOME_DAYS = DAYS + WITHIN // _DAY
 
 #: Days before the window from which outcomes lie: those that came before their exposure.
 _BEFORE = 3
-_JOINS = {"by id": ["impression_id"], "by entity": ["user_id", "item_id"]}
+_JOINS = {"by id": ("impression_id",), "by entity": ("user_id", "item_id")}
 
 #: One exposure, of its number `i`: users come back to few items, so that the same entity is shown several times.
 #: Numbers are drawn by hashing, as the rows of `random()` depend on threads.
@@ -138,8 +138,13 @@ def _copy(logs: Logs, join: str, target: Path) -> None:  # noqa: ARG001
 def _ours(logs: Logs, join: str, target: Path, memory: str | None = None) -> None:
     from ml_assets.data.examples import ExampleReader
 
-    ExampleReader(memory).write_examples(
-        target,
+    ExampleReader(memory).write_examples(target, _query(logs, join))
+
+
+def _query(logs: Logs, join: str) -> "ExamplesQuery":
+    from ml_assets.data.log_files import ExamplesQuery
+
+    return ExamplesQuery(
         _log_files(logs.exposures, 0, DAYS),
         _log_files(logs.outcomes, -_BEFORE, _OUTCOME_DAYS),
         keys=_JOINS[join],
@@ -150,8 +155,8 @@ def _ours(logs: Logs, join: str, target: Path, memory: str | None = None) -> Non
 
 
 def _log_files(files: Sequence[Path], first: int, stop: int) -> "LogFiles":
-    from ml_assets.data.examples import LogFiles, PartitionFiles
     from ml_assets.data.labels import Selection
+    from ml_assets.data.log_files import LogFiles, PartitionFiles
     from ml_assets.domain.calendar import Interval
     from ml_assets.domain.event_log import Columns
 

@@ -49,15 +49,8 @@ def _label_by_spark(folder: Path, target: Path) -> None:
 
     settings = {"spark.master": "local[2]", "spark.driver.memory": "4g", "spark.ui.enabled": "false"}
     session = spark_session(settings, name="scale")
-    logs = _logs(folder)
-    examples = ExampleReader(spark=SparkEngine(session)).spark_examples(
-        labels._log_files(logs.exposures, 0, labels.DAYS),
-        labels._log_files(logs.outcomes, -labels._BEFORE, labels._OUTCOME_DAYS),
-        keys=["impression_id"],
-        by_id=True,
-        within=labels.WITHIN,
-        observed_until=labels._END,
-    )
+    query = labels._query(_logs(folder), "by id")
+    examples = ExampleReader(spark=SparkEngine(session)).spark_examples(query)
     # As a notebook saves it: sorted, written by the executors, and hashed from what is stored.
     hash_spark(write_table(examples, target.with_suffix(""), order=["event_time", "impression_id"]))
 

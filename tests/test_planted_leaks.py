@@ -23,9 +23,9 @@ import pytest
 from ibis import ir
 from pandas.testing import assert_frame_equal
 
-from ml_assets.data import examples, history, labels
+from ml_assets.data import history, labels, log_rows
+from ml_assets.data.engine import EventLogError
 from ml_assets.data.event_files import partition_folder
-from ml_assets.data.examples import EventLogError
 from ml_assets.data.no_leak import Verdict
 from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.calendar import Calendar, Every, Interval
@@ -318,7 +318,7 @@ def test_what_is_made_of_a_random_shop_keeps_to_every_rule(seed: int, shop: Worl
 
 def no_known_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the order says, each row counts."""
-    for module in (labels, examples):
+    for module in (labels, log_rows):
         monkeypatch.setattr(module, "was_known", lambda log, selection: ibis.literal(value=True))
 
 

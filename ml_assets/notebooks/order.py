@@ -128,7 +128,7 @@ class StepOrder(BaseModel):
 
 
 class ReadRecord(BaseModel):
-    """What was read of a log; see `data.examples.Read`."""
+    """What was read of a log; see `data.log_rows.Read`."""
 
     log: str
     role: str

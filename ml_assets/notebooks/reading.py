@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ml_assets.data.examples import ExampleReader, HistoryFiles, LogFiles, PartitionFiles
+from ml_assets.data.examples import ExampleReader
 from ml_assets.data.labels import Selection
+from ml_assets.data.log_files import ExamplesQuery, HistoryFiles, LogFiles, PartitionFiles
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.event_log import Columns, Table
 from ml_assets.domain.history import Feature
@@ -40,11 +41,11 @@ class OrderReader:
 
     def examples(self) -> pd.DataFrame:
         """The labelled examples."""
-        return self._reader.examples(**self._asked())
+        return self._reader.examples(self._query())
 
     def spark_examples(self) -> "DataFrame":
         """The labelled examples as a Spark frame that is not computed yet; the engine is spark."""
-        return self._reader.spark_examples(**self._asked())
+        return self._reader.spark_examples(self._query())
 
     def history(self, examples: Any) -> Any:
         """The examples with the columns of their history: pandas, or of Spark where the engine is spark."""
@@ -53,16 +54,16 @@ class OrderReader:
             return self._reader.with_spark_history(examples, histories, time=self._order.exposures.time)
         return self._reader.with_history(examples, histories, time=self._order.exposures.time)
 
-    def _asked(self) -> dict[str, Any]:
+    def _query(self) -> ExamplesQuery:
         order = self._order
-        return {
-            "exposures": _log_files(order.exposures),
-            "outcomes": _log_files(order.outcomes),
-            "keys": order.keys,
-            "by_id": order.by_id,
-            "within": order.within,
-            "observed_until": order.observed_until,
-        }
+        return ExamplesQuery(
+            _log_files(order.exposures),
+            _log_files(order.outcomes),
+            keys=tuple(order.keys),
+            by_id=order.by_id,
+            within=order.within,
+            observed_until=order.observed_until,
+        )
 
 
 def _history_files(order: HistoryOrder) -> HistoryFiles:

@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ml_assets.data.event_files import EventFolder
-from ml_assets.data.examples import ExampleReader, LogFiles, PartitionFiles
+from ml_assets.data.examples import ExampleReader
 from ml_assets.data.footers import check_files
 from ml_assets.data.labels import Selection
+from ml_assets.data.log_files import ExamplesQuery, LogFiles, PartitionFiles
 from ml_assets.domain.calendar import Calendar, Interval
 from ml_assets.domain.contents import Wanted
 from ml_assets.domain.durations import Duration
@@ -291,7 +292,7 @@ def labels(window: Window, root: Path, numbers: Collection[int], reader: Example
     """As `labels_by_hand`, of the files. Raises: EventLogError."""
     logs = [_log_files(window, event_log(window, key), root, numbers) for key in DAYS]
     until = START + APART * len(window.cases) * 24 * HOUR
-    found = reader.examples(*logs, keys=[window.key], by_id=window.by_id, within=WITHIN, observed_until=until)
+    found = reader.examples(ExamplesQuery(*logs, (window.key,), window.by_id, WITHIN, until))
     times = found["outcome_time"].astype(object).where(found["outcome_time"].notna(), None)
     assert not found["a_row"].duplicated().any()
     return {row: (label, time) for row, label, time in zip(found["a_row"], found["label"], times, strict=True)}

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ml_assets.data.examples import EventLogError, ExampleReader
+from ml_assets.data.engine import EventLogError
+from ml_assets.data.examples import ExampleReader
 from tests.data.dirty_files import DAYS, TYPES, draw, labels, labels_by_hand, refusals, write
 from tests.support.spark import JAVA, NO_JAVA, local_session
 

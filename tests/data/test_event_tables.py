@@ -17,8 +17,9 @@ import pytest
 from ml_assets.data.content import hash_frame
 from ml_assets.data.databases import SourceError
 from ml_assets.data.event_tables import columns_of, fingerprints
-from ml_assets.data.examples import ExampleReader, HistoryFiles, LogFiles, PartitionFiles
+from ml_assets.data.examples import ExampleReader
 from ml_assets.data.labels import Selection
+from ml_assets.data.log_files import ExamplesQuery, HistoryFiles, LogFiles, PartitionFiles
 from ml_assets.domain.agreement import Agreement
 from ml_assets.domain.calendar import Calendar, Interval
 from ml_assets.domain.contents import Alike, Contents, Wanted
@@ -191,23 +192,23 @@ def in_files(frame: pd.DataFrame, log: LogFiles, root: Path) -> LogFiles:
 
 def examples(exposures: LogFiles, outcomes: LogFiles, **changes: object) -> pd.DataFrame:
     options = {
-        "keys": ["id"],
+        "keys": ("id",),
         "by_id": True,
         "within": timedelta(hours=4),
         "observed_until": exposures.selection.interval.end,
     }
-    return ExampleReader().examples(exposures, outcomes, **{**options, **changes})  # type: ignore[arg-type]
+    return ExampleReader().examples(ExamplesQuery(exposures, outcomes, **{**options, **changes}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("join", [["id"], ["user", "item"]], ids=["by id", "by entity"])
+@pytest.mark.parametrize("join", [("id",), ("user", "item")], ids=["by id", "by entity"])
 @pytest.mark.parametrize("known", [None, "known"], ids=["no known time", "known time"])
 def test_labels_of_tables_are_those_of_files(
     warehouse: Postgres,
     random_log: Callable[..., pd.DataFrame],
     tmp_path: Path,
     seed: int,
-    join: list[str],
+    join: tuple[str, ...],
     known: str | None,
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -224,7 +225,7 @@ def test_labels_of_tables_are_those_of_files(
             in_table(start, 1, before, columns), key=f"shop/{name}", table=Table(f"analytics.{name}", VARIABLE)
         )
         logs[name] = (log, in_files(frame, log, tmp_path / name))
-    options = {"keys": join, "by_id": join == ["id"]}
+    options = {"keys": join, "by_id": join == ("id",)}
     of_tables, of_files = (examples(*(logs[name][kind] for name in logs), **options) for kind in (0, 1))
     assert of_files["label"].nunique() == 2
     pd.testing.assert_frame_equal(of_tables, of_files)

@@ -18,8 +18,11 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from ml_assets.data.content import hash_frame
-from ml_assets.data.examples import EventLogError, ExampleReader, HistoryFiles, LogFiles, PartitionFiles, Read
+from ml_assets.data.engine import EventLogError
+from ml_assets.data.examples import ExampleReader
 from ml_assets.data.labels import Selection
+from ml_assets.data.log_files import ExamplesQuery, HistoryFiles, LogFiles, PartitionFiles
+from ml_assets.data.log_rows import Read
 from ml_assets.domain.calendar import Interval
 from ml_assets.domain.event_log import Columns
 from ml_assets.domain.history import Feature
@@ -48,9 +51,13 @@ def log_files(log: str, /, *files: Path, schema_file: Path | None = None, **colu
     return LogFiles(log, (PartitionFiles("2026-03-01", DAY, files),), schema_file, Selection(names, DAY, None))
 
 
+def query(exposures: LogFiles, outcomes: LogFiles, **changes: Any) -> ExamplesQuery:
+    asked: dict[str, Any] = {"keys": ("id",), "by_id": True, "within": HOUR, "observed_until": DAY.end}
+    return ExamplesQuery(exposures, outcomes, **asked | changes)
+
+
 def examples_of(exposures: LogFiles, outcomes: LogFiles, **changes: Any) -> pd.DataFrame:
-    options: dict[str, Any] = {"keys": ["id"], "by_id": True, "within": HOUR, "observed_until": DAY.end} | changes
-    return ExampleReader().examples(exposures, outcomes, **options)
+    return ExampleReader().examples(query(exposures, outcomes, **changes))
 
 
 @pytest.fixture
@@ -89,7 +96,7 @@ def test_files_in_any_number_and_order_give_what_a_double_loop_finds(
     rng = np.random.default_rng(5)
     exposures, followed = random_log(rng, 150), random_log(rng, 150)
     names = {"key": ("row",), "known": "known"}
-    ask = {"keys": ["user", "item"], "by_id": False, "within": 2 * HOUR, "observed_until": NOON - 6 * HOUR}
+    ask = {"keys": ("user", "item"), "by_id": False, "within": 2 * HOUR, "observed_until": NOON - 6 * HOUR}
     found = []
     for parts in (1, 3):
         logs = [
@@ -201,7 +208,7 @@ def test_a_window_without_files_has_the_columns_and_no_row(column_file: Path, ou
 def test_a_log_that_is_followed_by_itself_is_read_from_the_same_files(tmp_path: Path) -> None:
     times = instants(NOON, NOON, NOON + HOUR / 2, NOON + 2 * HOUR)
     visits = log_files("shop/visits", written(tmp_path / "a.parquet", id=[1, 2, 3, 4], time=times, user=[7, 8, 7, 7]))
-    assert examples_of(visits, visits, keys=["user"], by_id=False)["label"].tolist() == [1, 0, 0, 0]
+    assert examples_of(visits, visits, keys=("user",), by_id=False)["label"].tolist() == [1, 0, 0, 0]
 
 
 def test_the_outcome_log_may_name_its_time_otherwise(tmp_path: Path) -> None:
@@ -222,13 +229,13 @@ def test_missing_columns_are_named_with_their_log(tmp_path: Path, outcomes: LogF
         EventLogError,
         match=r"ads/shown .*/a\.parquet: it lacks row, time, ingested_at, user; it has id, at",
     ):
-        examples_of(shown, outcomes, keys=["user"])
+        examples_of(shown, outcomes, keys=("user",))
 
 
 def test_the_outcome_log_needs_the_join_columns_too(tmp_path: Path, outcomes: LogFiles) -> None:
     shown = log_files("ads/shown", written(tmp_path / "a.parquet", id=[1], user=[1], time=instants(NOON)))
     with pytest.raises(EventLogError, match=r"ads/sales .*\.parquet: it lacks user; it has "):
-        examples_of(shown, outcomes, keys=["user"])
+        examples_of(shown, outcomes, keys=("user",))
 
 
 @pytest.mark.parametrize("naive", ["time", "known"])
@@ -337,7 +344,7 @@ def test_a_column_that_differs_too_much_from_file_to_file_is_left_out_and_named(
             for number, name in enumerate((one, other))
         ]
         reader = ExampleReader()
-        found = reader.examples(log_files("ads/shown", *files), outcomes, **ASK)
+        found = reader.examples(query(log_files("ads/shown", *files), outcomes))
         assert (found["id"].tolist(), found["label"].tolist()) == ([0, 1], [0, 1])
         assert "odd" not in found
         assert [read.left_out for read in reader.reads] == [("odd",), ()]
@@ -347,7 +354,7 @@ def test_a_number_that_no_engine_holds_is_left_out_and_not_read_as_another(tmp_p
     long = pa.array([Decimal("1.5")], pa.decimal256(50, 2))
     file = written(tmp_path / "a.parquet", id=[1], time=instants(NOON), long=long)
     reader = ExampleReader()
-    assert "long" not in reader.examples(log_files("ads/shown", file), outcomes, **ASK)
+    assert "long" not in reader.examples(query(log_files("ads/shown", file), outcomes))
     assert reader.reads[0].left_out == ("long",)
 
 
@@ -493,21 +500,18 @@ def test_a_file_without_rows_adds_none(statistics: bool, tmp_path: Path, outcome
 # --- straight to a file
 
 
-ASK: dict[str, Any] = {"keys": ["id"], "by_id": True, "within": HOUR, "observed_until": DAY.end}
-
-
-@pytest.mark.parametrize("join", [{"keys": ["id"], "by_id": True}, {"keys": ["user", "item"], "by_id": False}])
+@pytest.mark.parametrize("join", [{"keys": ("id",), "by_id": True}, {"keys": ("user", "item"), "by_id": False}])
 def test_the_rows_written_are_those_of_the_frame(join: dict[str, Any], tmp_path: Path, random_log: Frames) -> None:
     rng = np.random.default_rng(3)
     logs = []
     for name in ("shown", "sales"):
         files = _in_parts(tmp_path / name, random_log(rng, 200), 3, rng)
         logs.append(log_files(f"ads/{name}", *files, key=("row",), known="known"))
-    ask = ASK | join | {"within": 2 * HOUR}
+    asked = query(*logs, **join, within=2 * HOUR)
     target = tmp_path / "it's a name [1] *.parquet"
     reader = ExampleReader()
-    reader.write_examples(target, *logs, **ask)
-    expected = ExampleReader().examples(*logs, **ask)
+    reader.write_examples(target, asked)
+    expected = ExampleReader().examples(asked)
     found = pd.read_parquet(target)
     assert 0 < found["label"].sum() < len(found)
     assert list(found.columns) == list(expected.columns)
@@ -523,7 +527,7 @@ def test_a_file_that_is_there_is_replaced_once_all_is_written(tmp_path: Path, ou
     target, folder = tmp_path / "made" / "examples.parquet", tmp_path / "logs"
     target.parent.mkdir()
     shown = written(folder / "a.parquet", id=[1, 2], time=instants(NOON, NOON))
-    ExampleReader().write_examples(target, log_files("ads/shown", shown), outcomes, **ASK)
+    ExampleReader().write_examples(target, query(log_files("ads/shown", shown), outcomes))
     first = target.read_bytes()
     torn = written(folder / "b.parquet", value=["word"], id=[1], time=instants(NOON))
     page = pq.read_metadata(torn).row_group(0).column(0)
@@ -531,10 +535,10 @@ def test_a_file_that_is_there_is_replaced_once_all_is_written(tmp_path: Path, ou
     content[4 : 4 + page.total_compressed_size] = b"\xff" * page.total_compressed_size
     torn.write_bytes(content)
     with pytest.raises(duckdb.Error):
-        ExampleReader().write_examples(target, log_files("ads/shown", torn), outcomes, **ASK)
+        ExampleReader().write_examples(target, query(log_files("ads/shown", torn), outcomes))
     assert target.read_bytes() == first
     assert list(target.parent.iterdir()) == [target]
-    ExampleReader().write_examples(target, outcomes, outcomes, **ASK)
+    ExampleReader().write_examples(target, query(outcomes, outcomes))
     assert pd.read_parquet(target)["time"].tolist() == [NOON + HOUR / 2]
 
 
@@ -556,8 +560,8 @@ def test_what_does_not_fit_into_memory_is_spilled_and_comes_out_the_same(
     many: LogFiles, outcomes: LogFiles, tmp_path: Path
 ) -> None:
     little, much = ExampleReader(memory="100MB"), ExampleReader()
-    assert_frame_equal(little.examples(many, outcomes, **ASK), much.examples(many, outcomes, **ASK))
-    little.write_examples(tmp_path / "written.parquet", many, outcomes, **ASK)
+    assert_frame_equal(little.examples(query(many, outcomes)), much.examples(query(many, outcomes)))
+    little.write_examples(tmp_path / "written.parquet", query(many, outcomes))
     assert pq.read_metadata(tmp_path / "written.parquet").num_rows == 400_000
 
 
@@ -566,9 +570,9 @@ def test_too_little_memory_is_refused_by_the_name_of_its_setting(
 ) -> None:
     refused = pytest.raises(EventLogError, match=r"memory is '1MB', too little .* a larger `memory`")
     with refused:
-        ExampleReader(memory="1MB").examples(many, outcomes, **ASK)
+        ExampleReader(memory="1MB").examples(query(many, outcomes))
     with refused:
-        ExampleReader(memory="1MB").write_examples(tmp_path / "written.parquet", many, outcomes, **ASK)
+        ExampleReader(memory="1MB").write_examples(tmp_path / "written.parquet", query(many, outcomes))
     assert not list(tmp_path.glob("written*"))
 
 
@@ -583,7 +587,7 @@ def test_the_reader_takes_what_it_spilled_with_it(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     reader = ExampleReader(memory="100MB")
-    reader.examples(many, outcomes, **ASK)
+    reader.examples(query(many, outcomes))
     assert len(list(tmp_path.glob(f"{PREFIX}*"))) == 1
     del reader
     gc.collect()
@@ -595,7 +599,7 @@ def test_the_reader_takes_what_it_spilled_with_it(
 
 def reads_of(exposures: LogFiles, outcomes: LogFiles) -> list[Read]:
     reader = ExampleReader()
-    reader.examples(exposures, outcomes, keys=["id"], by_id=True, within=HOUR, observed_until=DAY.end)
+    reader.examples(query(exposures, outcomes))
     return reader.reads
 
 
@@ -628,7 +632,7 @@ def test_rows_without_a_key_are_kept_and_counted(tmp_path: Path, outcomes: LogFi
     columns = {"id": [None, None, None, 1, 1], "time": instants(*[NOON] * 5), "known": instants(*[NOON] * 5)}
     shown = as_known(tmp_path / "a.parquet", None, **columns)
     reader = ExampleReader()
-    assert reader.examples(shown, outcomes, **ASK)["id"].isna().sum() == 3
+    assert reader.examples(query(shown, outcomes))["id"].isna().sum() == 3
     assert reader.reads[0] == Read("ads/shown", "exposures", ("2026-03-01",), 5, NOON, NOON, without_key=3)
 
 
@@ -644,7 +648,7 @@ def test_rows_without_a_time_are_counted(
     }
     shown = as_known(tmp_path / "a.parquet", known_before, **columns)
     reader = ExampleReader()
-    reader.examples(shown, outcomes, **ASK)
+    reader.examples(query(shown, outcomes))
     assert reader.reads[0] == Read("ads/shown", "exposures", ("2026-03-01",), rows, NOON, NOON, 0, 3)
 
 

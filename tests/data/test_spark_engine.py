@@ -20,8 +20,10 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from ml_assets.data.content import hash_frame
-from ml_assets.data.examples import EventLogError, ExampleReader, HistoryFiles, LogFiles, PartitionFiles
+from ml_assets.data.engine import EventLogError
+from ml_assets.data.examples import ExampleReader
 from ml_assets.data.labels import Selection
+from ml_assets.data.log_files import ExamplesQuery, HistoryFiles, LogFiles, PartitionFiles
 from ml_assets.domain.calendar import Calendar, Interval
 from ml_assets.domain.event_log import Columns
 from ml_assets.domain.history import Feature
@@ -36,8 +38,8 @@ SAMPLE = REPOSITORY.parent / "shared" / "data" / "taobao_userbehavior_sample" / 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 3, 1, tzinfo=ZoneInfo("UTC"))
 JOINS: dict[str, dict[str, Any]] = {
-    "by id": {"keys": ["id"], "by_id": True},
-    "by entity": {"keys": ["user", "item"], "by_id": False},
+    "by id": {"keys": ("id",), "by_id": True},
+    "by entity": {"keys": ("user", "item"), "by_id": False},
 }
 FEATURES = {
     "visits": Feature("count", None),
@@ -82,8 +84,8 @@ def written(path: Path, frame: pd.DataFrame, parts: int = 2) -> list[Path]:
 def assert_same(reader: ExampleReader, exposures: LogFiles, outcomes: LogFiles, **options: Any) -> pd.DataFrame:
     """Both engines read the same: rows, their order, dtypes, and the record of what was read."""
     duckdb = ExampleReader()
-    expected = duckdb.examples(exposures, outcomes, **options)
-    found = reader.examples(exposures, outcomes, **options)
+    query = ExamplesQuery(exposures, outcomes, **options)
+    expected, found = duckdb.examples(query), reader.examples(query)
     assert_frame_equal(found, expected, check_exact=True)
     assert hash_frame(found) == hash_frame(expected)
     assert reader.reads == duckdb.reads
@@ -147,7 +149,7 @@ def test_days_on_which_clocks_change_are_labelled_alike(
     calendar = Calendar(every="day", start=clocks.date(), timezone="Europe/Berlin")
     days = [calendar.interval(index) for index in range(4)]
     logs = [in_days(folder / name, rows, clocks, days) for name, rows in (("shown", shown), ("sold", sold))]
-    options = {"keys": ["user", "item"], "by_id": by_id, "within": hours * HOUR, "observed_until": days[1].end}
+    options = {"keys": ("user", "item"), "by_id": by_id, "within": hours * HOUR, "observed_until": days[1].end}
     assert_same(by_spark(), *logs, **options)
     shutil.rmtree(folder)
 
@@ -270,7 +272,7 @@ def test_files_of_other_columns_types_and_names_are_read_as_duckdb_reads_them(
         pq.write_table(one, odd / f"{name}.parquet")
     shown = one_partition("shown", *(odd / f"{name}.parquet" for name in tables), interval=day)
     sold = one_partition("sold", odd / "milliseconds.parquet", interval=day)
-    examples = assert_same(by_spark(), shown, sold, keys=["row"], by_id=True, within=HOUR, observed_until=day.end)
+    examples = assert_same(by_spark(), shown, sold, keys=("row",), by_id=True, within=HOUR, observed_until=day.end)
     assert len(examples) == 595
     assert str(examples["tiny"].dtype) == "UInt8"
 
@@ -283,7 +285,7 @@ def test_what_spark_cannot_read_is_an_error_that_names_the_log(
     pq.write_table(pa.table({"row": [1], "time": pa.array([0], pa.timestamp("us", "UTC")), "long": long}), file)
     log = one_partition("shown", file, interval=Interval(START, START + HOUR))
     with pytest.raises(EventLogError, match=r"(?s)^event log shown cannot be read: .*PRECISION"):
-        by_spark().examples(log, log, keys=["row"], by_id=True, within=HOUR, observed_until=START)
+        by_spark().examples(ExamplesQuery(log, log, keys=("row",), by_id=True, within=HOUR, observed_until=START))
 
 
 def test_frames_of_spark_are_asked_of_spark_alone() -> None:
@@ -314,7 +316,7 @@ def test_labels_of_real_clicks_are_those_of_duckdb(
         interval = Interval(partitions[0].interval.start, partitions[-1].interval.end)
         selection = Selection(Columns("time", ("row",)), interval, None)
         logs.append(LogFiles(kind, tuple(partitions), None, selection))
-    options = {"keys": ["user_id", "item_id"], "by_id": False, "within": timedelta(days=days)}
+    options = {"keys": ("user_id", "item_id"), "by_id": False, "within": timedelta(days=days)}
     examples = assert_same(by_spark(), *logs, **options, observed_until=logs[0].selection.interval.end)
     assert len(examples) > 70_000
     assert examples["label"].sum() > 100
@@ -334,11 +336,11 @@ def test_columns_without_a_type_have_that_of_the_others(
         for file, rows in zip(files, [nothing, second], strict=True):
             rows.astype(dict.fromkeys(("id", "known", "gone"), object)).to_parquet(file, index=False)
         logs[name] = one_partition(name, *files, interval=day, known="known", deleted="gone")
-    options: dict[str, Any] = {"keys": ["id"], "by_id": True, "within": HOUR, "observed_until": day.end}
+    options: dict[str, Any] = {"keys": ("id",), "by_id": True, "within": HOUR, "observed_until": day.end}
     for pair in (("some", "some"), ("some", "none"), ("none", "some"), ("none", "none")):
         assert_same(by_spark(), *(logs[name] for name in pair), **options)
     history = HistoryFiles(logs["none"], ("id",), HOUR, {"seen": Feature("count", None)})
-    shown = ExampleReader().examples(logs["some"], logs["some"], **options)
+    shown = ExampleReader().examples(ExamplesQuery(logs["some"], logs["some"], **options))
     expected = ExampleReader().with_history(shown, [history], time="time")
     assert_frame_equal(by_spark().with_history(shown, [history], time="time"), expected)
 
@@ -364,10 +366,10 @@ def test_a_type_that_spark_cannot_read_is_refused_by_the_name_of_file_and_column
     with pytest.raises(PySparkException, match=r"PARQUET_TYPE_ILLEGAL"):
         spark.read.parquet(str(file))
     log = one_partition("shown", file, interval=day, key=("id",))
-    options: dict[str, Any] = {"keys": ["id"], "by_id": True, "within": HOUR, "observed_until": day.end}
-    assert ExampleReader().examples(log, log, **options)["label"].tolist() == [1]
+    options: dict[str, Any] = {"keys": ("id",), "by_id": True, "within": HOUR, "observed_until": day.end}
+    assert ExampleReader().examples(ExamplesQuery(log, log, **options))["label"].tolist() == [1]
     why = (
         rf"shown .*/a\.parquet: column other is {re.escape(str(column.type))}, which Spark cannot read; write text, or "
     )
     with pytest.raises(EventLogError, match=why):
-        by_spark().examples(log, log, **options)
+        by_spark().examples(ExamplesQuery(log, log, **options))
