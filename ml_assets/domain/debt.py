@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from ml_assets.domain.due import Facts, State, Status
+from ml_assets.domain.due import State, Status
 from ml_assets.domain.durations import Duration
+from ml_assets.domain.facts import Facts
 from ml_assets.domain.maturity import describe_missing
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import Needs, judged_until

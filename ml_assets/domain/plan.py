@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from ml_assets.domain.due import Facts, State, Status
+from ml_assets.domain.due import State, Status
 from ml_assets.domain.durations import parse_duration
 from ml_assets.domain.errors import SpecError
+from ml_assets.domain.facts import Facts
 from ml_assets.domain.lost import describe_lost
 from ml_assets.domain.runs import RunSize, comes_after, group
 from ml_assets.domain.spec import Model

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 
-from ml_assets.domain.due import Facts, State, Status
+from ml_assets.domain.due import State, Status
 from ml_assets.domain.durations import Duration, parse_duration
 from ml_assets.domain.errors import SpecError
+from ml_assets.domain.facts import Facts
 from ml_assets.domain.plan import Budget, PlannedRun, plan
 from ml_assets.domain.runs import RunSize, chains, comes_after
 from ml_assets.domain.spec import Model

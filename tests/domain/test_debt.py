@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ml_assets.domain.debt import Cause, Debt, Entry, LateChange, debt
-from ml_assets.domain.due import Facts, State, statuses
+from ml_assets.domain.due import State, statuses
 from ml_assets.domain.durations import Duration
+from ml_assets.domain.facts import Facts
 from ml_assets.domain.history import Feature, History
 from ml_assets.domain.spec import Join, Model
 from ml_assets.domain.windows import Needs, needed, windows_of

@@ -11,19 +11,8 @@ from typing import Any
 
 import pytest
 
-from ml_assets.domain.due import (
-    Attempt,
-    Facts,
-    Made,
-    Request,
-    State,
-    Status,
-    basis,
-    due,
-    metrics_inputs,
-    model_inputs,
-    statuses,
-)
+from ml_assets.domain.due import Request, State, Status, basis, due, statuses
+from ml_assets.domain.facts import Attempt, Facts, Made, metrics_inputs, model_inputs
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
 from tests.domain.world import DAY_0, Step, World

@@ -13,17 +13,9 @@ from functools import cache, cached_property
 from zoneinfo import ZoneInfo
 
 from ml_assets.domain.calendar import Calendar
-from ml_assets.domain.due import (
-    Attempt,
-    Facts,
-    Made,
-    Request,
-    due,
-    metrics_inputs,
-    model_inputs,
-    statuses,
-)
+from ml_assets.domain.due import Request, due, statuses
 from ml_assets.domain.durations import Duration
+from ml_assets.domain.facts import Attempt, Facts, Made, metrics_inputs, model_inputs
 from ml_assets.domain.maturity import Arrivals
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from ml_assets.domain.calendar import Calendar
-from ml_assets.domain.due import Facts, Made, State, statuses
+from ml_assets.domain.due import State, statuses
+from ml_assets.domain.facts import Facts, Made
 from ml_assets.domain.plan import plan
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model, Notebooks

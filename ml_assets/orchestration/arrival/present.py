@@ -11,8 +11,9 @@ from ml_assets.data.event_files import EventFolder
 from ml_assets.data.store import ArtifactStore
 from ml_assets.data.unmatched import describe_unmatched
 from ml_assets.domain.agreement import Misfits
-from ml_assets.domain.due import Facts, Status, basis, statuses
+from ml_assets.domain.due import Status, basis, statuses
 from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.facts import Facts
 from ml_assets.domain.restatement import EventVersion, version_of
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.arrival.contents import counts, look_into, problems_of, remember_problems

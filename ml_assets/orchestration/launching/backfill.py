@@ -14,7 +14,7 @@ import dagster as dg
 from dagster._core.events import DagsterEventType
 
 from ml_assets.domain.calendar import contiguous
-from ml_assets.domain.due import Made
+from ml_assets.domain.facts import Made
 from ml_assets.domain.plan import PlannedRun
 from ml_assets.domain.runs import comes_after
 from ml_assets.domain.spec import Model

@@ -28,8 +28,8 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
-from ml_assets.domain.due import Attempt, Facts, Made
 from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.facts import Attempt, Facts, Made
 from ml_assets.domain.restatement import EventVersion
 from ml_assets.domain.spec import Model
 from ml_assets.orchestration.recorded.known import Event, Recorded

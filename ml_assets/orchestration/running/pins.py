@@ -12,7 +12,7 @@ import dagster as dg
 from ml_assets.data.store import ArtifactStore, load_artifact
 from ml_assets.domain.agreement import Agreement, describe_misfits
 from ml_assets.domain.contents import Wanted
-from ml_assets.domain.due import metrics_inputs, model_inputs
+from ml_assets.domain.facts import metrics_inputs, model_inputs
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.maturity import Arrivals, ImmatureWindowError, describe_missing

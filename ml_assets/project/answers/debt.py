@@ -11,8 +11,9 @@ from rich.text import Text
 
 from ml_assets.data.event_files import NoFolderError
 from ml_assets.domain.debt import OWED, Cause, Debt, Entry, LateChange, debt
-from ml_assets.domain.due import Facts, statuses
+from ml_assets.domain.due import statuses
 from ml_assets.domain.durations import Duration
+from ml_assets.domain.facts import Facts
 from ml_assets.domain.lost import without_lost
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.spec import Model

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ml_assets.domain.due import Made
+from ml_assets.domain.facts import Made
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.spec import Model
 from ml_assets.notebooks.code.harmless import HARMLESS_FILE, HarmlessChange, add_harmless, effective_version

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ml_assets.domain.due import Made
+from ml_assets.domain.facts import Made
 from ml_assets.domain.lost import without_lost
 from ml_assets.domain.maturity import describe_spans
 from ml_assets.domain.plan import Budget, Kind, PlannedRun, Want, estimate, in_order, plan

@@ -9,7 +9,7 @@ import pytest
 
 from ml_assets.data.event_files import NoFolderError
 from ml_assets.data.store import ArtifactStore
-from ml_assets.domain.due import metrics_inputs, model_inputs
+from ml_assets.domain.facts import metrics_inputs, model_inputs
 from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.orchestration.recorded.current import LostError
 from ml_assets.orchestration.recorded.facts import materialization, read_facts

@@ -31,8 +31,8 @@ from dagster._utils.error import SerializableErrorInfo
 
 from ml_assets.cli.main import main
 from ml_assets.domain.debt import Cause, Debt, Entry, LateChange
-from ml_assets.domain.due import metrics_inputs, model_inputs
 from ml_assets.domain.durations import Duration
+from ml_assets.domain.facts import metrics_inputs, model_inputs
 from ml_assets.domain.maturity import Arrivals
 from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import needed, windows_of
