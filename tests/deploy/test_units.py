@@ -1,4 +1,4 @@
-"""The systemd units as files; `tests/test_postgres_loop.py` runs what they run."""
+"""The systemd units as files; `tests/loops/test_postgres_loop.py` runs what they run."""
 
 import re
 import shutil

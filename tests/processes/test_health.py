@@ -1,4 +1,4 @@
-"""What is red, and why: `tests/test_postgres_loop.py` asks the real webserver, with each part killed in turn."""
+"""What is red, and why: `tests/loops/test_postgres_loop.py` asks the real webserver, with each part killed in turn."""
 
 import time
 from collections.abc import Iterator
