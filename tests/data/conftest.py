@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import ibis
 import numpy as np
@@ -11,8 +12,10 @@ from ibis import ir
 from ibis.backends.duckdb import Backend
 
 from ml_assets.data.labels import Selection, label_examples
+from ml_assets.data.log_files import LogFiles
 from ml_assets.domain.event_log import Columns
 from tests.data.by_hand import newest_versions
+from tests.data.parquet_logs import HOUR, NOON, instants, log_files, written
 
 Frames = Callable[..., pd.DataFrame]
 
@@ -143,3 +146,15 @@ def selected_by_hand() -> Frames:
         return log[log["row"].isin(kept)]
 
     return run
+
+
+@pytest.fixture
+def outcomes(tmp_path: Path) -> LogFiles:
+    """One outcome, of exposure 1, half an hour after noon."""
+    return log_files("ads/sales", written(tmp_path / "sales.parquet", id=[1], time=instants(NOON + HOUR / 2)))
+
+
+@pytest.fixture
+def column_file(tmp_path: Path) -> Path:
+    """A file of another day, which tells the columns alone."""
+    return written(tmp_path / "column_file.parquet", id=[1], time=instants(NOON))

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from ml_assets.domain.due import statuses
 from ml_assets.domain.spec import Model
+from tests.domain.steps import Step
 from tests.domain.strategies import models
 from tests.domain.watched import DAY, DAYS, HAPPENINGS, LOG, NTH, Watched, play
-from tests.domain.world import Step
 
 MakeModel = Callable[..., Model]
 

@@ -12,7 +12,8 @@ from ml_assets.domain.plan import Budget, PlannedRun
 from ml_assets.domain.repair import Repair, repairs
 from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
-from tests.domain.world import Step, World
+from tests.domain.steps import Step
+from tests.domain.world import World
 
 TRAINING_DATA, MODEL = "ads/cvr/training_data", "ads/cvr/model"
 EVALUATION_DATA, METRICS = "ads/cvr/evaluation_data_1d", "ads/cvr/metrics_1d"

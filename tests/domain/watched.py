@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.spec import Model
-from tests.domain.world import Run, Step, World, edge, overlapping
+from tests.domain.steps import Run, Step
+from tests.domain.wall_clock import edge, overlapping
+from tests.domain.world import World
 
 DAYS = 9
 

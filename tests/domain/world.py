@@ -3,16 +3,14 @@
 A run pins its inputs when it begins a partition and refuses what is not there; it records that it began, and a
 materialization if it ends well. The world also keeps the truth (`Record.of`): what a partition was really made from, so
 that tests need not believe the digests. Which event partitions a step reads is found by looking at each one's instants,
-reckoned here by the wall clock; the domain's windows are not asked.
+reckoned by the wall clock (`wall_clock.py`); the domain's windows are not asked.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
-from functools import cache, cached_property
-from zoneinfo import ZoneInfo
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
 
-from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.due import Request, due, statuses
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.facts import Attempt, Facts, Made, metrics_inputs, model_inputs
@@ -21,59 +19,11 @@ from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
 from ml_assets.domain.versions import digest
 from ml_assets.domain.windows import needed, windows_of
+from tests.domain.steps import Record, Run, Step, Written
+from tests.domain.wall_clock import edge, moved, overlapping
 
 DAY_0 = datetime(2026, 1, 1, tzinfo=UTC)
 Span = tuple[datetime, datetime]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One partition of one asset; `day` is the index of the partition, which may be an hour or a week as well."""
-
-    asset: str
-    day: int
-
-
-@dataclass(frozen=True)
-class Written:
-    """An event partition: how often it was written, and what its rows say."""
-
-    times: int
-    says: int
-
-
-@dataclass(frozen=True)
-class Record:
-    """What is recorded of an attempt or of a materialization; `of` is what it was really made from.
-
-    `failed`: whether an attempt has that verdict; one that was killed has none.
-    """
-
-    id: int
-    inputs: str
-    code: str
-    of: object
-    run: str
-    data_version: str = ""
-    failed: bool = False
-
-
-@dataclass
-class Run:
-    """A run: steps that are still to come, and the one that it has begun.
-
-    `lost`: whether a step came to nothing without a verdict, so that the same is due again.
-    """
-
-    name: str
-    steps: list[Step]
-    begun: Step | None = None
-    lost: bool = False
-    read: object = None
-    holds: frozenset[Step] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.holds = frozenset(self.steps)
 
 
 class World:
@@ -331,38 +281,3 @@ class World:
     def _id(self) -> int:
         self._last_id += 1
         return self._last_id
-
-
-@cache
-def edge(calendar: Calendar, index: int) -> datetime:
-    """The first instant of a partition."""
-    if calendar.every == "hour":
-        return edge(Calendar("day", calendar.start, calendar.timezone), 0) + index * timedelta(hours=1)
-    day = calendar.start + timedelta(days=index * {"day": 1, "week": 7}[calendar.every])
-    return datetime.combine(day, time(), ZoneInfo(calendar.timezone)).astimezone(UTC)
-
-
-@cache
-def moved(instant: datetime, window: Duration, zone: ZoneInfo, *, back: bool = False) -> datetime:
-    """An instant moved by days of the wall clock, or by elapsed hours."""
-    by = -window.elapsed if back else window.elapsed
-    if window.unit == "h" or not by:
-        return instant + by
-    wall = instant.astimezone(zone)
-    if instant == datetime.combine(wall.date(), time(), zone).astimezone(UTC):
-        # Where clocks skip midnight, a day begins at one.
-        return datetime.combine(wall.date() + by, time(), zone).astimezone(UTC)
-    return (wall.replace(tzinfo=None) + by).replace(tzinfo=zone).astimezone(UTC)
-
-
-@cache
-def overlapping(calendar: Calendar, start: datetime, end: datetime) -> frozenset[int]:
-    """The partitions, before the calendar's start too, that share an instant with [start, end)."""
-    found, index = set(), -1
-    while edge(calendar, index) > start:
-        index -= 1
-    while edge(calendar, index) < end:
-        if edge(calendar, index + 1) > start:
-            found.add(index)
-        index += 1
-    return frozenset(found)

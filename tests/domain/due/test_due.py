@@ -1,7 +1,4 @@
-"""What is due, waiting, running, failed or outdated, case by case; `test_due_simulation.py` holds all cases at once.
-
-One model, daily from 2026-01-01 on: training reads two days, evaluation the day after, horizons of one and two days.
-"""
+"""What is due, waiting, running, failed or outdated, case by case; `test_due_simulation.py` holds all cases at once."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,40 +8,21 @@ from typing import Any
 
 import pytest
 
-from ml_assets.domain.due import Request, State, Status, basis, due, statuses
+from ml_assets.domain.due import State, Status, basis, statuses
 from ml_assets.domain.facts import Attempt, Facts, Made, metrics_inputs, model_inputs
-from ml_assets.domain.runs import RunSize
 from ml_assets.domain.spec import Model
-from tests.domain.world import DAY_0, Step, World
-
-TRAINING_DATA, MODEL = "ads/cvr/training_data", "ads/cvr/model"
-EVALUATION_DATA, METRICS = "ads/cvr/evaluation_data_1d", "ads/cvr/metrics_1d"
-IMPRESSIONS, CONVERSIONS = "ads/impressions", "ads/conversions"
-
-
-@pytest.fixture
-def model(make_model: Callable[..., Model]) -> Model:
-    return make_model(training=("2d", "0d", "1d"), evaluation=("1d", "1d", "2d"))
-
-
-@pytest.fixture
-def world(model: Model) -> World:
-    """Nothing is made yet; everything has arrived for 2026-01-02, the first partition: the log's first four days."""
-    world = World(model)
-    world.days_over = 2
-    for day in range(4):
-        world.arrive(IMPRESSIONS, day)
-        world.arrive(CONVERSIONS, day)
-    return world
-
-
-def _make(world: World, *assets: str, day: int = 1, fails: bool = False) -> None:
-    """Materialize a partition of some assets, or try to."""
-    for asset in assets:
-        world.launch([Step(asset, day)])
-        run = world.runs[-1]
-        world.advance(run)
-        world.advance(run, fails=fails)
+from tests.domain.due.judged import (
+    CONVERSIONS,
+    EVALUATION_DATA,
+    IMPRESSIONS,
+    METRICS,
+    MODEL,
+    TRAINING_DATA,
+    make,
+    requested,
+)
+from tests.domain.steps import Step
+from tests.domain.world import DAY_0, World
 
 
 def _statuses(world: World, asset: str) -> dict[str, Status]:
@@ -57,10 +35,6 @@ def _status(world: World, asset: str) -> tuple[State, str]:
     return status.state, status.why
 
 
-def _requested(world: World) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    return [(request.assets, request.partitions) for request in world.requests()]
-
-
 def test_nothing_is_expected_before_the_first_cutoff(world: World) -> None:
     world.days_over = 1
     found = statuses(world.model, world.facts(), as_of=DAY_0 + timedelta(days=1))
@@ -71,7 +45,7 @@ def test_nothing_is_expected_before_the_first_cutoff(world: World) -> None:
 def test_at_the_first_cutoff_one_run_makes_training_data_and_model(world: World) -> None:
     assert _status(world, TRAINING_DATA) == (State.DUE, "")
     assert _status(world, MODEL) == (State.DUE, "after its training data")
-    assert _requested(world) == [((TRAINING_DATA, MODEL), ("2026-01-02",))]
+    assert requested(world) == [((TRAINING_DATA, MODEL), ("2026-01-02",))]
 
 
 def test_a_missing_event_partition_is_waited_for_by_name(world: World) -> None:
@@ -79,28 +53,28 @@ def test_a_missing_event_partition_is_waited_for_by_name(world: World) -> None:
     waiting = _statuses(world, TRAINING_DATA)["2026-01-02"]
     assert waiting == Status(State.WAITING, "for ads/conversions 2026-01-02", missing={CONVERSIONS: (1,)})
     assert _status(world, MODEL) == (State.WAITING, "for ads/conversions 2026-01-02")
-    assert _requested(world) == []
+    assert requested(world) == []
 
 
 def test_an_evaluation_waits_for_its_model_and_says_how_that_is(world: World) -> None:
     assert _status(world, EVALUATION_DATA) == (State.WAITING, "for the model of 2026-01-02 (due)")
-    _make(world, TRAINING_DATA)
-    _make(world, MODEL, fails=True)
+    make(world, TRAINING_DATA)
+    make(world, MODEL, fails=True)
     assert _status(world, EVALUATION_DATA) == (State.WAITING, "for the model of 2026-01-02 (failed)")
     assert _status(world, METRICS) == (State.WAITING, "for the model of 2026-01-02 (failed)")
 
 
 def test_each_horizon_waits_for_its_own_outcomes(world: World) -> None:
-    _make(world, TRAINING_DATA, MODEL)
+    make(world, TRAINING_DATA, MODEL)
     assert _status(world, EVALUATION_DATA) == (State.DUE, "")
     assert _status(world, METRICS) == (State.DUE, "after its evaluation data")
     missing = (State.WAITING, "for ads/conversions 2026-01-05")
     assert _status(world, "ads/cvr/evaluation_data_2d") == _status(world, "ads/cvr/metrics_2d") == missing
-    assert _requested(world) == [((EVALUATION_DATA, METRICS), ("2026-01-02",))]
+    assert requested(world) == [((EVALUATION_DATA, METRICS), ("2026-01-02",))]
 
 
 def test_what_was_made_stays_done_when_its_events_are_gone(world: World) -> None:
-    _make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS)
+    make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS)
     world.source[CONVERSIONS].clear()
     assert {_status(world, asset)[0] for asset in (TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS)} == {State.DONE}
 
@@ -109,7 +83,7 @@ def test_what_is_running_is_not_due(world: World) -> None:
     world.launch([Step(TRAINING_DATA, 1), Step(MODEL, 1)])
     assert _status(world, TRAINING_DATA) == _status(world, MODEL) == (State.RUNNING, "")
     assert _status(world, EVALUATION_DATA) == (State.WAITING, "for the model of 2026-01-02 (running)")
-    assert _requested(world) == []
+    assert requested(world) == []
 
 
 def test_a_model_waits_for_training_data_that_runs_alone(world: World) -> None:
@@ -119,20 +93,20 @@ def test_a_model_waits_for_training_data_that_runs_alone(world: World) -> None:
 
 @pytest.mark.parametrize("change", ["inputs", "code"])
 def test_a_failure_is_not_repeated_until_its_inputs_or_its_code_change(world: World, change: str) -> None:
-    _make(world, TRAINING_DATA, fails=True)
+    make(world, TRAINING_DATA, fails=True)
     assert _status(world, TRAINING_DATA) == (State.FAILED, "on its present inputs, in run r1")
     assert _status(world, MODEL) == (State.WAITING, "for its training data (failed)")
-    assert _requested(world) == []
+    assert requested(world) == []
     if change == "inputs":
         world.arrive(IMPRESSIONS, 0)
     else:
         world.code[TRAINING_DATA] = "another"
-    assert _requested(world) == [((TRAINING_DATA, MODEL), ("2026-01-02",))]
+    assert requested(world) == [((TRAINING_DATA, MODEL), ("2026-01-02",))]
 
 
 def test_a_failed_evaluation_keeps_its_metrics_waiting(world: World) -> None:
-    _make(world, TRAINING_DATA, MODEL)
-    _make(world, EVALUATION_DATA, fails=True)
+    make(world, TRAINING_DATA, MODEL)
+    make(world, EVALUATION_DATA, fails=True)
     assert _status(world, EVALUATION_DATA) == (State.FAILED, "on its present inputs, in run r3")
     assert _status(world, METRICS) == (State.WAITING, "for its evaluation data (failed)")
 
@@ -146,7 +120,7 @@ def test_a_launch_by_hand_that_is_refused_leaves_no_trace(world: World) -> None:
 
 
 def test_corrected_events_are_evaluated_again_and_never_trained_on(world: World) -> None:
-    _make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS)
+    make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS)
     for log in (IMPRESSIONS, CONVERSIONS):
         for day in range(4):
             world.arrive(log, day, says=1)
@@ -154,128 +128,64 @@ def test_corrected_events_are_evaluated_again_and_never_trained_on(world: World)
     assert _status(world, MODEL) == (State.DONE, "")
     assert _status(world, EVALUATION_DATA) == (State.DUE, "its event partitions changed")
     assert _status(world, METRICS) == (State.WAITING, "after its evaluation data")
-    assert _requested(world) == [((EVALUATION_DATA,), ("2026-01-02",))]
+    assert requested(world) == [((EVALUATION_DATA,), ("2026-01-02",))]
 
 
 @pytest.mark.parametrize(("says", "metrics"), [(0, (State.DONE, "")), (1, (State.DUE, "its inputs changed"))])
 def test_metrics_follow_only_where_the_rows_changed(world: World, says: int, metrics: tuple[State, str]) -> None:
-    _make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS)
+    make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS)
     world.arrive(CONVERSIONS, 2, says=says)
-    _make(world, EVALUATION_DATA)
+    make(world, EVALUATION_DATA)
     assert _status(world, METRICS) == metrics
 
 
 @pytest.mark.parametrize("asset", [TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS])
 def test_another_notebook_makes_a_partition_outdated_and_never_due(world: World, asset: str) -> None:
-    _make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS)
+    make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS)
     world.code[asset] = "another"
     assert _status(world, asset) == (State.OUTDATED, "its notebook or declaration changed")
-    assert _requested(world) == []
+    assert requested(world) == []
 
 
 def test_training_data_made_again_by_hand_makes_the_model_outdated_and_never_due(world: World) -> None:
-    _make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS, TRAINING_DATA)
+    make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS, TRAINING_DATA)
     assert _status(world, MODEL) == (State.OUTDATED, "its training data was made again")
-    assert _requested(world) == []
+    assert requested(world) == []
 
 
 def test_a_model_made_again_by_hand_is_judged_again(world: World) -> None:
-    _make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS, MODEL)
+    make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS, MODEL)
     assert _status(world, EVALUATION_DATA) == (State.DONE, "")
-    assert _requested(world) == [((METRICS,), ("2026-01-02",))]
+    assert requested(world) == [((METRICS,), ("2026-01-02",))]
 
 
 def test_metrics_of_evaluation_data_made_by_hand_wait_for_the_model(world: World) -> None:
-    _make(world, EVALUATION_DATA)
+    make(world, EVALUATION_DATA)
     assert _status(world, EVALUATION_DATA) == (State.DONE, "")
     assert _status(world, METRICS) == (State.WAITING, "after its model")
     world.launch([Step(TRAINING_DATA, 1), Step(MODEL, 1)])
     assert _status(world, METRICS) == (State.WAITING, "for its model (running)")
     world.finish(world.runs[0])
-    assert _requested(world) == [((METRICS,), ("2026-01-02",))]
+    assert requested(world) == [((METRICS,), ("2026-01-02",))]
 
 
 def test_metrics_that_run_alone_are_running(world: World) -> None:
-    _make(world, TRAINING_DATA, MODEL)
+    make(world, TRAINING_DATA, MODEL)
     world.launch([Step(METRICS, 1)])
     assert _status(world, METRICS) == (State.RUNNING, "")
 
 
 def test_a_failed_attempt_on_what_is_made_already_shows_as_failed(world: World) -> None:
-    _make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS)
-    _make(world, EVALUATION_DATA, fails=True)
+    make(world, TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS)
+    make(world, EVALUATION_DATA, fails=True)
     assert _status(world, EVALUATION_DATA) == (State.FAILED, "on its present inputs, in run r5")
-    assert _requested(world) == []
-
-
-def test_requests_are_contiguous_bounded_and_oldest_first(world: World) -> None:
-    world.days_over = 12
-    for day in range(12):
-        if day != 6:
-            world.arrive(IMPRESSIONS, day)
-            world.arrive(CONVERSIONS, day)
-    spans = [partitions for _, partitions in _requested(world)]
-    assert [(span[0], span[-1], len(span)) for span in spans] == [
-        ("2026-01-02", "2026-01-03", 2),
-        ("2026-01-04", "2026-01-06", 3),
-        ("2026-01-09", "2026-01-10", 2),
-        ("2026-01-11", "2026-01-12", 2),
-    ]
-
-
-def test_partitions_that_need_other_assets_go_into_another_run(world: World) -> None:
-    world.days_over = 4
-    _make(world, TRAINING_DATA, day=2)
-    assert _requested(world) == [
-        ((TRAINING_DATA, MODEL), ("2026-01-02",)),
-        ((MODEL,), ("2026-01-03",)),
-        ((TRAINING_DATA, MODEL), ("2026-01-04",)),
-    ]
+    assert requested(world) == []
 
 
 def test_nothing_is_expected_after_the_end_of_the_log(make_model: Callable[..., Model]) -> None:
     model = make_model(training=("2d", "0d", "1d"), evaluation=("1d", "1d"), end="2026-01-04")
     found = statuses(model, Facts({}), as_of=DAY_0 + timedelta(days=30))
     assert list(found[MODEL]) == ["2026-01-02", "2026-01-03"]
-
-
-def test_a_request_has_the_same_key_for_equal_facts_and_another_where_anything_differs(world: World) -> None:
-    keys = [_key(world), _key(world)]
-    world.arrive(IMPRESSIONS, 3)
-    keys.append(_key(world))
-    assert len(set(keys)) == 1, "what nobody reads changes no key"
-    world.arrive(IMPRESSIONS, 0)
-    keys.append(_key(world))
-    for asset in (TRAINING_DATA, MODEL):
-        world.code[asset] = "another"
-        keys.append(_key(world))
-    _make(world, TRAINING_DATA)
-    keys.append(_key(world))
-    _make(world, MODEL)
-    keys.append(_key(world))
-    world.arrive(CONVERSIONS, 2)
-    keys.append(_key(world))
-    assert len(set(keys)) == len(keys) - 2
-
-
-def _key(world: World) -> str:
-    (request,) = world.requests()
-    return request.key
-
-
-def test_evaluating_the_same_inputs_again_has_another_key_because_something_exists(model: Model, world: World) -> None:
-    _make(world, TRAINING_DATA, MODEL)
-    facts, as_of = world.facts(), DAY_0 + timedelta(days=2)
-
-    def asked(known: Facts) -> list[Request]:
-        return due(model, known, statuses(model, known, as_of=as_of), size=RunSize(1))
-
-    def with_evaluation_data(made_id: int) -> Facts:
-        return replace(facts, made={**facts.made, EVALUATION_DATA: {"2026-01-02": Made(made_id, "v", None, None)}})
-
-    absent, present, again = asked(facts), asked(with_evaluation_data(1)), asked(with_evaluation_data(2))
-    assert [request.assets for request in (*absent, *present)] == [(EVALUATION_DATA, METRICS), (EVALUATION_DATA,)]
-    assert len({request.key for request in (*absent, *present, *again)}) == 3
 
 
 def test_inputs_of_a_model_are_one_materialization_and_those_of_metrics_the_rows_and_the_model() -> None:
@@ -289,24 +199,24 @@ def test_a_declaration_that_names_other_event_partitions_makes_an_evaluation_out
     world: World, make_model: Callable[..., Model]
 ) -> None:
     for asset in (TRAINING_DATA, MODEL, EVALUATION_DATA, METRICS):
-        _make(world, asset)
+        make(world, asset)
     longer = make_model(training=("2d", "0d", "1d"), evaluation=("2d", "1d", "2d"))
     for log in (IMPRESSIONS, CONVERSIONS):
         world.arrive(log, 4)
     world.model = longer
     assert _status(world, EVALUATION_DATA) == (State.OUTDATED, "its declaration names other event partitions")
-    assert [assets for assets, _ in _requested(world) if EVALUATION_DATA in assets] == []
+    assert [assets for assets, _ in requested(world) if EVALUATION_DATA in assets] == []
 
 
 def test_an_evaluation_that_failed_is_tried_again_when_its_training_data_was_made_again(world: World) -> None:
     """The check of its rows reads both."""
     for asset in (TRAINING_DATA, MODEL):
-        _make(world, asset)
-    _make(world, EVALUATION_DATA, fails=True)
+        make(world, asset)
+    make(world, EVALUATION_DATA, fails=True)
     assert _status(world, EVALUATION_DATA)[0] is State.FAILED
-    _make(world, TRAINING_DATA)
+    make(world, TRAINING_DATA)
     assert _status(world, EVALUATION_DATA)[0] is State.DUE
-    _make(world, EVALUATION_DATA, fails=True)
+    make(world, EVALUATION_DATA, fails=True)
     assert _status(world, EVALUATION_DATA)[0] is State.FAILED
 
 
@@ -326,7 +236,7 @@ def test_statuses_change_with_the_clock_exactly_when_their_basis_does(
 
 @pytest.mark.parametrize("kind", ["arrived", "made", "failed", "running", "code"])
 def test_the_basis_holds_every_fact(world: World, kind: str) -> None:
-    _make(world, TRAINING_DATA, MODEL)
+    make(world, TRAINING_DATA, MODEL)
     facts, at = world.facts(), DAY_0 + timedelta(days=2)
     changed: dict[str, Any] = {
         "arrived": {IMPRESSIONS: {**facts.arrived[IMPRESSIONS], "2026-01-01": "another"}},
