@@ -1,4 +1,4 @@
-"""Random logs, and double loops in plain Python that say which rows count and which label each exposure has."""
+"""Random logs, small ones in files, and double loops in plain Python that say which rows count and with which label."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta

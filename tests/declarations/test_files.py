@@ -1,44 +1,15 @@
-"""A defs.yaml that is wrong in any way is answered by one line: the file, the key or line, the value, what is right."""
+"""A file of a model that is wrong in any way is answered by one line: the file, the key or line, the value, what is right."""
 
 import re
 import sys
-import time
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from ml_assets.declarations.of_project import build_declared
-from ml_assets.declarations.reading import DefsFileError, find_cause
-from tests.support.projects import REPOSITORY
+from ml_assets.definitions import declared
+from tests.components.texts import LOGS, MODEL, answer, changed, make
 
-LOGS = """\
-type: ml_assets.EventLog
-attributes:
-  key: ads/impressions
-  location: ads/impressions
-  partitions: {every: day, start: "2026-01-01", timezone: Asia/Tokyo}
-  lookahead: 8d
-  columns: {time: event_time, key: [impression_id]}
----
-type: ml_assets.EventLog
-attributes:
-  key: ads/conversions
-  location: ads/conversions
-  partitions: {every: day, start: "2026-01-01", timezone: Asia/Tokyo}
-  lookahead: 8d
-  columns: {time: event_time, key: [impression_id]}
-"""
-MODEL = """\
-type: ml_assets.EvaluatedModel
-attributes:
-  name: ads/cvr
-  exposures: ads/impressions
-  outcomes: ads/conversions
-  join: {id: [impression_id]}
-  training: {window: 28d, attribution: 7d}
-  evaluation: {window: 1d, horizons: [1d, 7d]}
-"""
 NESTED = "".join(
     f"  {at}: &{at} [{', '.join([f'*{of}'] * 9)}]\n" for of, at in zip("abcdefgh", "bcdefghi", strict=True)
 )
@@ -48,11 +19,6 @@ BOMB = f"  a: &a [x, x, x, x, x, x, x, x, x]\n{NESTED}"
 def added(text: str) -> str:
     """The model with more attributes."""
     return MODEL + "".join(f"  {line}\n" for line in text.splitlines())
-
-
-def changed(old: str, new: str, text: str = MODEL) -> str:
-    assert old in text
-    return text.replace(old, new, 1)
 
 
 #: By what is wrong: the text of the model's file, and words of the answer.
@@ -173,6 +139,10 @@ OF_ANY_FILE: dict[str, tuple[str | bytes, str]] = {
     "a type that is null": (changed("ml_assets.EvaluatedModel", ""), "type: None is not accepted; a text"),
     "a type that is a number": (changed("ml_assets.EvaluatedModel", "3"), "type: 3 is not accepted; a text"),
     "a type that is a list": (changed("ml_assets.EvaluatedModel", "[a]"), "type: ['a'] is not accepted; a text"),
+    "Dagster's own type": (
+        changed("ml_assets.EvaluatedModel", "dagster.DefsFolderComponent"),
+        "attributes.name: 'ads/cvr'",
+    ),
     "no attributes": ("type: ml_assets.EvaluatedModel\n", "attributes.name: None is not accepted; the key is required"),
     "attributes that are null": ("type: ml_assets.EvaluatedModel\nattributes:\n", "attributes.name: None is not"),
     "attributes that are a text": (
@@ -275,91 +245,19 @@ CASES = [
         for value in values
     ),
 ]
-LOG_CASES = [
-    ("key: 3", changed("key: ads/impressions", "key: 3", LOGS), "attributes.key: 3 is not accepted; a text"),
-    (
-        "no lookahead",
-        changed("  lookahead: 8d\n", "", LOGS),
-        "attributes.lookahead: None is not accepted; the key is required",
-    ),
-    (
-        "lookahead: null",
-        changed("8d", "null", LOGS),
-        "attributes.lookahead: None is not accepted; write a whole number",
-    ),
-    ("lookahead: 99999999999d", changed("8d", "99999999999d", LOGS), "write at most 36525d"),
-    (
-        "partitions: text",
-        changed('{every: day, start: "2026-01-01", timezone: Asia/Tokyo}', "day", LOGS),
-        "there are every",
-    ),
-    (
-        "start: 0001",
-        changed("2026-01-01", "0001-01-01", LOGS),
-        "partitions.start: '0001-01-01' is not accepted; a date from",
-    ),
-    (
-        "hours in a start",
-        changed("2026-01-01", "2026-01-01-05:00+0900", LOGS),
-        'write the local date alone, "2026-01-01"',
-    ),
-    ("a long zone", changed("Asia/Tokyo", "A" * 300, LOGS), "an IANA name such as Asia/Tokyo"),
-    (
-        "columns: text",
-        changed("{time: event_time, key: [impression_id]}", "event_time", LOGS),
-        "there are time, key, known",
-    ),
-    ("key: a text", changed("key: [impression_id]", "key: impression_id", LOGS), "columns.key: 'impression_id' is not"),
-    (
-        "the same log twice",
-        f"{LOGS}---\n{LOGS}",
-        "attributes.key: 'ads/impressions' is not accepted; one that no other has",
-    ),
-    (
-        "a password",
-        changed("lookahead", "tabel: {url: 'postgresql://reader:hunter2@warehouse/main'}\n  lookahead", LOGS),
-        "attributes.tabel: '(not shown, as it may hold a password)' is not accepted; there is no such key; did you mean",
-    ),
-]
-
-
-def make(root: Path, package: str, files: dict[str, str | bytes]) -> Path:
-    """Write a project. Returns: its folder of definitions."""
-    for path, text in files.items():
-        file = root / package / "defs" / path
-        file.parent.mkdir(parents=True)
-        file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    (root / package / "__init__.py").touch()
-    tool = f'[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "{package}"\n'
-    (root / "pyproject.toml").write_text(tool)
-    (root / "notebooks").symlink_to(REPOSITORY / "notebooks")
-    return root / package / "defs"
-
-
-def answer(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What is said of a project that is refused."""
-    monkeypatch.setattr(sys, "path", [str(root), *sys.path])
-    began = time.process_time()
-    with pytest.raises(Exception) as error:
-        build_declared(dg.ComponentTree.for_project(root))
-    assert time.process_time() - began < 5
-    refused = find_cause(error.value, DefsFileError)
-    assert refused is not None, repr(error.value)
-    assert "\n" not in str(refused)
-    return str(refused)
 
 
 def test_the_text_that_is_varied_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, "files_right", {"ads/logs/defs.yaml": LOGS, "ads/cvr/defs.yaml": added("start: 2026-03-01")})
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    assert len(build_declared(dg.ComponentTree.for_project(tmp_path)).assets or ()) == 8
+    assert len(declared(dg.ComponentTree.for_project(tmp_path)).assets or ()) == 8
 
 
 def test_a_long_file_is_read_and_what_aliases_add_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = f"config: {{many: &many [{', '.join(['x'] * 10_001)}], quoted: '='}}"
     make(tmp_path, "files_many", {"ads/logs/defs.yaml": LOGS, "ads/cvr/defs.yaml": added(many)})
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    assert len(build_declared(dg.ComponentTree.for_project(tmp_path)).assets or ()) == 8
+    assert len(declared(dg.ComponentTree.for_project(tmp_path)).assets or ()) == 8
     again = many.replace("quoted: '='", "again: *many")
     make(tmp_path / "again", "files_many_again", {"ads/logs/defs.yaml": LOGS, "ads/cvr/defs.yaml": added(again)})
     assert "aliases that repeat at most 10000 values" in answer(tmp_path / "again", monkeypatch)
@@ -374,63 +272,3 @@ def test_a_models_file_is_refused_for(
     said = answer(tmp_path, monkeypatch)
     assert said.startswith(f"{defs / 'ads/cvr/defs.yaml'}: ")
     assert words in said
-
-
-@pytest.mark.parametrize(("text", "words"), [case[1:] for case in LOG_CASES], ids=[case[0] for case in LOG_CASES])
-def test_a_file_of_logs_is_refused_for(
-    text: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
-    package = f"files_log_{abs(hash(request.node.name))}"
-    defs = make(tmp_path, package, {"ads/logs/defs.yaml": text, "ads/cvr/defs.yaml": MODEL})
-    said = answer(tmp_path, monkeypatch)
-    assert said.startswith(f"{defs / 'ads/logs/defs.yaml'}: ")
-    assert words in said
-    assert "hunter2" not in said
-
-
-PLACES: dict[str, tuple[dict[str, str | bytes], str, str]] = {
-    "two models of one name": (
-        {"ads/logs/defs.yaml": LOGS, "ads/a/defs.yaml": MODEL, "ads/b/defs.yaml": MODEL},
-        "ads/b/defs.yaml",
-        "ads/a/defs.yaml declares it, too",
-    ),
-    "the same log in two files": (
-        {"ads/logs/defs.yaml": LOGS, "ads/more/defs.yaml": LOGS},
-        "ads/more/defs.yaml",
-        "ads/logs/defs.yaml declares it, too",
-    ),
-    "a file that hides others": (
-        {"ads/defs.yaml": LOGS, "ads/cvr/defs.yaml": MODEL},
-        "ads/defs.yaml",
-        "another folder, for it hides",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", PLACES)
-def test_files_are_refused_for(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files, refused, words = PLACES[case]
-    defs = make(tmp_path, f"files_of_{list(PLACES).index(case)}", files)
-    said = answer(tmp_path, monkeypatch)
-    assert said.startswith(f"{defs / refused}: ")
-    assert words in said
-
-
-def test_a_declaration_beside_another_is_not_left_out_silently(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    defs = make(tmp_path, "files_beside", {"ads/logs/defs.yaml": LOGS, "ads/cvr/defs.yaml": MODEL})
-    (defs / "ads/cvr/defs.yml").write_text(MODEL)
-    assert "one declaration in a folder; defs.yaml is read instead" in answer(tmp_path, monkeypatch)
-
-
-@pytest.mark.parametrize("what", ["a folder", "a link to nothing", "a link to itself"])
-def test_what_is_called_a_declaration_and_cannot_be_read_is_refused(
-    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    defs = make(tmp_path, f"files_{what.replace(' ', '_')}", {"ads/logs/defs.yaml": LOGS})
-    file = defs / "ads/cvr/defs.yaml"
-    file.parent.mkdir()
-    if what == "a folder":
-        file.mkdir()
-    else:
-        file.symlink_to("nothing" if what == "a link to nothing" else "defs.yaml")
-    assert f"{file}: the file: 'defs.yaml' is not accepted; a file that can be read: " in answer(tmp_path, monkeypatch)

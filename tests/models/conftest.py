@@ -1,4 +1,4 @@
-"""The rows that the tests of models learn from: clicks whose true probability of a conversion is known."""
+"""The rows that the tests of models learn from: clicks whose true probability of a conversion is known, in two parts."""
 
 import numpy as np
 import pandas as pd
@@ -29,3 +29,13 @@ def clicks() -> pd.DataFrame:
             "probability": probability,
         }
     )
+
+
+@pytest.fixture(scope="module")
+def training(clicks) -> pd.DataFrame:
+    return clicks[:14_000]
+
+
+@pytest.fixture(scope="module")
+def unseen(clicks) -> pd.DataFrame:
+    return clicks[14_000:]

@@ -1,4 +1,4 @@
-"""scikit-learn's classifiers as models: what is saved predicts the same, in equal bytes, and no code is loaded."""
+"""Any scikit-learn classifier as a model: saved and loaded without code, in the same bytes."""
 
 import subprocess
 import sys
@@ -6,22 +6,18 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
-import pandas as pd
 import pytest
 import sklearn.base
 import skops.io
 from lightgbm import LGBMClassifier
-from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.exceptions import InconsistentVersionWarning
-from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
-from sklearn.model_selection import GridSearchCV
-from sklearn.naive_bayes import BernoulliNB, GaussianNB
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
-from sklearn.svm import SVC
 
 from ml_assets.models.sklearn_classifier import SklearnClassifier, load
+from tests.models.sklearn_rows import SAVED, fitted, rows
 
 REPOSITORY = Path(__file__).parents[2]
 COLUMNS = ["campaign", "returning", "hour", "price"]
@@ -35,33 +31,6 @@ from tests.models.test_sklearn_classifier import SAVED, fitted
 for name in SAVED:
     SklearnClassifier(fitted(SAVED[name])).save(Path(sys.argv[1]) / name)
 """
-
-
-def on_features(classifier: object) -> Pipeline:
-    encoder = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore"), ["campaign", "returning"]),
-        (StandardScaler(), ["hour"]),
-        (FunctionTransformer(np.log1p, feature_names_out="one-to-one"), ["price"]),
-        sparse_threshold=0,
-    )
-    return make_pipeline(encoder, classifier)
-
-
-SAVED = {
-    "logistic_regression": on_features(LogisticRegression()),
-    "gradient_descent": on_features(SGDClassifier(loss="log_loss", random_state=0)),
-    "discriminant": on_features(LinearDiscriminantAnalysis()),
-    "naive_bayes": make_pipeline(OneHotEncoder(), BernoulliNB()),
-    "without_a_pipeline": GaussianNB(),
-    "columns_by_dtype": make_pipeline(
-        make_column_transformer(
-            (StandardScaler(), make_column_selector(dtype_include=np.number)),
-            (OneHotEncoder(), make_column_selector(pattern="campaign", dtype_exclude=[np.number, bool])),
-            remainder="passthrough",
-        ),
-        LogisticRegression(),
-    ),
-}
 
 
 def add_one(values):
@@ -89,26 +58,6 @@ REFUSED = [
     ),
     (make_pipeline(StandardScaler(), LGBMClassifier(n_estimators=2)), "LGBMClassifier in step 'lgbmclassifier' of"),
 ]
-
-
-def rows() -> tuple[pd.DataFrame, pd.Series]:
-    rng = np.random.default_rng(0)
-    features = pd.DataFrame(
-        {
-            "campaign": rng.choice(["a", "b", "価格"], 300),
-            "returning": rng.random(300) < 0.5,
-            "hour": rng.integers(0, 24, 300),
-            "price": rng.lognormal(size=300),
-        }
-    )
-    return features, (rng.random(300) < features["hour"] / 24).astype(int)
-
-
-def fitted(estimator):
-    features, labels = rows()
-    if isinstance(estimator, GaussianNB):
-        features = features[["hour", "price"]]
-    return sklearn.base.clone(estimator).fit(features, labels)
 
 
 @pytest.mark.parametrize("name", SAVED)
@@ -221,87 +170,3 @@ def test_another_version_of_scikit_learn_is_warned_of(tmp_path, monkeypatch):
         SklearnClassifier(fitted(SAVED["logistic_regression"])).save(tmp_path)
     with pytest.warns(InconsistentVersionWarning, match=r"from version 1\.2\.3 when using version"):
         load(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("estimator", "why"),
-    [
-        (Ridge(), "Ridge is no model: expected a fitted scikit-learn classifier that has predict_proba"),
-        (SVC(), "SVC is no model"),
-        ({}, "dict is no model"),
-    ],
-)
-def test_what_predicts_no_probability_is_no_model(estimator, why):
-    features, labels = rows()
-    if estimator:
-        estimator.fit(features[["hour"]], labels)
-    with pytest.raises(ValueError, match=why):
-        SklearnClassifier(estimator)
-
-
-def test_a_classifier_that_is_not_fitted_is_no_model():
-    with pytest.raises(ValueError, match="Pipeline is no model: expected a fitted"):
-        SklearnClassifier(SAVED["logistic_regression"])
-
-
-def test_a_classifier_fitted_on_arrays_is_asked_for_names():
-    features, labels = rows()
-    estimator = LogisticRegression().fit(features[["hour"]].to_numpy(), labels)
-    with pytest.raises(ValueError, match="knows no names of columns: fit it on a DataFrame"):
-        SklearnClassifier(estimator)
-
-
-@pytest.mark.parametrize("classes", [["no", "yes"], [1, 2], [0, 1, 2]])
-def test_other_classes_than_no_and_yes_are_refused(classes):
-    features, _ = rows()
-    labels = np.resize(classes, len(features))
-    estimator = GaussianNB().fit(features[["hour"]], labels)
-    with pytest.raises(ValueError, match="GaussianNB has the classes .*: expected 0 and 1, or False and True"):
-        SklearnClassifier(estimator)
-
-
-@pytest.mark.parametrize("dtype", [bool, float])
-def test_false_and_true_are_no_and_yes(dtype):
-    features, labels = rows()
-    estimator = GaussianNB().fit(features[["hour"]], labels.astype(dtype))
-    expected = GaussianNB().fit(features[["hour"]], labels).predict_proba(features[["hour"]])[:, 1]
-    np.testing.assert_array_equal(SklearnClassifier(estimator).predict(features), expected)
-
-
-def test_a_column_that_is_missing_is_named():
-    features, _ = rows()
-    model = SklearnClassifier(fitted(SAVED["logistic_regression"]))
-    with pytest.raises(ValueError, match=r"columns \['hour'\] are missing; the columns present are \['campaign'"):
-        model.predict(features.drop(columns="hour"))
-
-
-def test_no_rows_are_predicted_as_none():
-    features, _ = rows()
-    assert SklearnClassifier(fitted(SAVED["logistic_regression"])).predict(features[:0]).shape == (0,)
-
-
-@pytest.mark.parametrize("make", [on_features, lambda end: make_pipeline(OneHotEncoder(handle_unknown="ignore"), end)])
-def test_a_column_of_another_type_than_an_encoder_knows_is_refused_and_not_ignored(make):
-    features, labels = rows()
-    model = SklearnClassifier(make(LogisticRegression()).fit(features, labels))
-    with pytest.raises(ValueError, match="column 'campaign' was fitted on text and now holds only values that are no"):
-        model.predict(features.assign(campaign=1))
-    # One odd value is an unseen category, and booleans are the numbers that they are.
-    model.predict(features.assign(campaign=["a", 1, None] * 100, returning=features["returning"].astype(int)))
-
-
-def test_text_is_refused_where_numbers_were_categories():
-    features, labels = rows()
-    model = SklearnClassifier(make_pipeline(OneHotEncoder(), LogisticRegression()).fit(features[["hour"]], labels))
-    with pytest.raises(ValueError, match="column 'hour' was fitted on values that are no text and now holds only text"):
-        model.predict(features.astype({"hour": str}))
-
-
-def test_of_a_search_what_it_found_is_saved(tmp_path: Path) -> None:
-    place = np.arange(40)
-    frame, labels = pd.DataFrame({"hour": place % 24.0}), place % 2
-    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2).fit(frame, labels)
-    with pytest.raises(ValueError, match="GridSearchCV holds .*: save its best_estimator_ instead; expected"):
-        SklearnClassifier(search).save(tmp_path)
-    SklearnClassifier(search.best_estimator_).save(tmp_path)
-    assert np.array_equal(load(tmp_path).predict(frame), search.predict_proba(frame)[:, 1])

@@ -1,14 +1,13 @@
-"""Forked processes beside real ones: what they see, how they end, and when their host does."""
+"""Forked processes beside real ones: what they see, and how they end."""
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,10 @@ import psutil
 import pytest
 
 from ml_assets.warm.host import ADDRESS_VARIABLE
-from ml_assets.warm.process import Host, HostGoneError, NotSafeError, Process
+from ml_assets.warm.process import Host, NotSafeError, Process
+from tests.warm.children import SLEEP, is_gone, is_there
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
-
-SLEEP = "import time\ntime.sleep(60)"
 SEEN = """
 import json, os, sys
 json.dump(
@@ -33,84 +31,6 @@ json.dump(
 print("said aside", file=sys.stderr)
 sys.exit(7)
 """
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[Host]:
-    host = Host.start([])
-    yield host
-    host.stop()
-
-
-@pytest.fixture
-def other_host() -> Iterator[Callable[..., Host]]:
-    """Starts hosts that a test may end."""
-    hosts: list[Host] = []
-
-    def start(*preload: str) -> Host:
-        hosts.append(Host.start(preload))
-        return hosts[-1]
-
-    yield start
-    for host in hosts:
-        host.stop()
-
-
-@pytest.fixture
-def run(host: Host, tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Starts a process of some source, with its streams in files of the same names."""
-    started: list[Process] = []
-
-    def start(source: str, *arguments: str, of: Host | None = None, **options: Any) -> Process:
-        # A module of its own, which no other process is reading.
-        name = f"child_{len(started)}"
-        (tmp_path / f"{name}.py").write_text(source)
-        with (tmp_path / "stdout").open("wb") as stdout, (tmp_path / "stderr").open("wb") as stderr:
-            streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": stderr}
-            address = (of or host).address
-            process = Process(address, [name, *arguments], **{"cwd": tmp_path, **streams, **options})
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-
-
-@pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
-    """Writes a module that a host can import."""
-    folder = tmp_path / "modules"
-    folder.mkdir()
-    monkeypatch.setenv("PYTHONPATH", str(folder))
-
-    def write(name: str, source: str) -> Path:
-        path = folder / f"{name}.py"
-        path.write_text(source)
-        return path
-
-    return write
-
-
-def _is_gone(pid: int, *, within: float = 5) -> bool:
-    """Whether a process has ended or soon does."""
-    until = time.monotonic() + within
-    while time.monotonic() < until:
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.01)
-    return False
-
-
-def _is_there(path: Path, *, within: float = 5) -> bool:
-    """Whether a process has written a file, or soon does."""
-    until = time.monotonic() + within
-    while not path.exists() and time.monotonic() < until:
-        time.sleep(0.01)
-    return path.exists()
 
 
 def test_a_forked_process_sees_what_python_m_would_see(host: Host, tmp_path: Path) -> None:
@@ -241,7 +161,7 @@ def test_a_process_that_is_killed_is_gone_and_may_be_killed_again(run: Callable[
     process = run(SLEEP)
     process.kill()
     assert process.wait(10) == -signal.SIGKILL
-    assert _is_gone(process.pid)
+    assert is_gone(process.pid)
     process.kill()
     process.terminate()
     assert process.wait() == -signal.SIGKILL
@@ -251,7 +171,7 @@ def test_an_interrupt_reaches_a_forked_process(run: Callable[..., Process], tmp_
     process = run(
         f"open('up', 'w').close()\ntry:\n    {SLEEP.replace(chr(10), '; ')}\nexcept KeyboardInterrupt:\n    print('heard')"
     )
-    assert _is_there(tmp_path / "up")
+    assert is_there(tmp_path / "up")
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 0
     assert (tmp_path / "stdout").read_text() == "heard\n"
@@ -275,231 +195,14 @@ __import__("os").rename("pids.tmp", "pids")
 {SLEEP}
 """
     process = run(source)
-    assert _is_there(tmp_path / "pids")
+    assert is_there(tmp_path / "pids")
     process._connection.close()
     process._answers.close()
     process.returncode = -signal.SIGKILL
-    assert _is_gone(process.pid)
-    assert _is_gone(int((tmp_path / "pids").read_text()))
+    assert is_gone(process.pid)
+    assert is_gone(int((tmp_path / "pids").read_text()))
     assert host.alive
     assert run("").wait(10) == 0
-
-
-def test_all_processes_end_when_the_host_is_stopped(
-    other_host: Callable[..., Host], run: Callable[..., Process]
-) -> None:
-    host = other_host()
-    processes = [run(SLEEP, of=host) for _ in range(3)]
-    host.stop()
-    assert not host.alive
-    assert all(not psutil.pid_exists(process.pid) for process in processes)
-    assert [process.poll() for process in processes] == [-signal.SIGKILL] * 3
-    assert not host.folder.path.exists()
-
-
-def test_host_and_processes_end_when_the_owner_is_killed(tmp_path: Path) -> None:
-    (tmp_path / "child.py").write_text(SLEEP)
-    source = """
-import time
-from ml_assets.warm.process import Host, Process
-host = Host.start([])
-process = Process(host.address, ["child"])
-print(host.process.pid, process.pid, host.folder.path, flush=True)
-"""
-    command = [sys.executable, "-c", source + "time.sleep(60)"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as owner:
-        assert owner.stdout
-        host, child, folder = owner.stdout.readline().split()
-        assert psutil.pid_exists(int(host))
-        assert psutil.pid_exists(int(child))
-        owner.kill()
-    assert _is_gone(int(host))
-    assert _is_gone(int(child))
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def test_all_processes_end_when_the_host_is_killed(
-    other_host: Callable[..., Host], run: Callable[..., Process]
-) -> None:
-    """A process that seems to have ended is launched again."""
-    host = other_host()
-    process = run(SLEEP, of=host)
-    host.process.kill()
-    assert process.wait(10) == -signal.SIGKILL
-    try:
-        assert _is_gone(process.pid, within=2)
-    finally:
-        if psutil.pid_exists(process.pid):
-            os.kill(process.pid, signal.SIGKILL)
-
-
-def test_a_host_that_was_killed_is_gone(other_host: Callable[..., Host], run: Callable[..., Process]) -> None:
-    host = other_host()
-    host.process.kill()
-    host.process.wait()
-    assert not host.alive
-    with pytest.raises(HostGoneError, match=f"the warm process at {host.address} is gone: .*Connection refused"):
-        run("", of=host)
-    host.retire()
-    host.stop()
-    with pytest.raises(HostGoneError, match="is gone: .*No such file"):
-        run("", of=host)
-
-
-def test_a_retired_host_ends_with_its_last_process(
-    other_host: Callable[..., Host], run: Callable[..., Process]
-) -> None:
-    host = other_host()
-    first, last = run(SLEEP, of=host), run(SLEEP, of=host)
-    host.retire()
-    first.kill()
-    assert first.wait(10) == -signal.SIGKILL
-    assert host.alive
-    assert last.poll() is None
-    last.kill()
-    assert last.wait(10) == -signal.SIGKILL
-    assert host.process.wait(10) == 0
-    with pytest.raises(HostGoneError):
-        run("", of=host)
-
-
-def test_a_retired_host_without_a_process_ends(other_host: Callable[..., Host]) -> None:
-    host = other_host()
-    host.retire()
-    assert host.process.wait(10) == 0
-
-
-def test_the_processes_of_a_retired_host_may_fork_from_it(
-    other_host: Callable[..., Host], run: Callable[..., Process], tmp_path: Path
-) -> None:
-    host = other_host()
-    (tmp_path / "grandchild.py").write_text("import os\nprint(os.getppid(), flush=True)")
-    process = run(
-        f"""
-import os, time
-while not os.path.exists("retired"):
-    time.sleep(0.01)
-from ml_assets.warm.process import Process
-assert Process(os.environ["{ADDRESS_VARIABLE}"], ["grandchild"]).wait() == 0
-print(os.getppid())
-""",
-        of=host,
-    )
-    host.retire()
-    (tmp_path / "retired").touch()
-    assert process.wait(10) == 0, (tmp_path / "stderr").read_text()
-    assert (tmp_path / "stdout").read_text() == f"{host.process.pid}\n" * 2
-    assert host.process.wait(10) == 0
-
-
-def test_a_process_that_is_killed_takes_those_with_it_that_it_has_forked(
-    host: Host, run: Callable[..., Process], tmp_path: Path
-) -> None:
-    (tmp_path / "grandchild.py").write_text(
-        f"import os\nopen('pid.tmp', 'w').write(str(os.getpid()))\nos.rename('pid.tmp', 'pid')\n{SLEEP}"
-    )
-    process = run(
-        f"import os\nfrom ml_assets.warm.process import Process\n"
-        f"Process(os.environ['{ADDRESS_VARIABLE}'], ['grandchild']).wait()"
-    )
-    assert _is_there(tmp_path / "pid"), (tmp_path / "stderr").read_text()
-    process.kill()
-    assert _is_gone(int((tmp_path / "pid").read_text()))
-    assert host.alive
-
-
-def test_an_edited_source_makes_a_host_outdated(
-    module: Callable[[str, str], Path], other_host: Callable[..., Host]
-) -> None:
-    path = module("edited", "VALUE = 1")
-    host = other_host("edited")
-    assert str(path) in host.sources
-    assert not any("site-packages" in source or "/json/" in source for source in host.sources)
-    assert host.is_current
-    path.write_text("VALUE = 23")
-    assert not host.is_current
-    path.unlink()
-    assert not host.is_current
-
-
-def test_what_is_not_imported_may_be_edited(
-    module: Callable[[str, str], Path], other_host: Callable[..., Host]
-) -> None:
-    path = module("beside", "VALUE = 1")
-    host = other_host()
-    path.write_text("VALUE = 23")
-    assert host.is_current
-
-
-def test_what_is_imported_before_is_there_in_each_process(
-    module: Callable[[str, str], Path], other_host: Callable[..., Host], run: Callable[..., Process], tmp_path: Path
-) -> None:
-    module("counted", "import os\nBY = os.getpid()\nopen(__file__ + '.imports', 'a').write('1')")
-    host = other_host("counted")
-    for _ in range(2):
-        run("import counted\nprint(counted.BY)", of=host, env={"PYTHONPATH": os.environ["PYTHONPATH"]}).wait(10)
-        assert (tmp_path / "stdout").read_text() == f"{host.process.pid}\n"
-    assert (tmp_path / "modules" / "counted.py.imports").read_text() == "1"
-
-
-def test_a_module_that_starts_a_thread_is_refused_with_its_name(module: Callable[[str, str], Path]) -> None:
-    source = (
-        "import threading\nthreading.Thread(target=threading.Event().wait, name='the-watcher', daemon=True).start()"
-    )
-    module("threaded", source)
-    with pytest.raises(NotSafeError, match="^importing threaded started threads: the-watcher$"):
-        Host.start(["threaded"])
-
-
-def test_a_module_whose_thread_does_not_end_is_refused_at_once(module: Callable[[str, str], Path]) -> None:
-    module("lasting", "import threading\nthreading.Thread(target=threading.Event().wait, name='lasting').start()")
-    began = time.monotonic()
-    with pytest.raises(NotSafeError, match="lasting"):
-        Host.start(["lasting"])
-    assert time.monotonic() - began < 5
-
-
-def test_a_module_that_starts_a_native_thread_is_refused(module: Callable[[str, str], Path]) -> None:
-    module("native", "import _thread, threading\n_thread.start_new_thread(threading.Event().wait, ())")
-    with pytest.raises(NotSafeError, match="^importing native started threads: a thread of a library$"):
-        Host.start(["native"])
-
-
-def test_a_module_that_cannot_be_imported_is_left_out_with_its_reason(
-    module: Callable[[str, str], Path], other_host: Callable[..., Host], run: Callable[..., Process]
-) -> None:
-    module("broken", "raise RuntimeError('no licence')")
-    host = other_host("broken", "there_is_none", "colorsys")
-    assert host.skipped == {
-        "broken": "RuntimeError: no licence",
-        "there_is_none": "ModuleNotFoundError: No module named 'there_is_none'",
-    }
-    assert run("import sys\nassert 'colorsys' in sys.modules", of=host).wait(10) == 0
-
-
-def test_a_module_that_ends_the_process_is_refused(module: Callable[[str, str], Path]) -> None:
-    module("ending", "import os\nos._exit(4)")
-    with pytest.raises(NotSafeError, match="ended with exit code 4"):
-        Host.start(["ending"])
-
-
-def test_a_module_that_prints_when_it_is_imported_does_no_harm(module: Callable[[str, str], Path]) -> None:
-    module("printing", "print('welcome')")
-    source = "from ml_assets.warm.process import Host\nHost.start(['printing']).stop()"
-    subprocess.run([sys.executable, "-c", source], check=True, timeout=5)
-
-
-def test_a_process_that_a_module_has_started_may_end(
-    module: Callable[[str, str], Path], other_host: Callable[..., Host], run: Callable[..., Process]
-) -> None:
-    module("starting", "import subprocess\nCHILD = subprocess.Popen(['sleep', '60'])\nPID = CHILD.pid")
-    host = other_host("starting")
-    process = run(SLEEP, of=host)
-    (foreign,) = (child for child in psutil.Process(host.process.pid).children() if child.pid != process.pid)
-    foreign.kill()
-    time.sleep(0.1)
-    assert process.poll() is None
-    assert host.alive
 
 
 def test_process_and_requester_may_end_at_the_same_time(
@@ -512,7 +215,7 @@ def test_process_and_requester_may_end_at_the_same_time(
         busy.connect(str(host.address))
         time.sleep(0.1)
         os.kill(process.pid, signal.SIGKILL)
-        assert _is_gone(process.pid)
+        assert is_gone(process.pid)
         time.sleep(0.05)
         process._answers.close()
         process._connection.close()
