@@ -1,6 +1,6 @@
 """Random logs, small ones in files, and double loops in plain Python that say which rows count and with which label."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from ml_assets.data.log_files import LogFiles
 from ml_assets.domain.event_log import Columns
 from tests.data.by_hand import newest_versions
 from tests.data.parquet_logs import HOUR, NOON, instants, log_files, written
+from tests.data.warehouse import VARIABLE
+from tests.support.postgres import Postgres, postgres_server
 
 Frames = Callable[..., pd.DataFrame]
 
@@ -158,3 +160,20 @@ def outcomes(tmp_path: Path) -> LogFiles:
 def column_file(tmp_path: Path) -> Path:
     """A file of another day, which tells the columns alone."""
     return written(tmp_path / "column_file.parquet", id=[1], time=instants(NOON))
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def warehouse(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Postgres:
+    """A database whose time zone is not UTC."""
+    server.execute("drop schema if exists analytics cascade")
+    server.execute("create schema analytics")
+    server.execute("alter database postgres set timezone to 'America/New_York'")
+    server.execute('create table analytics.events ("row" bigint, time timestamptz, known timestamptz, device text)')
+    monkeypatch.setenv(VARIABLE, server.url)
+    return server

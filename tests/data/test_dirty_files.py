@@ -11,7 +11,9 @@ import pytest
 
 from ml_assets.data.engine import EventLogError
 from ml_assets.data.examples import ExampleReader
-from tests.data.dirty_files import DAYS, TYPES, draw, labels, labels_by_hand, refusals, write
+from tests.data.dirty_draws import draw
+from tests.data.dirty_files import DAYS, TYPES, write
+from tests.data.dirty_labels import labels, labels_by_hand, refusals
 from tests.support.spark import JAVA, NO_JAVA, local_session
 
 CASES, CASES_ON_SPARK = 500, 40

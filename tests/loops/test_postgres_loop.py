@@ -4,12 +4,9 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import dagster as dg
 import psutil
@@ -18,46 +15,32 @@ from dagster._core.scheduler.instigation import TickStatus
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, PARENT_RUN_ID_TAG
 
-from ml_assets.domain.due import State
-from ml_assets.orchestration.launcher import WORKER_TAG
-from ml_assets.orchestration.recorded.facts import asset_key, read_error
-from ml_assets.orchestration.recorded.lineage import current_runs, trace
 from ml_assets.project.project import Project
-from tests.support import forks, shop
-from tests.support.postgres import PASSWORD, DagsterPostgres, postgres_server
-from tests.support.projects import REPOSITORY, TeamProject
+from ml_assets.domain.due import State
+from ml_assets.orchestration.recorded.facts import asset_key, read_error
+from ml_assets.orchestration.launcher import WORKER_TAG
+from ml_assets.orchestration.recorded.lineage import trace
+from tests.loops.postgres_shop import (
+    EVALUATION,
+    METRICS,
+    MODEL,
+    NOTEBOOK,
+    SECRETS,
+    content,
+    hold_training,
+    made,
+    run,
+    shell,
+    times_made,
+)
+from tests.support import shop
+from tests.support.postgres import DagsterPostgres, postgres_server
+from tests.support.projects import TeamProject
 from tests.support.units import CODE, DAEMON, Units, start_order, units
 
 pytestmark = pytest.mark.slow
-
-DATA, MODEL = "shop/order/training_data", "shop/order/model"
-EVALUATION, METRICS = "shop/order/evaluation_data_2d", "shop/order/metrics_2d"
-#: As text, and as it stands in a URL.
-SECRETS = [text.encode() for text in (PASSWORD, quote(PASSWORD), quote(PASSWORD, safe=""))]
 #: Long enough that Dagster's own patience ends, and so does that of what launches for it.
 OUTAGE_SECONDS = 50
-NOTEBOOK = """\
-# %%
-import time
-from pathlib import Path
-
-(home,) = [parent for parent in Path.cwd().parents if (parent / "postgres_shop").exists()]
-(home / f"begun {step.partition}").touch()
-while (home / f"held {step.partition}").exists():
-    time.sleep(0.1)
-print("it goes on")
-
-# %%
-step.log.info("it is going to train")
-if (home / f"fails {step.partition}").exists():
-    raise ValueError("no gradient")
-
-# %%
-from ml_assets.models.gbdt import GbdtConfig, train
-
-examples = step.read("training_data")
-step.save_model(train(examples[examples["mature"]], GbdtConfig.from_mapping(step.config)))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -84,15 +67,6 @@ def services(server: DagsterPostgres, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def team(services: Units) -> TeamProject:
     return services.team
-
-
-def made(team: TeamProject, asset: str) -> list[str]:
-    return sorted(current_runs(team.project.instance, asset))
-
-
-def times_made(team: TeamProject, asset: str, partition: str) -> int:
-    filters = dg.AssetRecordsFilter(asset_key=asset_key(asset), asset_partitions=[partition])
-    return len(team.project.instance.fetch_materializations(filters, limit=100).records)
 
 
 @pytest.fixture(scope="module")
@@ -163,23 +137,6 @@ def ticks_of(team: TeamProject, status: TickStatus) -> int:
     return int(ticks[0].tick_id)
 
 
-def hold_training(team: TeamProject, *days: int) -> list[Path]:
-    """Let days arrive, and wait until their trainings have begun.
-
-    Returns: of each the file which, once it is gone, lets it go on.
-    """
-    held = [team.root / f"held 2026-03-{day:02}" for day in days]
-    for path in held:
-        path.touch()
-    for log in ("visits", "orders"):
-        shop.arrive(team, log, days[0], days[-1])
-    deadline = time.monotonic() + 180
-    while not all((team.root / path.name.replace("held", "begun")).exists() for path in held):
-        assert time.monotonic() < deadline, "no model is trained"
-        time.sleep(0.2)
-    return held
-
-
 def test_a_run_whose_process_is_killed_is_repeated_once_by_dagster_and_not_by_the_sensor(
     evaluated: TeamProject,
 ) -> None:
@@ -240,14 +197,6 @@ def test_an_outage_of_the_database_ends_no_run_and_is_no_verdict(
     assert not any(PARENT_RUN_ID_TAG in run.tags for run in trained)
 
 
-def run(team: TeamProject, home: Path, *arguments: str, code: int = 0) -> str:
-    """What a command prints."""
-    result = forks.run(["ml_assets", *arguments, "--home", str(home)], cwd=team.root)
-    assert result.returncode == code, result.stdout + result.stderr
-    assert not any(secret in (result.stdout + result.stderr).encode() for secret in SECRETS)
-    return result.stdout
-
-
 def test_the_commands_work_on_such_an_instance_and_make_the_same(
     evaluated: TeamProject, server: DagsterPostgres
 ) -> None:
@@ -263,29 +212,6 @@ def test_the_commands_work_on_such_an_instance_and_make_the_same(
         by_backfill = content(Project(home, evaluated.root))
     assert len(by_backfill) == 8
     assert by_backfill.items() <= content(evaluated.project).items()
-
-
-def content(project: Project) -> dict[tuple[str, str], str]:
-    """The data version of all that exists."""
-    return {
-        (asset, partition): project.store.load(asset, partition, run_id).data_version
-        for asset in (DATA, MODEL, EVALUATION, METRICS)
-        for partition, run_id in current_runs(project.instance, asset).items()
-    }
-
-
-def shell(heading: str, team: TeamProject, server: DagsterPostgres, backup: Path) -> str:
-    """What the commands print that `docs/production.md` shows below a heading."""
-    page = (REPOSITORY / "docs" / "production.md").read_text(encoding="utf-8")
-    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    (commands,) = re.findall(r"^```bash\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
-    path = os.pathsep.join([f"{sys.prefix}/bin", str(server.server.binaries), os.environ["PATH"]])
-    environment = {**team.environment, "PATH": path, "BACKUP": str(backup)}
-    done = subprocess.run(
-        ["bash", "-eu", "-c", commands], cwd=team.root, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def test_a_backup_that_was_made_while_a_model_was_trained_is_restored_and_the_training_repeated(
