@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ml_assets.declarations.model import event_logs
+from ml_assets.declarations.of_project import event_logs
 from ml_assets.domain.event_log import Watermark
 from tests.components.declared import LOG, MODEL, OUTCOMES, assert_refused, changed, load, refusal
 

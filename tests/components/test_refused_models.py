@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ml_assets.components.evaluated_model import EvaluatedModel
+from ml_assets.components import EvaluatedModel
 from tests.components.declared import LOG, MODEL, OUTCOMES, assert_refused, changed, load, refusal
 
 MODEL_REFUSALS = [

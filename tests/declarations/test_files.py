@@ -7,8 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ml_assets.definitions import declared
-from tests.components.texts import LOGS, MODEL, answer, changed, make
+from ml_assets.declarations.of_project import build_declared
+from tests.declarations.texts import LOGS, MODEL, answer, changed, make
 
 NESTED = "".join(
     f"  {at}: &{at} [{', '.join([f'*{of}'] * 9)}]\n" for of, at in zip("abcdefgh", "bcdefghi", strict=True)
@@ -139,10 +139,6 @@ OF_ANY_FILE: dict[str, tuple[str | bytes, str]] = {
     "a type that is null": (changed("ml_assets.EvaluatedModel", ""), "type: None is not accepted; a text"),
     "a type that is a number": (changed("ml_assets.EvaluatedModel", "3"), "type: 3 is not accepted; a text"),
     "a type that is a list": (changed("ml_assets.EvaluatedModel", "[a]"), "type: ['a'] is not accepted; a text"),
-    "Dagster's own type": (
-        changed("ml_assets.EvaluatedModel", "dagster.DefsFolderComponent"),
-        "attributes.name: 'ads/cvr'",
-    ),
     "no attributes": ("type: ml_assets.EvaluatedModel\n", "attributes.name: None is not accepted; the key is required"),
     "attributes that are null": ("type: ml_assets.EvaluatedModel\nattributes:\n", "attributes.name: None is not"),
     "attributes that are a text": (
@@ -250,14 +246,14 @@ CASES = [
 def test_the_text_that_is_varied_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, "files_right", {"ads/logs/defs.yaml": LOGS, "ads/cvr/defs.yaml": added("start: 2026-03-01")})
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    assert len(declared(dg.ComponentTree.for_project(tmp_path)).assets or ()) == 8
+    assert len(build_declared(dg.ComponentTree.for_project(tmp_path)).assets or ()) == 8
 
 
 def test_a_long_file_is_read_and_what_aliases_add_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = f"config: {{many: &many [{', '.join(['x'] * 10_001)}], quoted: '='}}"
     make(tmp_path, "files_many", {"ads/logs/defs.yaml": LOGS, "ads/cvr/defs.yaml": added(many)})
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    assert len(declared(dg.ComponentTree.for_project(tmp_path)).assets or ()) == 8
+    assert len(build_declared(dg.ComponentTree.for_project(tmp_path)).assets or ()) == 8
     again = many.replace("quoted: '='", "again: *many")
     make(tmp_path / "again", "files_many_again", {"ads/logs/defs.yaml": LOGS, "ads/cvr/defs.yaml": added(again)})
     assert "aliases that repeat at most 10000 values" in answer(tmp_path / "again", monkeypatch)

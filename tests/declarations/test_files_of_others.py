@@ -8,7 +8,7 @@ import pytest
 
 from ml_assets.declarations.files import refuse_wrong_files
 from ml_assets.declarations.reading import DefsFileError
-from tests.declarations.test_files import LOGS, MODEL, make
+from tests.declarations.texts import LOGS, MODEL, make
 
 #: Values that are not clear, and would be refused in a declaration of ours.
 OTHERS = """\

@@ -8,7 +8,7 @@ import dagster as dg
 import nbformat
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
-from ml_assets.orchestration.facts import asset_key
+from ml_assets.orchestration.recorded.facts import asset_key
 from tests.support import shop
 from tests.support.projects import TeamProject
 

@@ -28,10 +28,10 @@ from ml_assets.domain.windows import Windows
 from ml_assets.notebooks.context import Context, Run
 from ml_assets.notebooks.order import ReadRecord, StepResult
 from ml_assets.notebooks.step import Step
-from ml_assets.orchestration import orders, pins
 from ml_assets.orchestration.checks import verify_no_leak
-from ml_assets.orchestration.facts import materialization
 from ml_assets.orchestration.partitions import partitions_definition
+from ml_assets.orchestration.recorded.facts import materialization
+from ml_assets.orchestration.running import orders, pins
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

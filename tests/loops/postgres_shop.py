@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import dagster as dg
 
-from ml_assets.cli.project import Project
-from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.lineage import current_runs
+from ml_assets.orchestration.recorded.facts import asset_key
+from ml_assets.orchestration.recorded.lineage import current_runs
+from ml_assets.project.project import Project
 from tests.support import forks, shop
 from tests.support.postgres import PASSWORD, DagsterPostgres
 from tests.support.projects import REPOSITORY, TeamProject

@@ -12,7 +12,6 @@ from dagster._core.events import (
 )
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from ml_assets.project.home import open_instance
 from ml_assets.data.event_files import partition_folder
 from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.due import Request
@@ -22,6 +21,7 @@ from ml_assets.orchestration import sensors
 from ml_assets.orchestration.recorded.facts import FAILED, asset_key, attempt, materialization, note_begun
 from ml_assets.orchestration.recorded.memo import Memo
 from ml_assets.orchestration.running.pins import ChangedWhileReadError, MissingInputError, Pins, check_unchanged, pin
+from ml_assets.project.home import open_instance
 from tests.domain.steps import Run, Step
 from tests.domain.wall_clock import edge
 from tests.domain.watched import Watched

@@ -12,9 +12,9 @@ import dagster as dg
 from ml_assets.data.store import ArtifactStore, load_artifact
 from ml_assets.domain.agreement import Agreement, describe_misfits
 from ml_assets.domain.contents import Wanted
-from ml_assets.domain.facts import metrics_inputs, model_inputs
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.facts import metrics_inputs, model_inputs
 from ml_assets.domain.maturity import Arrivals, ImmatureWindowError, describe_missing
 from ml_assets.domain.restatement import version_of
 from ml_assets.domain.spec import Model

@@ -7,8 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ml_assets.components.reading import DefsFileError, find_cause
-from ml_assets.definitions import declared
+from ml_assets.declarations.of_project import build_declared
+from ml_assets.declarations.reading import DefsFileError, find_cause
 from tests.support.projects import REPOSITORY
 
 LOGS = """\
@@ -63,7 +63,7 @@ def answer(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(sys, "path", [str(root), *sys.path])
     began = time.process_time()
     with pytest.raises(Exception) as error:
-        declared(dg.ComponentTree.for_project(root))
+        build_declared(dg.ComponentTree.for_project(root))
     assert time.process_time() - began < 5
     refused = find_cause(error.value, DefsFileError)
     assert refused is not None, repr(error.value)

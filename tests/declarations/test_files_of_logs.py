@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.components.texts import LOGS, MODEL, answer, changed, make
+from tests.declarations.texts import LOGS, MODEL, answer, changed, make
 
 LOG_CASES = [
     ("key: 3", changed("key: ads/impressions", "key: 3", LOGS), "attributes.key: 3 is not accepted; a text"),
