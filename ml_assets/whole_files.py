@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 
 @contextmanager
@@ -25,7 +26,8 @@ def replacing(path: Path) -> Iterator[Path]:
         if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
             yield path
             return
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    # Threads of one process, and processes of several machines, may write the same.
+    unfinished = path.with_name(f".{path.name}.{uuid4().hex}")
     unfinished.touch()
     try:
         yield unfinished

@@ -26,6 +26,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="ml-assets", prog_name="ml-assets")
 def main() -> None:
     """Automatic offline evaluation of machine-learning models on Dagster.
 

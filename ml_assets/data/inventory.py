@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ml_assets.data.store import MANIFEST, ArtifactStore, StoreError, check_files
-from ml_assets.paths import AnyPath, OutsideError, name_below
+from ml_assets.data.store import MANIFEST, ArtifactStore, StoreError, check_manifest
+from ml_assets.paths import AnyPath, name_below
 
 
 class Version(NamedTuple):
@@ -66,8 +66,8 @@ class Inventory:
     def _missing(self, folder: str, manifest: Mapping[str, Any]) -> str | None:
         """The first file that is not there as it was published. What is named elsewhere is never read."""
         try:
-            check_files(self._root / folder, manifest)
-        except OutsideError as error:
+            check_manifest(self._root / folder, manifest)
+        except ValueError as error:
             return str(error)
         for file, size in manifest["files"].items():
             found = self._sizes.get(f"{folder}/{file}")

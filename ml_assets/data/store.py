@@ -19,6 +19,7 @@ from upath import UPath
 
 from ml_assets.paths import RENAMING, AnyPath, OutsideError, check_inside, listed_below, name_below
 from ml_assets.temporary import TemporaryFolder
+from ml_assets.written_by import STORE_FORMAT, NewerFormatError, check_format, stamp
 
 MANIFEST = "manifest.json"
 _AT_ONCE = 8
@@ -125,7 +126,7 @@ class ArtifactStore:
         if drafts:
             _put(target.fs, [str(path) for path in drafts.values()], [(target / name).path for name in drafts])
         sizes = {name: entry["size"] for name, entry in sorted(listed_below(target).items())}
-        full = {**manifest, "files": sizes}
+        full = {**manifest, **stamp(), "files": sizes}
         _write_manifest(target, full)
         return Artifact(target, full)
 
@@ -145,7 +146,7 @@ def load_artifact(folder: AnyPath) -> Artifact:
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        check_files(folder, manifest)
+        check_manifest(folder, manifest)
         return Artifact(folder, manifest)
     except FileNotFoundError:
         _check_bucket(folder)
@@ -154,8 +155,15 @@ def load_artifact(folder: AnyPath) -> Artifact:
         raise ArtifactError(f"there is no artifact in {folder}: its {MANIFEST} is damaged: {error}") from None
 
 
-def check_files(folder: AnyPath, manifest: Mapping[str, Any]) -> None:
-    """Refuse a manifest whose files are not in its folder. Raises: OutsideError."""
+def check_manifest(folder: AnyPath, manifest: Mapping[str, Any]) -> None:
+    """Refuse a manifest of a newer version, or whose files are not in its folder.
+
+    Raises: StoreError, as nothing is lost; OutsideError.
+    """
+    try:
+        check_format(folder, manifest, STORE_FORMAT)
+    except NewerFormatError as error:
+        raise StoreError(str(error)) from None
     for name in manifest.get("files", {}):
         check_inside(folder, name)
 
@@ -212,7 +220,11 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _publish_here(folder: Path, files: Sequence[Path], manifest: Mapping[str, Any]) -> Artifact:
-    full = {**manifest, "files": {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}}
+    full = {
+        **manifest,
+        **stamp(),
+        "files": {path.relative_to(folder).as_posix(): path.stat().st_size for path in files},
+    }
     unfinished = folder / f".{MANIFEST}"
     unfinished.write_text(_text(full), encoding="utf-8")
     unfinished.rename(folder / MANIFEST)

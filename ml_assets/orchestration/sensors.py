@@ -25,6 +25,7 @@ from ml_assets.orchestration.recorded.memo import Memo
 from ml_assets.orchestration.recorded.ticks import sensor_name
 from ml_assets.orchestration.resources import Storage
 from ml_assets.paths import AnyPath
+from ml_assets.written_by import mark_home
 
 #: Reporting an arrival costs tens of milliseconds, and a tick has 60 seconds.
 REPORTS_PER_TICK = 200
@@ -87,6 +88,7 @@ def service_sensor(
         default_status=dg.DefaultSensorStatus.RUNNING if automation else dg.DefaultSensorStatus.STOPPED,
     )
     def sensor(context: dg.SensorEvaluationContext, events: dg.ResourceParam[Storage]) -> dg.SensorResult:
+        mark_home(Path(context.instance.root_directory))
         root = events.path(context.instance)
         # What they hold is due again, and not only once run monitoring gives up.
         for run_id in fail_dead_runs(context.instance):

@@ -7,5 +7,6 @@ from ml_assets.processes.log_lines import keep_lines_short
 
 def run(arguments: list[str]) -> None:
     """Run `dagster-daemon run` with some arguments."""
+    check_home_at_hand()
     keep_lines_short()
     cli.main(["run", *arguments], prog_name="ml-assets daemon", obj={})

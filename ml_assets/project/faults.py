@@ -69,19 +69,11 @@ def _ours(error: BaseException) -> str | None:
     from ml_assets.project.at_hand import NoProjectError
     from ml_assets.project.home import HomeError
     from ml_assets.project.output import OutputError
+    from ml_assets.written_by import MarkError, NewerFormatError
 
-    kinds = (
-        ArtifactError,
-        DefsFileError,
-        HomeError,
-        NoProjectError,
-        NoStorageError,
-        OutputError,
-        SourceError,
-        SpecError,
-        StoreError,
-    )
-    return str(error) if isinstance(error, (*kinds, AwayError, UnknownEnvironmentError)) else None
+    kinds = (ArtifactError, DefsFileError, HomeError, NoProjectError, NoStorageError, OutputError, SourceError)
+    others = (AwayError, MarkError, NewerFormatError, SpecError, StoreError, UnknownEnvironmentError)
+    return str(error) if isinstance(error, (*kinds, *others)) else None
 
 
 def _of_file(error: BaseException, home: Path | None) -> str | None:

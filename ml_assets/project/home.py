@@ -15,6 +15,7 @@ from ml_assets.project.impatience import NoAnswerError, asking_once
 from ml_assets.project.remedies import described
 from ml_assets.variables import HOME, being
 from ml_assets.whole_files import write_whole
+from ml_assets.written_by import check_home, mark_home
 
 #: Written once; what a person changes in it stays.
 _DAGSTER_YAML = """\
@@ -66,6 +67,7 @@ def prepare_home(home: Path) -> Path:
             cores = max(2, os.cpu_count() or 2)
             text = _DAGSTER_YAML.format(cores=cores, launcher_module=module, launcher=launcher)
             write_whole(config, text)
+            mark_home(home)
     except OSError as error:
         raise HomeError(f"{home}: cannot be a home folder: {described(error, home)}") from error
     return home
@@ -81,11 +83,12 @@ def at_home(home: Path) -> Iterator[None]:
 def open_instance(home: Path) -> dg.DagsterInstance:
     """The Dagster instance of a home folder.
 
-    Raises: HomeError, within some seconds where its database does not answer.
+    Raises: HomeError, within some seconds where its database does not answer; NewerFormatError, MarkError.
     """
     home = prepare_home(home)
     config = home / "dagster.yaml"
     try:
+        check_home(home)
         with asking_once():
             return dg.DagsterInstance.from_config(str(home))
     except NoAnswerError as error:

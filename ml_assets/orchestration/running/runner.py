@@ -44,6 +44,7 @@ from ml_assets.orchestration.running.resume import made_before, resumed_runs
 from ml_assets.orchestration.running.verdicts import is_verdict, tried_again
 from ml_assets.orchestration.step_asset import StepAsset
 from ml_assets.paths import AnyPath
+from ml_assets.written_by import mark_home
 
 _RESULT = "result"
 #: Tag of a run that skipped partitions: how many, by asset.
@@ -61,6 +62,7 @@ def materialize(context: dg.AssetExecutionContext, asset: StepAsset) -> Iterator
     instance, run = context.instance, context.run
     failures: dict[_Partition, Exception] = {}
     skipped: list[str] = []
+    mark_home(Path(instance.root_directory))
     record_patiently(instance)
     away = False
     if asset.step in CHECKED:

@@ -1,6 +1,6 @@
 """Declares that a change of an asset's code is harmless, and tells what that does to the partitions that exist."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ml_assets.domain.facts import Made
@@ -27,6 +27,23 @@ class Partitions:
     mended: tuple[str, ...]
     outdated: tuple[str, ...]
     others: Mapping[str, tuple[str, ...]]
+
+
+def declare_all(project: Project, assets: Sequence[str], reason: str) -> str:
+    """Record the change of each asset that is outdated by its code.
+
+    Returns: as `declare_harmless`, and of others why nothing was declared.
+    Raises: as `declare_harmless`, NotDeclaredError only when nothing was.
+    """
+    told, refused = [], []
+    for asset in assets:
+        try:
+            told.append(declare_harmless(project, asset, reason))
+        except NotDeclaredError as error:
+            refused.append(str(error))
+    if not told:
+        raise NotDeclaredError("\n".join(refused))
+    return "\n".join([*told, *refused])
 
 
 def declare_harmless(project: Project, asset: str, reason: str) -> str:

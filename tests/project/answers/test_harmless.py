@@ -156,7 +156,8 @@ def test_what_was_made_by_a_version_that_counts_as_another_one_is_for_a_person_t
         (
             "shop/order/modle",
             "why",
-            "'shop/order/modle' is no asset of a model (did you mean 'shop/order/model'?); there are",
+            "'shop/order/modle' is no service, model, asset or selection of Dagster such as 'tag:service=ads' (did you "
+            "mean 'shop/order/model'?); there are",
         ),
         (MODEL, " ", "notebooks/harmless.yaml: entry 1.reason: ' ' is not accepted; a text that is not empty"),
         (TRAINING_DATA, "why", "no partition of shop/order/training_data is outdated by its code"),
@@ -168,3 +169,12 @@ def test_what_cannot_be_declared_is_refused(asset: str, reason: str, words: str,
     assert result.exit_code != 0
     assert words in result.stderr
     assert not made.file.exists()
+
+
+def test_of_a_selection_what_is_outdated_is_declared_and_the_rest_is_named(made: Shop) -> None:
+    made.edit("seed = 0")
+    result = made.declare("shop/order", "an upgrade")
+    assert result.exit_code == 0
+    assert "no longer outdated by code: 3 partitions" in result.stdout
+    assert "no partition of shop/order/training_data is outdated by its code" in result.stdout
+    assert made.file.read_text(encoding="utf-8").count("asset:") == 1
