@@ -86,17 +86,3 @@ def content(project: Project) -> dict[tuple[str, str], str]:
         for asset in (DATA, MODEL, EVALUATION, METRICS)
         for partition, run_id in current_runs(project.instance, asset).items()
     }
-
-
-def shell(heading: str, team: TeamProject, server: DagsterPostgres, backup: Path) -> str:
-    """What the commands print that `docs/production.md` shows below a heading."""
-    page = (REPOSITORY / "docs" / "production.md").read_text(encoding="utf-8")
-    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    (commands,) = re.findall(r"^```bash\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
-    path = os.pathsep.join([f"{sys.prefix}/bin", str(server.server.binaries), os.environ["PATH"]])
-    environment = {**team.environment, "PATH": path, "BACKUP": str(backup)}
-    done = subprocess.run(
-        ["bash", "-eu", "-c", commands], cwd=team.root, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout

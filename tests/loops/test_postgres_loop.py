@@ -30,12 +30,12 @@ from tests.loops.postgres_shop import (
     hold_training,
     made,
     run,
-    shell,
     times_made,
 )
 from tests.support import shop
 from tests.support.postgres import DagsterPostgres, postgres_server
 from tests.support.projects import TeamProject
+from tests.support.shell import shell
 from tests.support.units import CODE, DAEMON, Units, start_order, units
 
 pytestmark = pytest.mark.slow
