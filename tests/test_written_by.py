@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from click.testing import CliRunner
 
@@ -16,6 +17,8 @@ from ml_assets.cli.main import main
 from ml_assets.data.inventory import Inventory, Version
 from ml_assets.data.store import MANIFEST, ArtifactStore, StoreError
 from ml_assets.definitions import defs
+from ml_assets.orchestration.resources import Storage
+from ml_assets.orchestration.sensors import service_sensor
 from ml_assets.written_by import (
     HOME_FORMAT,
     MARK,
@@ -69,6 +72,20 @@ def test_a_home_of_before_there_were_marks_is_opened_and_marked_once_something_i
     assert not (home / MARK).exists()
     mark_home(home)
     assert mark_of(home) == OURS
+
+
+def test_a_tick_marks_the_home_that_it_writes_to_and_asks_nothing_of_a_newer_one(tmp_path: Path) -> None:
+    home = prepare_home(tmp_path / "home")
+    write(home, {"format": 1, "written_by": "0.1.0"})
+    sensor = service_sensor("shop", [], [], tmp_path)
+    with open_instance(home) as instance:
+        context = dg.build_sensor_context(instance, resources={"events": Storage(root="events")})
+        sensor(context)
+        assert mark_of(home) == OURS
+        # An upgrade of another process.
+        write(home, NEWER)
+        with pytest.raises(NewerFormatError):
+            sensor(context)
 
 
 @pytest.mark.parametrize("other", ["0.0.9", "9.1.0"])

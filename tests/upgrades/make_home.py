@@ -62,6 +62,7 @@ def make_home(version: str, commit: str, folder: Path) -> Path:
     with tarfile.open(archive, "w:xz") as packed:
         for part in ("pyproject.toml", PACKAGE, "home"):
             packed.add(root / part, part, filter=_neutral)
+    shutil.rmtree(folder)
     return archive
 
 
