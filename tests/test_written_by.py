@@ -118,13 +118,14 @@ def test_commands_refuse_a_home_of_a_newer_format(command: list[str], newer: Pat
     assert not (newer / "history").exists()
 
 
-def test_the_daemon_and_the_code_location_refuse_it_too(newer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_production_runs_refuses_it_too(newer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(newer))
     with pytest.raises(NewerFormatError):
         defs()
-    result = CliRunner().invoke(main, ["daemon"])
-    assert result.exit_code == 3
-    assert REFUSAL in result.stderr
+    for unit in ("daemon", "webserver"):
+        result = CliRunner().invoke(main, [unit])
+        assert result.exit_code == 3
+        assert REFUSAL in result.stderr
 
 
 @pytest.mark.parametrize(

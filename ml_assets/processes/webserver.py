@@ -86,6 +86,7 @@ def _checked(entry: EventLogEntry, job_name: str) -> Any:
 
 def serve(arguments: list[str]) -> None:
     """Run `dagster-webserver` with some arguments."""
+    check_home_at_hand()
     keep_lines_short()
     dagster_webserver.app.DagsterWebserver = Webserver  # type: ignore[attr-defined]
     events.from_dagster_event_record = _checked

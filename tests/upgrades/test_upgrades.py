@@ -82,16 +82,16 @@ def test_the_plan_says_what_the_changelog_does_and_the_sensor_makes_nothing_agai
 ) -> None:
     planned = json.loads(run(team, "plan", "all", "--json").stdout)["runs"]
     why = {(asset, day, words) for one in planned for asset, of in one["why"].items() for day, words in of.items()}
-    assert why == {(asset, day, words) for asset, words in OUTDATED[version].items() for day in THERE[asset]}
+    assert why == {(asset, day, words) for asset, words in OUTDATED.get(version, {}).items() for day in THERE[asset]}
     tick = team.project.look(["shop"])
     assert not tick.arrivals
     assert not tick.launches
 
 
-def test_what_is_declared_harmless_for_all_is_outdated_no_more(team: TeamProject) -> None:
+def test_what_is_declared_harmless_for_all_is_outdated_no_more(version: str, team: TeamProject) -> None:
     declared = run(team, "harmless", "all", "--reason", "counts less of the configuration")
-    assert declared.exit_code == 0
-    assert f"no longer outdated by code: {len(TRAINED)} partitions" in declared.stdout
+    assert declared.exit_code == int(version not in OUTDATED)
+    assert (f"no longer outdated by code: {len(TRAINED)} partitions" in declared.stdout) is (version in OUTDATED)
     assert run(team, "plan", "all").stdout.startswith("nothing to make\n")
 
 
