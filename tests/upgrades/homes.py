@@ -30,10 +30,11 @@ def archive_of(version: str) -> Path:
     return HOMES / f"{version}.tar.xz"
 
 
-def unpack(version: str, root: Path, *, on: str = "sqlite") -> TeamProject:
-    """The project whose home a release has made, in a folder of another name, with this release's notebooks.
+def unpack(version: str, root: Path, *, on: str = "sqlite", keeps_notebooks: bool = True) -> TeamProject:
+    """The project whose home a release has made, in a folder of another name.
 
-    Args: `on`: what tells its package from those of others in this process.
+    Args: `on`: what tells its package from those of others in this process; `keeps_notebooks`: as a project with
+    notebooks of its own does; else they are this release's, as in a clone of the repository.
     """
     packed = root.parent / f"packed-{version}"
     with tarfile.open(archive_of(version)) as archive:
@@ -41,6 +42,7 @@ def unpack(version: str, root: Path, *, on: str = "sqlite") -> TeamProject:
     defs = packed / PACKAGE / "defs"
     texts = {path.parent.relative_to(defs).as_posix(): path.read_text("utf-8") for path in defs.rglob("defs.yaml")}
     team = TeamProject.make(root, f"{PACKAGE}_{version.replace('.', '_')}_{on}", texts)
-    shutil.rmtree(team.home)
-    shutil.move(packed / "home", team.home)
+    for part in ("home", "notebooks") if keeps_notebooks else ("home",):
+        shutil.rmtree(root / part)
+        shutil.move(packed / part, root / part)
     return team

@@ -2,7 +2,7 @@
 
 The commit (by default the tag `v<VERSION>`) is cloned and set up in a folder of a neutral name, as Dagster records
 where code and home lie, and on a host of a neutral name, which it records, too (Linux; `unshare` of util-linux). The
-home holds a seeded shop, whose declarations are packed with it. What is packed names nothing of this machine.
+home holds a seeded shop, whose declarations and notebooks are packed with it. What is packed names nothing of this machine.
 """
 
 import argparse
@@ -40,7 +40,10 @@ def make_home(version: str, commit: str, folder: Path) -> Path:
         subprocess.run(command, check=True, stdout=sys.stderr)
     ml_assets = str(code / ".venv" / "bin" / "ml-assets")
     team = TeamProject(root, PACKAGE)
-    shutil.copytree(code / "notebooks", root / "notebooks")
+    root.mkdir()
+    # A project has notebooks of its own, which it keeps when ml_assets is upgraded.
+    (root / "notebooks").mkdir()
+    shutil.copytree(code / "notebooks" / "standard", root / "notebooks" / "standard")
     write_project(root)
     # By the release, and not by this checkout.
     at_home = ["--home", str(team.home)]
@@ -50,7 +53,6 @@ def make_home(version: str, commit: str, folder: Path) -> Path:
     for path in (team.home / "events").rglob("*"):
         os.utime(path, (_WRITTEN, _WRITTEN))
     _run_neutrally([ml_assets, "backfill", "all", "--parallel", "1", *at_home], root)
-    shutil.rmtree(root / "notebooks")
     for path in (team.home / "notebooks").rglob("*.ipynb"):
         path.write_text(_without_pictures(path.read_text(encoding="utf-8")), encoding="utf-8")
     for path in team.home.rglob("*.db"):
@@ -60,7 +62,7 @@ def make_home(version: str, commit: str, folder: Path) -> Path:
     HOMES.mkdir(exist_ok=True)
     archive = HOMES / f"{version}.tar.xz"
     with tarfile.open(archive, "w:xz") as packed:
-        for part in ("pyproject.toml", PACKAGE, "home"):
+        for part in ("pyproject.toml", PACKAGE, "notebooks", "home"):
             packed.add(root / part, part, filter=_neutral)
     shutil.rmtree(folder)
     return archive

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 def test_the_steps_of_an_upgrade_find_all_of_before_and_go_on(
     dagster_postgres: DagsterPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    team = unpack(earlier()[0], tmp_path / "upgraded", on="postgres")
+    team = unpack(earlier()[0], tmp_path / "upgraded", on="postgres", keeps_notebooks=False)
     dagster_postgres.new_home(team.home, monkeypatch)
     url = dagster_postgres.server.url_of(os.environ["DAGSTER_PG_DB"])
     move_into(url, team.home)
