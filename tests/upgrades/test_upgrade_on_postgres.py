@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ml_assets.orchestration.arrival_records import arrival_records
 from tests.support import shop
 from tests.support.postgres import DagsterPostgres
 from tests.support.shell import shell
@@ -16,7 +17,7 @@ from tests.upgrades.on_postgres import ADDED, columns_of, move_into
 pytestmark = pytest.mark.slow
 
 
-def test_the_steps_of_an_upgrade_find_all_of_before_and_go_on(
+def test_the_steps_of_an_upgrade_find_all_of_before_and_what_is_due_is_what_arrived_since(
     dagster_postgres: DagsterPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     team = unpack(earlier()[0], tmp_path / "upgraded", on="postgres", keeps_notebooks=False)
@@ -32,5 +33,16 @@ def test_the_steps_of_an_upgrade_find_all_of_before_and_go_on(
     assert "stale: its notebook or declaration changed" in printed
     for log in ("visits", "orders"):
         shop.arrive(team, log, LAST_DAY + 1, LAST_DAY + 1)
-    made = team.command("ml-assets", "backfill", "shop/order/training_data", "--missing")
-    assert "made 1 of 1 partitions" in made.stdout, made.stdout + made.stderr
+    project = team.project
+    arrived = project.look(["shop"])
+    assert [arrival[:2] for arrival in arrived.arrivals] == [
+        ("shop/visits", "2026-03-09"),
+        ("shop/orders", "2026-03-09"),
+    ]
+    for record in arrival_records(arrived.arrivals, project.logs.values(), project.events_root, arrived.seen):
+        project.instance.report_runless_asset_event(record)
+    due = [(launch.request.assets, launch.request.partitions) for launch in project.look(["shop"]).launches]
+    assert due == [
+        (("shop/order/evaluation_data_2d", "shop/order/metrics_2d"), ("2026-03-06",)),
+        (("shop/order/training_data", "shop/order/model"), ("2026-03-09",)),
+    ]
