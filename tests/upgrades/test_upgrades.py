@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
 from ml_assets.cli.main import main
+from ml_assets.definitions import build_definitions
+from ml_assets.orchestration.facts import asset_key
 from ml_assets.orchestration.lineage import current_runs, trace
 from ml_assets.written_by import HOME_FORMAT, MARK, current_version
 from tests.support import shop
@@ -88,11 +92,21 @@ def test_the_plan_says_what_the_changelog_does_and_the_sensor_makes_nothing_agai
     assert not tick.launches
 
 
+def outdated_in_the_ui(team: TeamProject) -> list[tuple[str, str]]:
+    """The partitions that Dagster calls outdated."""
+    instance, graph = team.project.instance, build_definitions(team.project.tree).resolve_asset_graph()
+    resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+    there = [(asset, day) for asset, days in THERE.items() for day in days]
+    return [one for one in there if resolver.get_status(asset_key(one[0]), one[1]) is not StaleStatus.FRESH]
+
+
 def test_what_is_declared_harmless_for_all_is_outdated_no_more(version: str, team: TeamProject) -> None:
+    assert bool(outdated_in_the_ui(team)) is (version in OUTDATED)
     declared = run(team, "harmless", "all", "--reason", "counts less of the configuration")
     assert declared.exit_code == int(version not in OUTDATED)
     assert (f"no longer outdated by code: {len(TRAINED)} partitions" in declared.stdout) is (version in OUTDATED)
     assert run(team, "plan", "all").stdout.startswith("nothing to make\n")
+    assert outdated_in_the_ui(team) == []
 
 
 def test_the_next_partition_is_made_on_top_and_nothing_else(team: TeamProject) -> None:
