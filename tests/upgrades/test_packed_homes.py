@@ -12,7 +12,7 @@ from tests.upgrades.make_home import HOMES
 #: Where a release is made, and installed for that.
 NEUTRAL = b"/srv/ml_assets/code/.venv/bin/python"
 #: What begins with one of these is of the machine that made it.
-OF_A_MACHINE = re.compile(rb"(?<![\w./-])/(?:home|root|tmp|Users|work|mnt|private)/[^\s\"']*")
+OF_A_MACHINE = re.compile(rb"(?<![\w./-])/(?:home|root|tmp|Users|mnt|private)/[^\s\"']*")
 
 
 def contents(version: str) -> dict[str, bytes]:
