@@ -21,7 +21,6 @@ def build_definitions(tree: dg.ComponentTree, resources: Resources | None = None
     Args: `resources`: others than those of the environment, with the settings of Spark, say.
     Raises: NewerFormatError for a home of a newer version.
     """
-    check_home_at_hand()
     environment = current()
     # First of all: it names the file that is wrong.
     declared = build_declared(tree)

@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner
 
 from ml_assets import written_by
-from ml_assets.cli.home import open_instance, prepare_home
 from ml_assets.cli.main import main
 from ml_assets.data.inventory import Inventory, Version
 from ml_assets.data.store import MANIFEST, ArtifactStore, StoreError
 from ml_assets.definitions import defs
 from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.sensors import service_sensor
+from ml_assets.project.home import open_instance, prepare_home
 from ml_assets.written_by import (
     HOME_FORMAT,
     MARK,

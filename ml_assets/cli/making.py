@@ -118,25 +118,26 @@ def backfill(home: Path, parallel: int | None, submit: bool, **options: Any) -> 
 
 @click.command()
 @home_option(exists=True)
-@click.argument("asset")
+@click.argument("selection")
 @click.option("--reason", required=True, help="Why the change alters no result.")
-def harmless(home: Path, asset: str, reason: str) -> None:
-    """Declare the latest change of an ASSET's code harmless: what was made before it is not outdated by it.
+def harmless(home: Path, selection: str, reason: str) -> None:
+    """Declare the latest change of the code of SELECTION, such as an asset, harmless: it outdates nothing.
 
-    Appends an entry to notebooks/harmless.yaml: from the version that made the newest outdated partition, to the
-    present one. Declare it before the new code makes partitions. Exits with 1 when nothing is outdated by its code.
+    Appends an entry to notebooks/harmless.yaml for each asset: from the version that made the newest outdated
+    partition, to the present one. SELECTION is as of `plan`; after an upgrade it may be `all`. Declare it before the
+    new code makes partitions. Exits with 1 when nothing is outdated by its code.
     """
     from ml_assets.domain.errors import SpecError
-    from ml_assets.project.answers.harmless import NotDeclaredError, declare_harmless
+    from ml_assets.project.answers.harmless import NotDeclaredError, declare_all
     from ml_assets.project.project import NoAssetError, Project
 
     project = Project(home)
     try:
-        project.find(asset)
+        assets = project.select(selection)
     except NoAssetError as error:
         raise click.UsageError(str(error)) from error
     try:
-        click.echo(declare_harmless(project, asset, reason))
+        click.echo(declare_all(project, assets, reason))
     except (NotDeclaredError, SpecError) as error:
         raise click.ClickException(str(error)) from error
 

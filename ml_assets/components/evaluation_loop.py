@@ -11,6 +11,7 @@ from ml_assets.environments import Resources, current
 from ml_assets.orchestration.notebook_view import serve_executed
 from ml_assets.orchestration.resources import ExecutedNotebooks, Spark, Storage
 from ml_assets.orchestration.sensors import service_sensor
+from ml_assets.written_by import check_home_at_hand
 
 
 @dg.scaffold_with(LoopScaffolder)
@@ -51,8 +52,9 @@ class EvaluationLoop(LoopDeclaration):
 def loop_definitions(tree: dg.ComponentTree, resources: Resources) -> dg.Definitions:
     """One sensor for each service that a project declares, and the resources that sensors and steps ask for.
 
-    Raises: DefsFileError for a file that is wrong.
+    Raises: DefsFileError for a file that is wrong; NewerFormatError for a home of a newer version.
     """
+    check_home_at_hand()
     logs, models = event_logs(tree), declared_models(tree)
     services = sorted({log.service for log in logs.values()} | {model.service for model in models})
     automation = current().automation()

@@ -2,7 +2,6 @@
 
 from dagster._daemon.cli import cli
 
-
 from ml_assets.processes.log_lines import keep_lines_short
 from ml_assets.written_by import check_home_at_hand
 

@@ -27,6 +27,7 @@ from ml_assets.notebooks.running.page import POLICY, page_in
 from ml_assets.processes.guard import Guard, allowed_hosts, refusal_of_graphql
 from ml_assets.processes.health import find_problems
 from ml_assets.processes.log_lines import keep_lines_short
+from ml_assets.written_by import check_home_at_hand
 
 _shown_by_dagster = events.from_dagster_event_record
 

@@ -1,9 +1,5 @@
 """A shop on PostgreSQL whose trainings can be held: what it has made, and what commands print of it."""
 
-import os
-import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -14,8 +10,8 @@ from ml_assets.orchestration.recorded.facts import asset_key
 from ml_assets.orchestration.recorded.lineage import current_runs
 from ml_assets.project.project import Project
 from tests.support import forks, shop
-from tests.support.postgres import PASSWORD, DagsterPostgres
-from tests.support.projects import REPOSITORY, TeamProject
+from tests.support.postgres import PASSWORD
+from tests.support.projects import TeamProject
 
 DATA, MODEL = "shop/order/training_data", "shop/order/model"
 EVALUATION, METRICS = "shop/order/evaluation_data_2d", "shop/order/metrics_2d"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_assets.orchestration.arrival_records import arrival_records
+from ml_assets.orchestration.arrival.shown import arrival_records
 from tests.support import shop
 from tests.support.postgres import DagsterPostgres
 from tests.support.shell import shell

@@ -11,8 +11,8 @@ from dagster._core.loader import LoadingContextForTest
 
 from ml_assets.cli.main import main
 from ml_assets.definitions import build_definitions
-from ml_assets.orchestration.facts import asset_key
-from ml_assets.orchestration.lineage import current_runs, trace
+from ml_assets.orchestration.recorded.facts import asset_key
+from ml_assets.orchestration.recorded.lineage import current_runs, trace
 from ml_assets.written_by import HOME_FORMAT, MARK, current_version
 from tests.support import shop
 from tests.support.projects import TeamProject
