@@ -15,7 +15,7 @@ PYTHONS ?= $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[123].*/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev lab screenshots test fast pythons check types lint bench lock format
+.PHONY: help setup demo dev lab screenshots test fast pythons check types lint docs bench lock format
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
@@ -67,7 +67,7 @@ python-%:
 	.venvs/$*/bin/python -m pytest -m "not slow" -n $(JOBS) --one-in 10 $(if $(filter $*,$(ENDS)),tests ml_assets,$(BETWEEN))
 	.venvs/$*/bin/python -m pytest -n $(JOBS) tests/notebooks/kernels/test_provisioner.py
 
-check: types lint ## Lint, types, import direction, notebooks in pairs, definitions
+check: types lint docs ## Lint, types, import direction, notebooks in pairs, definitions, links of the documentation
 
 types: setup
 	$(BIN)/mypy
@@ -78,6 +78,9 @@ lint: setup
 	$(BIN)/lint-imports
 	$(BIN)/ml-assets pair --check
 	PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/dg check defs
+
+docs: setup ## Build the documentation as a site, into .site; a link that leads nowhere fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 bench: setup ## Measure
 	$(BIN)/python -m benchmarks

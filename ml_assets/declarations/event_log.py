@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import dagster as dg
 from pydantic import Field
@@ -15,6 +15,7 @@ from ml_assets.declarations.reading import (
     date_of,
     read_group,
     refusing_attributes,
+    said,
 )
 from ml_assets.domain import event_log
 from ml_assets.domain.calendar import Calendar
@@ -25,33 +26,33 @@ from ml_assets.domain.errors import SpecError
 class Partitions(Group):
     """Partitions by event time: how long each is, from which local date on, until which, in which time zone."""
 
-    every: Literal["hour", "day", "week"]
-    start: str
-    timezone: str
-    end: str | None = None
+    every: Literal["hour", "day", "week"] = Field(description="How long a partition is.")
+    start: str = Field(description="The local date at which the first begins; weeks begin on its weekday.")
+    timezone: str = Field(description="Whose days and hours they are, such as Asia/Tokyo.")
+    end: str | None = Field(None, description="The local date before which the last ends; else they go on.")
 
 
 class Columns(Group):
     """Names of columns: event time, what identifies a row, when it could have been known, what marks a retraction."""
 
-    time: str
-    key: list[str]
-    known: str | None = None
-    deleted: str | None = None
+    time: str = Field(description="Event time: when it happened.")
+    key: list[str] = Field(description="What identifies a row: of rows with one key the newest known in time counts.")
+    known: str | None = Field(None, description="Known time: when it could have been known; else the event time.")
+    deleted: str | None = Field(None, description="A boolean that marks a retraction; it needs `known`.")
 
 
 class Watermark(Group):
     """A SQL query that gives the instant up to which the log is complete, and the variable that holds its database."""
 
-    query: str
-    url_variable: str
+    query: str = Field(description="SQL that gives one instant with a time zone.")
+    url_variable: str = Field(description="The environment variable that holds the SQLAlchemy URL.")
 
 
 class Table(Group):
     """A table or view, and the variable that holds its database."""
 
-    name: str
-    url_variable: str
+    name: str = Field(description="Such as `analytics.impressions`.")
+    url_variable: str = Field(description="The environment variable that holds the SQLAlchemy URL.")
 
 
 class Arrival(Group):
@@ -60,9 +61,13 @@ class Arrival(Group):
     A `marker` file lies beside its data; its files have been `settled` for a time; or a `watermark` lies beyond it.
     """
 
-    marker: str = event_log.Marker.file
-    settled: DurationText = ""
-    watermark: dict[str, Any] = Field(default_factory=dict)
+    marker: str = Field(event_log.Marker.file, description="A file beside the data, written last.")
+    settled: DurationText = Field("", description="It has ended, and none of its files was written for so long.")
+    watermark: dict[str, Any] = Field(
+        default_factory=dict,
+        description="An instant up to which the log is complete.",
+        json_schema_extra={"keys": Watermark.model_json_schema()},
+    )
 
 
 class LogDeclaration(Declaration):
@@ -70,15 +75,29 @@ class LogDeclaration(Declaration):
 
     identity: ClassVar[str] = "key"
 
-    key: str
-    location: str = ""
-    table: Values = Field(default_factory=dict)
-    partitions: Values
-    lookahead: DurationText
-    columns: Values
-    known_delay: DurationText = "0h"
-    restatement: DurationText | None = None
-    arrival: Values = Field(default_factory=dict)
+    key: Annotated[str, said("The asset key of the log, `<service>/<log>`.")]
+    location: Annotated[str, said("The folder below the root of event logs that holds one folder per partition.")] = ""
+    table: Annotated[Values, said("The SQL table or view that holds the log, instead of `location`.", keys=Table)] = (
+        Field(default_factory=dict)
+    )
+    partitions: Annotated[Values, said("How event time is cut into partitions.", keys=Partitions)]
+    lookahead: Annotated[
+        DurationText,
+        said(
+            "How far ahead partitions are listed: the longest evaluation window + horizon of the models that read it."
+        ),
+    ]
+    columns: Annotated[Values, said("Which columns are time, key and known time.", keys=Columns)]
+    known_delay: Annotated[
+        DurationText, said("How long after a cutoff a training may still wait for rows of before it.")
+    ] = "0h"
+    restatement: Annotated[
+        DurationText | None,
+        said("How long after its end a change of a partition is acted on; later ones are listed. Default: for ever."),
+    ] = None
+    arrival: Annotated[Values, said("How it is known that a partition is complete: by one of these.", keys=Arrival)] = (
+        Field(default_factory=dict)
+    )
 
     @classmethod
     def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> Self:

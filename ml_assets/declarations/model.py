@@ -1,11 +1,11 @@
 """What a defs.yaml says of a model, read into the domain's value with the event logs that it names."""
 
 from difflib import get_close_matches
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ml_assets.declarations.pods import read_pods
+from ml_assets.declarations.pods import ModelGroup, read_pods
 from ml_assets.declarations.reading import (
     Declaration,
     DurationText,
@@ -13,6 +13,7 @@ from ml_assets.declarations.reading import (
     Values,
     date_of,
     read_group,
+    said,
 )
 from ml_assets.domain import event_log, spec
 from ml_assets.domain import history as domain_history
@@ -26,59 +27,69 @@ from ml_assets.domain.history import parse_feature
 class Join(Group):
     """How an outcome finds its exposures: either by an exposure `id`, or by `entity` keys."""
 
-    id: list[str] | None = None
-    entity: list[str] | None = None
+    id: list[str] | None = Field(None, description="Columns of an exposure id that both logs have.")
+    entity: list[str] | None = Field(
+        None, description="Columns such as user and item: an outcome counts strictly after the exposure."
+    )
 
 
 class Training(Group):
     """The training window, the gap between its end and the cutoff, and how long an outcome counts."""
 
-    window: DurationText
-    attribution: DurationText
-    gap: DurationText = "0d"
+    window: DurationText = Field(description="How long exposures are learned from: calendar periods.")
+    attribution: DurationText = Field(description="How long after an exposure an outcome counts: elapsed time.")
+    gap: DurationText = Field("0d", description="How long before the cutoff the window of exposures ends.")
 
 
 class Notebooks(Group):
     """The notebook of each step, from the project's root; the standard ones where none is named."""
 
-    training_data: str = spec.Notebooks.training_data
-    model: str = spec.Notebooks.model
-    evaluation_data: str = spec.Notebooks.evaluation_data
-    metrics: str = spec.Notebooks.metrics
+    training_data: str = Field(spec.Notebooks.training_data, description="Saves the examples of the training window.")
+    model: str = Field(spec.Notebooks.model, description="Saves the model.")
+    evaluation_data: str = Field(spec.Notebooks.evaluation_data, description="Saves the examples that judge it.")
+    metrics: str = Field(spec.Notebooks.metrics, description="Saves and reports the metrics.")
 
 
 class Evaluation(Group):
     """The evaluation window, and the horizons at which its outcomes are counted."""
 
-    window: DurationText
-    horizons: list[DurationText]
+    window: DurationText = Field(description="How long after the cutoff exposures judge the model: calendar periods.")
+    horizons: list[DurationText] = Field(
+        description="How long after an exposure its outcomes count: elapsed time, an asset of metrics for each."
+    )
 
 
 class History(Group):
     """Features of an exposure from the rows of a log that share `by` with it, of `window` before it."""
 
-    log: str
-    window: DurationText
-    by: list[str]
-    features: dict[str, str]
+    log: str = Field(description="The key of an event log.")
+    window: DurationText = Field(description="How long before the exposure: elapsed time.")
+    by: list[str] = Field(description="Columns of both logs.")
+    features: dict[str, str] = Field(
+        description="By name: `count`, or `sum`, `mean`, `min`, `max` or `last` of a column, such as `sum(price)`."
+    )
 
 
 class Partitions(Group):
     """The model's own partitions, coarser than those of its logs; the exposure log's where a key is left out."""
 
-    every: Literal["hour", "day", "week"]
-    start: str | None = None
-    timezone: str | None = None
-    end: str | None = None
+    every: Literal["hour", "day", "week"] = Field(description="How long a partition is.")
+    start: str | None = Field(None, description="The local date at which the first begins.")
+    timezone: str | None = Field(None, description="That of its logs.")
+    end: str | None = Field(None, description="The local date before which the last ends.")
 
 
 class Repair(Group):
     """When missing and failed partitions are tried again each day, how far back, and how much at once."""
 
     # Read by the domain, which says what would be right.
-    at: Any
-    lookback: DurationText
-    budget: Any
+    at: Any = Field(
+        description='In the time zone of the partitions, such as "03:00".', json_schema_extra={"kind": "time of day"}
+    )
+    lookback: DurationText = Field(description="How far back.")
+    budget: Any = Field(
+        description="Such as `50 runs`, or the notebooks' time, such as 30m.", json_schema_extra={"kind": "budget"}
+    )
 
 
 class ModelDeclaration(Declaration):
@@ -86,25 +97,46 @@ class ModelDeclaration(Declaration):
 
     identity: ClassVar[str] = "name"
 
-    name: str
-    exposures: str
-    outcomes: str
-    join: Values
-    training: Values
-    evaluation: Values
-    notebooks: Values = Field(default_factory=dict)
-    config: Values = Field(default_factory=dict)
-    history: list[Any] = Field(default_factory=list)
-    partitions: Any = None
-    start: str | None = None
-    requirements: list[str] = Field(default_factory=list)
-    memory: str | None = None
+    name: Annotated[str, said("`<service>/<model>`, with which its asset keys begin.")]
+    exposures: Annotated[str, said("The key of the event log that asks for predictions.")]
+    outcomes: Annotated[str, said("The key of the event log of what happened later; it may be the same.")]
+    join: Annotated[Values, said("How an outcome finds its exposures: by one of these.", keys=Join)]
+    training: Annotated[Values, said("What it learns from.", keys=Training)]
+    evaluation: Annotated[Values, said("What judges it.", keys=Evaluation)]
+    notebooks: Annotated[Values, said("Notebooks of its own.", keys=Notebooks)] = Field(default_factory=dict)
+    config: Annotated[Values, said("What its notebooks read, as it is written.", kind="keys")] = Field(
+        default_factory=dict
+    )
+    history: Annotated[list[Any], said("Features of before each exposure, as known then.", keys=History)] = Field(
+        default_factory=list
+    )
+    partitions: Annotated[Any, said("Its own, coarser than its logs'. Default: the exposures'.", keys=Partitions)] = (
+        None
+    )
+    start: Annotated[
+        str | None, said("A local date: earlier partitions are left out. Default: the first that can be trained.")
+    ] = None
+    requirements: Annotated[
+        list[str], said("Packages that its notebooks need beyond the project's, as pip names them.")
+    ] = Field(default_factory=list)
+    memory: Annotated[
+        str | None,
+        said("Of reading examples, such as 4GB; beyond it DuckDB goes to disk. Default: most of the machine's."),
+    ] = None
     # Read by the domain, which says what would be right.
-    partitions_per_run: Any = spec.Model.partitions_per_run
-    engine: Any = spec.Model.engine
-    repair: Any = None
-    kubernetes: Values = Field(default_factory=dict)
-    owners: list[str] = Field(default_factory=list)
+    partitions_per_run: Annotated[Any, said("How many a run holds at most.", kind="whole number")] = (
+        spec.Model.partitions_per_run
+    )
+    engine: Annotated[
+        Any, said("What reads the event logs, with equal results.", kind="duckdb or spark, or one of them by step")
+    ] = spec.Model.engine
+    repair: Annotated[Any, said("Adds a schedule that tries again what is missing or failed.", keys=Repair)] = None
+    kubernetes: Annotated[Values, said("Of its pods, where it runs on Kubernetes.", keys=ModelGroup)] = Field(
+        default_factory=dict
+    )
+    owners: Annotated[list[str], said("Who answers for it: `team:ranking`, or an e-mail address.")] = Field(
+        default_factory=list
+    )
 
     def to_spec(self, logs: dict[str, event_log.EventLog]) -> spec.Model:
         """The declaration as a value of the domain.

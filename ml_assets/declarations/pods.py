@@ -15,29 +15,40 @@ _KEY = "kubernetes"
 class VolumeGroup(Group):
     """A volume, and where the notebook finds it."""
 
-    name: str
-    mount: str
-    source: dict[str, Any]
-    read_only: bool = False
+    name: str = Field(description="Its name in the pod.")
+    mount: str = Field(description="An absolute path.")
+    source: dict[str, Any] = Field(description="One kind of volume with its settings, as Kubernetes writes them.")
+    read_only: bool = Field(False, description="Whether the notebook can only read it.")
 
 
 class PodGroup(Group):
     """What a pod asks for."""
 
-    cpu: StrictStr | StrictInt | StrictFloat | None = None
-    memory: StrictStr | StrictInt | None = None
-    image: str | None = None
-    node_selector: dict[str, StrictStr | StrictInt] = Field(default_factory=dict)
-    tolerations: list[dict[str, Any]] = Field(default_factory=list)
-    volumes: list[dict[str, Any]] = Field(default_factory=list)
-    service_account: str | None = None
-    secrets: list[str] = Field(default_factory=list)
+    cpu: StrictStr | StrictInt | StrictFloat | None = Field(None, description="Requested, not limited.")
+    memory: StrictStr | StrictInt | None = Field(None, description="Requested, and the limit, such as 4Gi.")
+    image: str | None = Field(None, description="Default: the code server's.")
+    node_selector: dict[str, StrictStr | StrictInt] = Field(
+        default_factory=dict, description="Labels of the nodes that may run it."
+    )
+    tolerations: list[dict[str, Any]] = Field(default_factory=list, description="As Kubernetes writes them.")
+    volumes: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="What it mounts.",
+        json_schema_extra={"keys": VolumeGroup.model_json_schema()},
+    )
+    service_account: str | None = Field(None, description="That of the step, without a token. Default: its run's.")
+    secrets: list[str] = Field(
+        default_factory=list, description="Secrets of the namespace whose keys become environment variables."
+    )
 
 
 class ModelGroup(PodGroup):
     """What the pods of all steps ask for, and in `steps` those of single ones."""
 
-    steps: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    steps: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="By step, such as `model` or `training_data`: the keys above, which stand there in place of these.",
+    )
 
 
 def read_pods(declared: Mapping[str, Any]) -> dict[str, Pod]:

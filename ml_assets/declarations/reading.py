@@ -10,16 +10,16 @@ from contextlib import contextmanager, nullcontext
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import dagster as dg
 from dagster.components.core.defs_module import find_defs_or_component_yaml
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, WithJsonSchema
 
 from ml_assets.domain.errors import SpecError
 
 #: A duration as YAML gives it. Read by the domain, which says what would be right.
-DurationText = Any
+DurationText = Annotated[Any, WithJsonSchema({"kind": "duration"})]
 #: A group of keys, which `read_group` reads and names.
 Values = Any
 _TRIED = ("str", "int", "float", "bool")
@@ -80,6 +80,17 @@ class Group(BaseModel):
     """A group of keys in a YAML file; a key that it does not have is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def said(description: str, *, kind: str | None = None, keys: type[Group] | None = None) -> dg.Resolver:
+    """What a key of a declaration means, for editors and for the reference, which read it in the component's schema.
+
+    Args: `kind`: what its value looks like, where no type says so; `keys`: the group that its value is, or values are.
+    """
+    extra = {"kind": kind, "keys": keys and keys.model_json_schema()}
+    return dg.Resolver.default(
+        description=description, json_schema_extra={name: value for name, value in extra.items() if value}
+    )
 
 
 class DefsFileError(Exception):
