@@ -21,7 +21,7 @@ _TYPES = {
 }
 _BEGINNING = """# Components
 
-What a `defs.yaml` may say: of an event log, and of a model. [Your model](../docs/your-model.md) shows both as one
+What a `defs.yaml` may say. [Your model](../docs/your-model.md) shows event logs and models as one
 writes them. A key without a default is required.
 """
 

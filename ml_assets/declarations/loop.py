@@ -1,11 +1,11 @@
 """What a defs.yaml says of a project's loop: where files lie, what Spark is told, whose executor runs steps."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ml_assets.declarations.reading import Declaration, Group, Values, read_group
+from ml_assets.declarations.reading import Declaration, Group, Values, read_group, said
 from ml_assets.domain.errors import SpecError
 
 
@@ -15,9 +15,9 @@ class Storage(Group):
     A relative one lies below what the variable ML_ASSETS_STORAGE names, or else in DAGSTER_HOME.
     """
 
-    events: str = ""
-    artifacts: str = ""
-    executed_notebooks: str = ""
+    events: str = Field("", description="Event logs. Default: `events`.")
+    artifacts: str = Field("", description="What is made of them. Default: `artifacts`.")
+    executed_notebooks: str = Field("", description="Notebooks as they were run. Default: `notebooks`.")
 
 
 class LoopDeclaration(Declaration):
@@ -26,10 +26,14 @@ class LoopDeclaration(Declaration):
     #: There is one in a project.
     identity: ClassVar[str] = ""
 
-    storage: Values = Field(default_factory=dict)
-    keep_days: int | None = None
-    spark: Values = Field(default_factory=dict)
-    executor: Literal["environment", "project"] = "environment"
+    storage: Annotated[Values, said("Where files lie.", keys=Storage)] = Field(default_factory=dict)
+    keep_days: Annotated[
+        int | None, said("How long executed notebooks are kept, but for those of what is current. Default: for ever.")
+    ] = None
+    spark: Annotated[Values, said("Settings of Spark by its own names.", kind="keys")] = Field(default_factory=dict)
+    executor: Annotated[
+        Literal["environment", "project"], said("Whose executor runs steps: the environment's, or the project's own.")
+    ] = "environment"
 
     def to_storage(self) -> Storage:
         """Where files lie. Raises: SpecError that names the key, the value and what would be right."""

@@ -1,6 +1,8 @@
 """The reference of the components holds each key of what a defs.yaml may declare, with what it means."""
 
 from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 from dagster.components.core.package_entry import discover_package_objects
@@ -8,16 +10,18 @@ from pydantic import BaseModel
 
 import ml_assets
 from docs_site.components import components, components_page
-from ml_assets.declarations import event_log, model, pods
+from ml_assets import declarations
+from ml_assets.declarations import pods
 from ml_assets.declarations.reading import Declaration, Group, said
 
 PAGE = components_page()
+_MODULES = [import_module(f"{declarations.__name__}.{one.name}") for one in iter_modules(declarations.__path__)]
 GROUPS = {
     one
-    for module in (event_log, model, pods)
+    for module in _MODULES
     for one in vars(module).values()
-    if isinstance(one, type) and issubclass(one, Group)
-} - {Group}
+    if isinstance(one, type) and issubclass(one, Group) and one is not Group
+}
 
 
 def rows(text: str) -> Iterator[list[str]]:
@@ -75,6 +79,8 @@ def test_each_group_that_is_read_is_there_with_all_its_keys(group: type[BaseMode
         ("EventLog", "partitions.every", "`hour`, `day`, `week`", ""),
         ("EventLog", "arrival.marker", "text", "`_SUCCESS`"),
         ("EventLog", "arrival.watermark", "[keys](#eventlog.arrival.watermark)", "none"),
+        ("EvaluationLoop", "executor", "`environment`, `project`", "`environment`"),
+        ("EvaluationLoop", "keep_days", "whole number", "none"),
         ("EvaluatedModel", "history", "list of [keys](#evaluatedmodel.history)", "none"),
         ("EvaluatedModel", "owners", "list of text", "none"),
         ("EvaluatedModel", "partitions_per_run", "whole number", "`10`"),
