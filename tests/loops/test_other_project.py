@@ -154,7 +154,8 @@ def judged(with_a_model: Theirs) -> Iterator[Theirs]:
     try:
         deadline = time.monotonic() + 300
         while not any((theirs.root / f".home/artifacts/{METRICS}/{JUDGED}").glob("*/manifest.json")):
-            assert process.poll() is None and "Error loading" not in log.read_text(), log.read_text()
+            assert process.poll() is None, log.read_text()
+            assert "Error loading" not in log.read_text(), log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.5)
         assert answers(f"http://127.0.0.1:{port}")
