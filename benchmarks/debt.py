@@ -20,13 +20,13 @@ from rich.table import Table
 
 from ml_assets.domain import calendar, windows
 from ml_assets.domain.calendar import Calendar
-from ml_assets.domain.debt import Debt, debt
-from ml_assets.domain.due import statuses
+from ml_assets.domain.declared.event_log import Columns, EventLog
+from ml_assets.domain.declared.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import Columns, EventLog
-from ml_assets.domain.facts import Attempt, Facts, Made, metrics_inputs, model_inputs
 from ml_assets.domain.maturity import Arrivals
-from ml_assets.domain.spec import Evaluation, Join, Model, Training
+from ml_assets.domain.owed.debt import Debt, debt
+from ml_assets.domain.owed.due import statuses
+from ml_assets.domain.owed.facts import Attempt, Facts, Made, metrics_inputs, model_inputs
 
 MODELS, PARTITIONS = 50, 1_000
 HORIZONS = (1, 3, 7, 30)

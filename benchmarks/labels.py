@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from ml_assets.data.log_files import ExamplesQuery, LogFiles
+    from ml_assets.data.logs.log_files import ExamplesQuery, LogFiles
 
 EXPOSURES, OUTCOMES, DAYS = 20_000_000, 1_000_000, 27
 WITHIN = timedelta(days=7)
@@ -142,7 +142,7 @@ def _ours(logs: Logs, join: str, target: Path, memory: str | None = None) -> Non
 
 
 def _query(logs: Logs, join: str) -> "ExamplesQuery":
-    from ml_assets.data.log_files import ExamplesQuery
+    from ml_assets.data.logs.log_files import ExamplesQuery
 
     return ExamplesQuery(
         _log_files(logs.exposures, 0, DAYS),
@@ -156,9 +156,9 @@ def _query(logs: Logs, join: str) -> "ExamplesQuery":
 
 def _log_files(files: Sequence[Path], first: int, stop: int) -> "LogFiles":
     from ml_assets.data.labels import Selection
-    from ml_assets.data.log_files import LogFiles, PartitionFiles
+    from ml_assets.data.logs.log_files import LogFiles, PartitionFiles
     from ml_assets.domain.calendar import Interval
-    from ml_assets.domain.event_log import Columns
+    from ml_assets.domain.declared.event_log import Columns
 
     days = [Interval(_START + day * _DAY, _START + (day + 1) * _DAY) for day in range(first, stop)]
     partitions = [PartitionFiles(str(day.start.date()), day, (path,)) for day, path in zip(days, files, strict=True)]

@@ -42,9 +42,9 @@ def _label(folder: Path, target: Path) -> None:
 
 
 def _label_by_spark(folder: Path, target: Path) -> None:
+    from ml_assets.data.engines.spark_engine import SparkEngine
+    from ml_assets.data.engines.spark_tables import hash_spark, write_table
     from ml_assets.data.examples import ExampleReader
-    from ml_assets.data.spark_engine import SparkEngine
-    from ml_assets.data.spark_tables import hash_spark, write_table
     from ml_assets.notebooks.spark import spark_session
 
     settings = {"spark.master": "local[2]", "spark.driver.memory": "4g", "spark.ui.enabled": "false"}
@@ -57,7 +57,7 @@ def _label_by_spark(folder: Path, target: Path) -> None:
 
 def _verify(folder: Path, target: Path) -> None:  # noqa: ARG001
     from ml_assets.data.no_leak import Bounds, verify
-    from ml_assets.domain.event_log import Columns
+    from ml_assets.domain.declared.event_log import Columns
 
     end = labels._END
     bounds = Bounds(labels._START, end, end + labels.WITHIN, labels.WITHIN, True, {}, False)
@@ -69,7 +69,7 @@ def _verify(folder: Path, target: Path) -> None:  # noqa: ARG001
 def _hash(folder: Path, target: Path) -> None:  # noqa: ARG001
     import pandas as pd
 
-    from ml_assets.data.content import hash_frame
+    from ml_assets.data.artifacts.content import hash_frame
 
     hash_frame(pd.read_parquet(folder / "labelled.parquet"))
 

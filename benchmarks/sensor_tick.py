@@ -31,12 +31,12 @@ from rich.table import Table
 
 from ml_assets.domain import windows
 from ml_assets.domain.calendar import Calendar
-from ml_assets.domain.due import State
+from ml_assets.domain.declared.event_log import Columns, EventLog
+from ml_assets.domain.declared.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import Columns, EventLog
-from ml_assets.domain.facts import Made, metrics_inputs, model_inputs
 from ml_assets.domain.maturity import Arrivals
-from ml_assets.domain.spec import Evaluation, Join, Model, Training
+from ml_assets.domain.owed.due import State
+from ml_assets.domain.owed.facts import Made, metrics_inputs, model_inputs
 from ml_assets.domain.versions import digest
 from ml_assets.orchestration import sensors
 from ml_assets.orchestration.arrival.sources import arrival_of

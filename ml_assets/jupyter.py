@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ml_assets import variables
-from ml_assets.data.store import ArtifactError, load_artifact
+from ml_assets.data.artifacts.store import ArtifactError, load_artifact
 from ml_assets.notebooks.context import Context, context_of_order
 from ml_assets.orchestration.recorded.current import current
 from ml_assets.orchestration.recorded.facts import read_facts

@@ -44,7 +44,8 @@ collect_ignore = ["support/in_pods"]
 _BROWSER = "tests/browser/"
 #: What takes longest begins first, so that no worker is left with it in the end.
 _LONGEST = (
-    "test_demo",
+    "test_run",
+    "test_other_project",
     "test_your_first_model",
     # And with it all of the browser.
     "test_executed_notebook",
@@ -63,7 +64,7 @@ _LONGEST = (
     "test_standard_notebooks",
     "test_spark_cluster",
     "test_taobao_loop",
-    "test_facts_memo",
+    "test_memo",
     "test_planted_leaks",
     "test_table_loop",
     "test_sensor_simulation",
@@ -72,7 +73,7 @@ _LONGEST = (
     "test_pair",
     "test_hourly_loop",
     "test_delayed_feedback_notebook",
-    "test_kubernetes_executor",
+    "test_executor",
     # Of the fast ones.
     "test_history",
     "test_examples",

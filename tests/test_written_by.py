@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from ml_assets import written_by
 from ml_assets.cli.main import main
-from ml_assets.data.inventory import Inventory, Version
-from ml_assets.data.store import MANIFEST, ArtifactStore, StoreError
+from ml_assets.data.artifacts.inventory import Inventory, Version
+from ml_assets.data.artifacts.store import MANIFEST, ArtifactStore, StoreError
 from ml_assets.definitions import defs
 from ml_assets.orchestration.resources import Storage
 from ml_assets.orchestration.sensors import service_sensor

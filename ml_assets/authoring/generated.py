@@ -13,8 +13,8 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
 from ml_assets.authoring.adapt import Read
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.spec import LABEL_COLUMNS
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.spec import LABEL_COLUMNS
 
 _SAMPLE = 1000
 #: A category that may be written into a test has at most so many levels, of at most so many characters together.

@@ -19,9 +19,9 @@ from ml_assets.authoring.percent import from_text, lost_by_py, to_ipynb, to_text
 from ml_assets.declarations.new_defs import NewModel, default_start, new_logs
 from ml_assets.declarations.scaffold import LOGS_FOLDER, Declared, join_of, split_columns
 from ml_assets.domain.calendar import Every
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.names import check_key
-from ml_assets.domain.spec import Notebooks
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.names import check_key
+from ml_assets.domain.declared.spec import Notebooks
 from ml_assets.notebooks.code.formats import read_notebook
 from ml_assets.notebooks.code.runnable import other_language
 from ml_assets.notebooks.code.standard import find_notebook

@@ -37,7 +37,7 @@ def _plan_options(command: Callable[..., None]) -> Callable[..., None]:
 def _asked(options: dict[str, Any]) -> "tuple[Asked, bool]":
     """What is asked for, and whether JSON is to be printed."""
     from ml_assets.domain.errors import SpecError
-    from ml_assets.domain.plan import Budget, Kind
+    from ml_assets.domain.owed.plan import Budget, Kind
     from ml_assets.project.answers.plan import Asked
 
     kinds = [kind for kind, wanted in ((Kind.MISSING, options["missing"]), (Kind.STALE, options["stale"])) if wanted]

@@ -9,23 +9,23 @@ import pandas as pd
 import pyarrow as pa
 from ibis import ir
 
-from ml_assets.data.duckdb_engine import DuckDbEngine
-from ml_assets.data.engine import Engine
+from ml_assets.data.artifacts.tables import without_maps
+from ml_assets.data.engines.duckdb_engine import DuckDbEngine
+from ml_assets.data.engines.engine import Engine
 from ml_assets.data.history import with_history
 from ml_assets.data.labels import label_examples, select_events
-from ml_assets.data.log_files import ExamplesQuery, HistoryFiles
-from ml_assets.data.log_rows import LogRows, Read
-from ml_assets.data.tables import without_maps
+from ml_assets.data.logs.log_files import ExamplesQuery, HistoryFiles
+from ml_assets.data.logs.log_rows import LogRows, Read
 from ml_assets.data.versions import comparable
 from ml_assets.domain.contents import Wanted
-from ml_assets.domain.history import Feature
-from ml_assets.domain.near_misses import suggestions
-from ml_assets.domain.spec import FEATURE_TIME
+from ml_assets.domain.declared.history import Feature
+from ml_assets.domain.declared.near_misses import suggestions
+from ml_assets.domain.declared.spec import FEATURE_TIME
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from ml_assets.data.spark_engine import SparkEngine
+    from ml_assets.data.engines.spark_engine import SparkEngine
 
 _ROW = "_example"
 _NULLABLE = {

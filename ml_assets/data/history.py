@@ -18,9 +18,9 @@ from ibis import ir
 
 from ml_assets.data.keys import common_type, lacks
 from ml_assets.data.versions import TAKEN_BACK, has_order, newest_first, with_taken_back
-from ml_assets.domain.event_log import Columns
-from ml_assets.domain.history import Feature
-from ml_assets.domain.spec import FEATURE_TIME
+from ml_assets.domain.declared.event_log import Columns
+from ml_assets.domain.declared.history import Feature
+from ml_assets.domain.declared.spec import FEATURE_TIME
 
 _INSTANT = "timestamp('UTC', 6)"
 _NUMBER, _AT, _SIZE, _BLOCK = "_number", "_history_at", "_size", "_block"

@@ -15,8 +15,8 @@ from ibis.expr import datatypes as dt
 from ml_assets.data.keys import common_type, lacks
 from ml_assets.data.versions import TAKEN_BACK, newest_first, with_taken_back
 from ml_assets.domain.calendar import Interval
-from ml_assets.domain.event_log import Columns
-from ml_assets.domain.spec import LABEL_COLUMNS
+from ml_assets.domain.declared.event_log import Columns
+from ml_assets.domain.declared.spec import LABEL_COLUMNS
 
 #: Begins the names of the columns that the join adds for its own use.
 _OURS = "_outcome_"

@@ -12,11 +12,11 @@ import ibis
 from ibis import ir
 from ibis.backends.duckdb import Backend
 
+from ml_assets.data.artifacts.store import table_files
+from ml_assets.data.engines.parquet import read_parquet
 from ml_assets.data.keys import lacks
-from ml_assets.data.parquet import read_parquet
-from ml_assets.data.store import table_files
-from ml_assets.domain.event_log import Columns
-from ml_assets.domain.spec import FEATURE_TIME
+from ml_assets.domain.declared.event_log import Columns
+from ml_assets.domain.declared.spec import FEATURE_TIME
 from ml_assets.paths import AnyPath
 
 

@@ -8,7 +8,7 @@ from ibis import ir
 from ibis.expr import datatypes as dt
 
 from ml_assets.data.keys import lacks
-from ml_assets.domain.event_log import Columns
+from ml_assets.domain.declared.event_log import Columns
 
 #: Whether a row does not count because of a retraction; see `with_taken_back`.
 TAKEN_BACK = "_taken_back"

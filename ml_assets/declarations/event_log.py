@@ -17,8 +17,8 @@ from ml_assets.declarations.reading import (
     refusing_attributes,
     said,
 )
-from ml_assets.domain import event_log
 from ml_assets.domain.calendar import Calendar
+from ml_assets.domain.declared import event_log
 from ml_assets.domain.durations import parse_duration
 from ml_assets.domain.errors import SpecError
 

@@ -15,13 +15,13 @@ from ml_assets.declarations.reading import (
     read_group,
     said,
 )
-from ml_assets.domain import event_log, spec
-from ml_assets.domain import history as domain_history
-from ml_assets.domain import repair as domain_repair
 from ml_assets.domain.calendar import Calendar
+from ml_assets.domain.declared import event_log, spec
+from ml_assets.domain.declared import history as domain_history
+from ml_assets.domain.declared.history import parse_feature
 from ml_assets.domain.durations import parse_duration
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.history import parse_feature
+from ml_assets.domain.owed import repair as domain_repair
 
 
 class Join(Group):

@@ -11,9 +11,9 @@ from ml_assets.declarations.model import ModelDeclaration
 from ml_assets.declarations.plain_scalars import PlainDumper
 from ml_assets.declarations.reading import date_of
 from ml_assets.domain.calendar import COARSENESS, Calendar, Every
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.names import check_key
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.names import check_key
 from ml_assets.domain.windows import last_index
 
 #: Training window, attribution, evaluation window and horizons, by the length of the model's partitions: the first that

@@ -9,8 +9,8 @@ from ml_assets.declarations.files import refuse_wrong_files
 from ml_assets.declarations.loop import LoopDeclaration
 from ml_assets.declarations.model import ModelDeclaration
 from ml_assets.declarations.reading import DefsFileError, file_of, find_cause
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.spec import Model
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.spec import Model
 
 #: The trees whose logs and models have sensors and resources.
 _DRIVEN: WeakSet[object] = WeakSet()

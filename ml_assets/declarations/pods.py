@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import Field, StrictFloat, StrictInt, StrictStr
 
 from ml_assets.declarations.reading import Group, read_group
+from ml_assets.domain.declared.pods import STEPS, Pod, Volume
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.pods import STEPS, Pod, Volume
 
 _KEY = "kubernetes"
 

@@ -14,9 +14,9 @@ from ml_assets.declarations.new_defs import LOOP, NewLog, NewModel, default_star
 from ml_assets.declarations.of_project import event_logs
 from ml_assets.declarations.reading import DefsFileError, find_cause
 from ml_assets.domain.calendar import Every
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.names import check_key
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.names import check_key
 from ml_assets.whole_files import write_whole
 
 #: The folder of a service that holds its event logs.

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from ml_assets.data.event_files import EventFolder, NoFolderError, partition_folder
+from ml_assets.data.logs.event_files import EventFolder, NoFolderError, partition_folder
 from ml_assets.demo_services import how_to_get_events
-from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.declared.event_log import EventLog
 from ml_assets.project.project import Project
 
 

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from ml_assets import variables
 from ml_assets.demo_services import CHECKOUT
-from ml_assets.domain.due import State
-from ml_assets.domain.spec import Model
+from ml_assets.domain.declared.spec import Model
+from ml_assets.domain.owed.due import State
 from ml_assets.examples import advertising, demo_days, fashion, grocery
 from ml_assets.examples.demo_days import DemoDays
 from ml_assets.metrics.calibration_ratio import CALIBRATION_RATIO

@@ -20,7 +20,7 @@ from ml_assets.domain.contents import (
     Use,
     Wanted,
 )
-from ml_assets.domain.near_misses import suggestions
+from ml_assets.domain.declared.near_misses import suggestions
 
 _NO_KEY = "keys are integers, text, decimals or UUIDs: floats round large ones"
 _FOR_SPARK = "write text, or let DuckDB read it (`engine`)"

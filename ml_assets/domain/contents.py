@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from ml_assets.domain.event_log import Columns
-from ml_assets.domain.spec import READING_STEPS, Model
+from ml_assets.domain.declared.event_log import Columns
+from ml_assets.domain.declared.spec import READING_STEPS, Model
 
 #: Families that a rule names; others are called as the type is, and a decimal's by its scale.
 INTEGER, TEXT, UUID, FLOAT, BOOLEAN = "integer", "text", "UUID", "float", "boolean"

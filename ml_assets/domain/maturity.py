@@ -9,8 +9,8 @@ from zlib import crc32
 from ml_assets.domain.agreement import Agreement, Misfits
 from ml_assets.domain.calendar import Calendar, contiguous
 from ml_assets.domain.contents import Wanted
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.spec import Model
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.spec import Model
 
 #: By log key: the version of each event partition that has arrived.
 Arrived = Mapping[str, Mapping[str, str]]

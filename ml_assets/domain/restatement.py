@@ -6,7 +6,7 @@ A change that comes later is recorded, so that it can be listed, but what was ma
 from dataclasses import dataclass
 from datetime import datetime
 
-from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.declared.event_log import EventLog
 
 _SEPARATOR = "."
 

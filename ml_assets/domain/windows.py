@@ -17,9 +17,9 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from ml_assets.domain.calendar import Interval
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.spec import Model
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from ml_assets.domain.near_misses import suggestions
+from ml_assets.domain.declared.near_misses import suggestions
 
 POSITION = "position"
 

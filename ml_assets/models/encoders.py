@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ml_assets.domain.near_misses import suggestion, suggestions
+from ml_assets.domain.declared.near_misses import suggestion, suggestions
 
 Category = str | bool | int | float
 Lacking = Literal["none", "some", "all"]

@@ -14,7 +14,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from ml_assets.domain.near_misses import suggestion
+from ml_assets.domain.declared.near_misses import suggestion
 from ml_assets.models import model_files
 from ml_assets.models.calibration import log_odds_shift
 from ml_assets.models.encoders import Encoder, as_numbers, only_column

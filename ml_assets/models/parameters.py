@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ml_assets.domain.near_misses import suggestion
+from ml_assets.domain.declared.near_misses import suggestion
 
 # For 10,000 to 60,000 rows of rare positives: small trees, and categories (users, campaigns) shrunk hard towards
 # the rest, since most of them are seen a few times only. LightGBM's own defaults lose there to a constant.

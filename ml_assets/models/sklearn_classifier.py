@@ -18,7 +18,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from skops.io.exceptions import UntrustedTypesFoundException
 
-from ml_assets.domain.near_misses import suggestions
+from ml_assets.domain.declared.near_misses import suggestions
 from ml_assets.models.plain import flattened, rebuilt
 
 SKOPS_FILE = "model.skops"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pandas as pd
 
-from ml_assets.data.tables import arrow_to_pandas
+from ml_assets.data.artifacts.tables import arrow_to_pandas
 from ml_assets.notebooks.order import FromVariable
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def given_as(
     check_kind(kind)
     if kind == "pandas":
         return frame
-    from ml_assets.data.spark_tables import as_spark_holds_it
+    from ml_assets.data.engines.spark_tables import as_spark_holds_it
     from ml_assets.notebooks.spark import spark_session
 
     # Before a session is made: that takes seconds.

@@ -8,10 +8,10 @@ import pandas as pd
 
 from ml_assets.data.examples import ExampleReader
 from ml_assets.data.labels import Selection
-from ml_assets.data.log_files import ExamplesQuery, HistoryFiles, LogFiles, PartitionFiles
+from ml_assets.data.logs.log_files import ExamplesQuery, HistoryFiles, LogFiles, PartitionFiles
 from ml_assets.domain.calendar import Interval
-from ml_assets.domain.event_log import Columns, Table
-from ml_assets.domain.history import Feature
+from ml_assets.domain.declared.event_log import Columns, Table
+from ml_assets.domain.declared.history import Feature
 from ml_assets.notebooks.frames import is_spark
 from ml_assets.notebooks.order import ExamplesOrder, HistoryOrder, LogOrder, ReadRecord
 
@@ -28,7 +28,7 @@ class OrderReader:
     def __init__(self, order: ExamplesOrder, session: "Callable[[], SparkSession]") -> None:
         self._order = order
         if order.engine == "spark":
-            from ml_assets.data.spark_engine import SparkEngine
+            from ml_assets.data.engines.spark_engine import SparkEngine
 
             self._reader = ExampleReader(spark=SparkEngine(session()))
         else:

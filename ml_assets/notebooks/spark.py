@@ -28,7 +28,7 @@ def spark_session(settings: Mapping[str, str | FromVariable] | None, *, name: st
     """
     from pyspark import SparkContext
 
-    from ml_assets.data.spark_engine import SETTINGS
+    from ml_assets.data.engines.spark_engine import SETTINGS
 
     if SparkContext._active_spark_context is None:
         session = _new_session({"spark.app.name": name, **(settings or {})})

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ml_assets.data.content import hash_files, hash_frame
-from ml_assets.data.store import ArtifactStore, load_artifact
-from ml_assets.data.tables import read_table
+from ml_assets.data.artifacts.content import hash_files, hash_frame
+from ml_assets.data.artifacts.store import ArtifactStore, load_artifact
+from ml_assets.data.artifacts.tables import read_table
 from ml_assets.domain.calendar import Interval
 from ml_assets.notebooks.code.config_reads import SeenConfig
 from ml_assets.notebooks.frames import Frame, Kind, check_kind, given_as, is_spark, to_pandas
@@ -171,7 +171,7 @@ class Step:
         self._tables_read.add(step)
         if frame == "pandas":
             return read_table(path)
-        from ml_assets.data.spark_tables import read_stored
+        from ml_assets.data.engines.spark_tables import read_stored
 
         return read_stored(self.spark, path)
 
@@ -209,7 +209,7 @@ class Step:
         return stored
 
     def _save_spark(self, frame: Any, path: AnyPath) -> "tuple[DataFrame, str]":
-        from ml_assets.data.spark_tables import hash_spark, write_table
+        from ml_assets.data.engines.spark_tables import hash_spark, write_table
 
         order: list[str] = []
         if self._order.examples is not None:

@@ -4,9 +4,9 @@ The metrics give a model the rows of evaluation data, which has the columns of t
 them on the way to the model is not there, and would be missed days later, when the outcomes are in.
 """
 
-from ml_assets.data.tables import columns_of, first_rows_of
-from ml_assets.domain.near_misses import suggestions
-from ml_assets.domain.spec import LABEL_COLUMNS
+from ml_assets.data.artifacts.tables import columns_of, first_rows_of
+from ml_assets.domain.declared.near_misses import suggestions
+from ml_assets.domain.declared.spec import LABEL_COLUMNS
 from ml_assets.models.saved import SavedModel
 from ml_assets.paths import AnyPath
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import dagster as dg
 
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.pods import Pod
+from ml_assets.domain.declared.spec import READING_STEPS, Model
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.pods import Pod
-from ml_assets.domain.spec import READING_STEPS, Model
 from ml_assets.domain.windows import last_index, windows_of
 from ml_assets.orchestration.checks import CHECKED, no_leak_spec
 from ml_assets.orchestration.launching.runs import evaluation_pool

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 
-from ml_assets.data.store import ArtifactStore
+from ml_assets.data.artifacts.store import ArtifactStore
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.spec import Model
 from ml_assets.notebooks.order import TABLE, ReadRecord
 from ml_assets.orchestration.recorded.current import LostError, current
 from ml_assets.orchestration.recorded.facts import asset_key

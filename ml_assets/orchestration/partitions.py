@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from ml_assets.domain.calendar import KEY_FORMATS, Calendar
-from ml_assets.domain.spec import Model
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.windows import Windows
 
 _CRON = {"hour": "0 * * * *", "day": "0 0 * * *"}

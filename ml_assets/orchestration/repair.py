@@ -7,9 +7,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from ml_assets.domain.repair import Repair, repairs
-from ml_assets.domain.runs import RunSize
-from ml_assets.domain.spec import Model
+from ml_assets.domain.declared.spec import Model
+from ml_assets.domain.owed.repair import Repair, repairs
+from ml_assets.domain.owed.runs import RunSize
 from ml_assets.orchestration.arrival.present import find
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.launching.runs import REPAIR_TAG, parallelism_of, run_over, set_up_pools

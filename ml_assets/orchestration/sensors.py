@@ -11,11 +11,11 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from ml_assets.domain.agreement import describe_misfits
 from ml_assets.domain.contents import Seen
-from ml_assets.domain.due import Request, State, Status, basis, due
-from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.maturity import describe_spans
-from ml_assets.domain.runs import RunSize
-from ml_assets.domain.spec import Model
+from ml_assets.domain.owed.due import Request, State, Status, basis, due
+from ml_assets.domain.owed.runs import RunSize
 from ml_assets.orchestration.arrival.present import find
 from ml_assets.orchestration.arrival.shown import arrival_records
 from ml_assets.orchestration.assets import code_versions

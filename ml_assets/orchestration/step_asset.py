@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.spec import Model
 from ml_assets.domain.versions import digest
 from ml_assets.notebooks.code.harmless import HARMLESS_FILE, effective_version
 from ml_assets.notebooks.code.standard import find_notebook

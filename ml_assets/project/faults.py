@@ -59,8 +59,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _ours(error: BaseException) -> str | None:
     # What a command does not need loads with none.
-    from ml_assets.data.databases import SourceError
-    from ml_assets.data.store import ArtifactError, StoreError
+    from ml_assets.data.artifacts.store import ArtifactError, StoreError
+    from ml_assets.data.logs.databases import SourceError
     from ml_assets.declarations.reading import DefsFileError
     from ml_assets.domain.errors import SpecError
     from ml_assets.environments import UnknownEnvironmentError

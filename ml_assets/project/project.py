@@ -11,13 +11,13 @@ from pathlib import Path
 
 import dagster as dg
 
-from ml_assets.data.store import ArtifactStore
+from ml_assets.data.artifacts.store import ArtifactStore
 from ml_assets.declarations.of_project import build_declared, declared_models, event_logs
 from ml_assets.demo_services import how_to_get_events
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.near_misses import suggestion
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.near_misses import suggestion
-from ml_assets.domain.spec import Model
 from ml_assets.environments import Resources, current
 from ml_assets.notebooks.order import FromVariable
 from ml_assets.orchestration.arrival.present import Now, find

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from ml_assets.domain.spec import Model
+from ml_assets.domain.declared.spec import Model
 from ml_assets.metrics.metric import Metric
 from ml_assets.metrics.registry import ALL_METRICS
 from ml_assets.project.answers.results import Judgement, absences, judgements, maturity_curve, number

@@ -9,13 +9,13 @@ from typing import Any
 import nbformat
 import pandas as pd
 
-from ml_assets.data.content import hash_files
-from ml_assets.data.event_files import partition_folder
-from ml_assets.data.store import ArtifactStore
-from ml_assets.data.tables import read_table
+from ml_assets.data.artifacts.content import hash_files
+from ml_assets.data.artifacts.store import ArtifactStore
+from ml_assets.data.artifacts.tables import read_table
+from ml_assets.data.logs.event_files import partition_folder
+from ml_assets.domain.declared.event_log import EventLog, Marker
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import EventLog, Marker
-from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import needed, windows_of
 from ml_assets.models.saved import load_model, save_model
 from ml_assets.notebooks.code.standard import find_notebook

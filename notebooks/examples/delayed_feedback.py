@@ -31,7 +31,7 @@ import pandas as pd
 
 from ml_assets.data.labels import Selection, label_examples, select_events
 from ml_assets.domain.calendar import Interval
-from ml_assets.domain.event_log import Columns
+from ml_assets.domain.declared.event_log import Columns
 from ml_assets.examples.advertising import TIMEZONE, simulate_day
 
 attribution, window = timedelta(days=7), timedelta(days=window_days)

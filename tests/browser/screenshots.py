@@ -14,7 +14,7 @@ import click
 import dagster as dg
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from ml_assets.domain.due import State
+from ml_assets.domain.owed.due import State
 from ml_assets.orchestration.recorded.facts import asset_key
 from ml_assets.orchestration.recorded.lineage import current_runs
 from ml_assets.project.project import Project

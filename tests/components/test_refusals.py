@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from ml_assets.declarations.of_project import event_logs
-from ml_assets.domain.event_log import Watermark
+from ml_assets.domain.declared.event_log import Watermark
 from tests.components.declared import LOG, MODEL, OUTCOMES, assert_refused, changed, load, refusal
 
 

@@ -10,13 +10,13 @@ import pandas as pd
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from ml_assets.data.content import hash_frame
+from ml_assets.data.artifacts.content import hash_frame
 from ml_assets.data.examples import ExampleReader
 from ml_assets.data.labels import Selection
-from ml_assets.data.log_files import ExamplesQuery, LogFiles, PartitionFiles
+from ml_assets.data.logs.log_files import ExamplesQuery, LogFiles, PartitionFiles
 from ml_assets.domain.calendar import Interval
-from ml_assets.domain.event_log import Columns
-from ml_assets.domain.history import Feature
+from ml_assets.domain.declared.event_log import Columns
+from ml_assets.domain.declared.history import Feature
 
 JOINS: dict[str, dict[str, Any]] = {
     "by id": {"keys": ("id",), "by_id": True},

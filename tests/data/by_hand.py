@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ml_assets.domain.event_log import Columns
+from ml_assets.domain.declared.event_log import Columns
 
 Row = dict[str, Any]
 

@@ -12,8 +12,8 @@ from ibis import ir
 from ibis.backends.duckdb import Backend
 
 from ml_assets.data.labels import Selection, label_examples
-from ml_assets.data.log_files import LogFiles
-from ml_assets.domain.event_log import Columns
+from ml_assets.data.logs.log_files import LogFiles
+from ml_assets.domain.declared.event_log import Columns
 from tests.data.by_hand import newest_versions
 from tests.data.parquet_logs import HOUR, NOON, instants, log_files, written
 from tests.data.warehouse import VARIABLE

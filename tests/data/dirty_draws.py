@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import count
 from random import Random
 
-from ml_assets.domain.event_log import Columns
+from ml_assets.domain.declared.event_log import Columns
 from tests.data.by_hand import Row
 from tests.data.dirty_files import (
     APART,

@@ -12,7 +12,7 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ml_assets.domain.event_log import Columns
+from ml_assets.domain.declared.event_log import Columns
 from tests.data.by_hand import Row
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

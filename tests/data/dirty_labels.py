@@ -6,15 +6,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ml_assets.data.event_files import EventFolder
 from ml_assets.data.examples import ExampleReader
 from ml_assets.data.footers import check_files
 from ml_assets.data.labels import Selection
-from ml_assets.data.log_files import ExamplesQuery, LogFiles, PartitionFiles
+from ml_assets.data.logs.event_files import EventFolder
+from ml_assets.data.logs.log_files import ExamplesQuery, LogFiles, PartitionFiles
 from ml_assets.domain.calendar import Calendar, Interval
 from ml_assets.domain.contents import Wanted
+from ml_assets.domain.declared.event_log import EventLog
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import EventLog
 from tests.data.by_hand import Row, is_missing, newest_versions
 from tests.data.dirty_files import APART, DAYS, HOUR, START, WITHIN, File, Window, as_written, days_of
 

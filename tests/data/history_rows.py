@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from ml_assets.domain.event_log import Columns
-from ml_assets.domain.history import Feature
+from ml_assets.domain.declared.event_log import Columns
+from ml_assets.domain.declared.history import Feature
 from tests.data.by_hand import newest_versions
 
 Row = dict[str, Any]

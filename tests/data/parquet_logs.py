@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 
 from ml_assets.data.examples import ExampleReader
 from ml_assets.data.labels import Selection
-from ml_assets.data.log_files import ExamplesQuery, LogFiles, PartitionFiles
-from ml_assets.data.log_rows import Read
+from ml_assets.data.logs.log_files import ExamplesQuery, LogFiles, PartitionFiles
+from ml_assets.data.logs.log_rows import Read
 from ml_assets.domain.calendar import Interval
-from ml_assets.domain.event_log import Columns
+from ml_assets.domain.declared.event_log import Columns
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml_assets.data.content import hash_frame
+from ml_assets.data.artifacts.content import hash_frame
 from ml_assets.data.examples import ExampleReader
-from ml_assets.data.log_files import HistoryFiles, LogFiles
-from ml_assets.domain.history import Feature
+from ml_assets.data.logs.log_files import HistoryFiles, LogFiles
+from ml_assets.domain.declared.history import Feature
 from tests.data.parquet_logs import HOUR, NOON, examples_of, instants, log_files, query, written
 
 

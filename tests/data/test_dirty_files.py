@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_assets.data.engine import EventLogError
+from ml_assets.data.engines.engine import EventLogError
 from ml_assets.data.examples import ExampleReader
 from tests.data.dirty_draws import draw
 from tests.data.dirty_files import DAYS, TYPES, write
@@ -33,7 +33,7 @@ def test_dirty_files_give_the_labels_of_a_double_loop_or_a_reason(tmp_path: Path
 @pytest.mark.skipif(not JAVA, reason=NO_JAVA)
 def test_dirty_files_give_the_same_labels_on_spark_or_a_reason(tmp_path: Path) -> None:
     with local_session() as session:
-        from ml_assets.data.spark_engine import SparkEngine
+        from ml_assets.data.engines.spark_engine import SparkEngine
 
         engine = SparkEngine(session)
         at_once = 10

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from pandas.testing import assert_frame_equal
 
-from ml_assets.data.content import hash_frame
+from ml_assets.data.artifacts.content import hash_frame
 from ml_assets.data.examples import ExampleReader
 from ml_assets.data.labels import Selection
-from ml_assets.data.log_files import LogFiles
-from ml_assets.domain.event_log import Columns
+from ml_assets.data.logs.log_files import LogFiles
+from ml_assets.domain.declared.event_log import Columns
 from tests.data.parquet_logs import DAY, HOUR, NOON, examples_of, instants, log_files, query, written
 
 Frames = Callable[..., pd.DataFrame]

@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml_assets.data.content import hash_frame
-from ml_assets.data.databases import SourceError
-from ml_assets.data.event_tables import columns_of
+from ml_assets.data.artifacts.content import hash_frame
 from ml_assets.data.examples import ExampleReader
-from ml_assets.data.log_files import HistoryFiles
+from ml_assets.data.logs.databases import SourceError
+from ml_assets.data.logs.event_tables import columns_of
+from ml_assets.data.logs.log_files import HistoryFiles
 from ml_assets.domain.agreement import Agreement
 from ml_assets.domain.contents import Alike, Contents, Wanted
-from ml_assets.domain.event_log import Columns, Table
-from ml_assets.domain.history import Feature
+from ml_assets.domain.declared.event_log import Columns, Table
+from ml_assets.domain.declared.history import Feature
 from tests.data.warehouse import COLUMNS, VARIABLE, event_log, examples, fill, in_files, in_table, insert, rows_read
 from tests.support.postgres import Postgres
 

@@ -6,10 +6,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ml_assets.data.engine import EventLogError
+from ml_assets.data.engines.engine import EventLogError
 from ml_assets.data.examples import ExampleReader
-from ml_assets.data.log_files import HistoryFiles, LogFiles
-from ml_assets.domain.history import Feature
+from ml_assets.data.logs.log_files import HistoryFiles, LogFiles
+from ml_assets.domain.declared.history import Feature
 from tests.data.parquet_logs import HOUR, NOON, examples_of, instants, log_files, written
 
 

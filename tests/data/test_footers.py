@@ -21,7 +21,7 @@ from ml_assets.data.footers import (
     untyped_columns,
 )
 from ml_assets.domain.contents import Alike, Column, Wanted
-from ml_assets.domain.event_log import Columns
+from ml_assets.domain.declared.event_log import Columns
 
 AT = pd.Timestamp("2026-03-01 12:00", tz="UTC")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ibis.backends.duckdb import Backend
 
 from ml_assets.data.history import with_history
-from ml_assets.domain.event_log import Columns
+from ml_assets.domain.declared.event_log import Columns
 from tests.data.history_rows import (
     CORRECTED,
     FEATURES,

@@ -13,15 +13,15 @@ import pytest
 from ibis.backends.duckdb import Backend
 from pandas.testing import assert_frame_equal
 
-from ml_assets.data.content import hash_frame
-from ml_assets.data.engine import EventLogError
+from ml_assets.data.artifacts.content import hash_frame
+from ml_assets.data.engines.engine import EventLogError
 from ml_assets.data.examples import ExampleReader
 from ml_assets.data.history import with_history
 from ml_assets.data.labels import Selection
-from ml_assets.data.log_files import HistoryFiles, LogFiles, PartitionFiles
+from ml_assets.data.logs.log_files import HistoryFiles, LogFiles, PartitionFiles
 from ml_assets.domain.calendar import Interval
-from ml_assets.domain.event_log import Columns
-from ml_assets.domain.history import Feature
+from ml_assets.domain.declared.event_log import Columns
+from ml_assets.domain.declared.history import Feature
 from tests.data.history_rows import (
     CORRECTED,
     FEATURES,

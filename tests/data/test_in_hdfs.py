@@ -9,8 +9,8 @@ from threading import Barrier
 import ibis
 import pytest
 
-from ml_assets.data.parquet import read_parquet
-from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore
+from ml_assets.data.artifacts.store import MANIFEST, ArtifactError, ArtifactStore
+from ml_assets.data.engines.parquet import read_parquet
 from tests.support.hdfs import Hdfs, configuration
 from tests.support.s3 import variables
 from tests.support.stores import HOURS, KEY, clicks, remote, write

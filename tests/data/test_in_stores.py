@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from upath import UPath
 
-from ml_assets.data.event_files import EventFilesError, EventFolder, partition_folder
-from ml_assets.data.inventory import Inventory, Version
-from ml_assets.data.parquet import read_parquet
-from ml_assets.data.store import MANIFEST, ArtifactError, ArtifactStore, load_artifact
+from ml_assets.data.artifacts.inventory import Inventory, Version
+from ml_assets.data.artifacts.store import MANIFEST, ArtifactError, ArtifactStore, load_artifact
+from ml_assets.data.engines.parquet import read_parquet
+from ml_assets.data.logs.event_files import EventFilesError, EventFolder, partition_folder
 from ml_assets.paths import OutsideError, local_copy
 from tests.support.s3 import BUCKET, s3_server, variables
 from tests.support.stores import HOURS, KEY, LOG, clicks, remote, write

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from ml_assets.domain.spec import LABEL_COLUMNS
+from ml_assets.domain.declared.spec import LABEL_COLUMNS
 from tests.data.instant_logs import HOUR, MICROSECOND, NOON, hour, log
 
 Frames = Callable[..., pd.DataFrame]

@@ -13,7 +13,7 @@ from ibis import ir
 from pandas.testing import assert_frame_equal
 
 from ml_assets.data.labels import label_examples
-from ml_assets.domain.event_log import Columns
+from ml_assets.domain.declared.event_log import Columns
 from tests.data.instant_logs import HOUR, MICROSECOND, NOON, hour, log
 
 Frames = Callable[..., pd.DataFrame]

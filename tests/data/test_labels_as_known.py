@@ -15,7 +15,7 @@ from ibis.backends.duckdb import Backend
 
 from ml_assets.data.labels import Selection, select_events
 from ml_assets.domain.calendar import Interval
-from ml_assets.domain.event_log import Columns
+from ml_assets.domain.declared.event_log import Columns
 
 Frames = Callable[..., pd.DataFrame]
 

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from pandas.testing import assert_frame_equal
 
-from ml_assets.data.engine import EventLogError
+from ml_assets.data.engines.engine import EventLogError
 from ml_assets.data.examples import ExampleReader
-from ml_assets.data.log_files import LogFiles
+from ml_assets.data.logs.log_files import LogFiles
 from ml_assets.temporary import PREFIX
 from tests.data.parquet_logs import NOON, instants, log_files, query, written
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ml_assets.data.no_leak import Bounds, LeakError, Verdict, verify
-from ml_assets.domain.event_log import Columns
+from ml_assets.domain.declared.event_log import Columns
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ml_assets.data.examples import ExampleReader
-from tests.data import test_spark_engine as engine
+from tests.data.engines import test_spark_engine as engine
 from tests.support.spark import JAVA, NO_JAVA, cluster, local_session
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not JAVA, reason=NO_JAVA)]
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not JAVA, reason=NO_JAVA)]
 
 @pytest.fixture(scope="module")
 def by_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], ExampleReader]]:
-    from ml_assets.data.spark_engine import SparkEngine
+    from ml_assets.data.engines.spark_engine import SparkEngine
 
     folder = tmp_path_factory.mktemp("cluster")
     with cluster(folder) as master:

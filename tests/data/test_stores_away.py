@@ -12,11 +12,11 @@ from threading import Thread
 
 import pytest
 
-from ml_assets.data.databases import SourceError
-from ml_assets.data.event_files import EventFolder, NoFolderError
+from ml_assets.data.artifacts.inventory import Inventory
+from ml_assets.data.artifacts.store import ArtifactStore, StoreError
 from ml_assets.data.footers import read_footers
-from ml_assets.data.inventory import Inventory
-from ml_assets.data.store import ArtifactStore, StoreError
+from ml_assets.data.logs.databases import SourceError
+from ml_assets.data.logs.event_files import EventFolder, NoFolderError
 from ml_assets.paths import AwayError, local_copy, path_of
 from tests.support.hdfs import Hdfs
 from tests.support.s3 import s3_server, variables

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 
 from ml_assets.data.examples import ExampleReader
 from ml_assets.data.labels import Selection
-from ml_assets.data.log_files import ExamplesQuery, LogFiles, PartitionFiles
+from ml_assets.data.logs.log_files import ExamplesQuery, LogFiles, PartitionFiles
 from ml_assets.domain.calendar import Calendar, Interval
+from ml_assets.domain.declared.event_log import Columns, EventLog, Table, Watermark
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import Columns, EventLog, Table, Watermark
 from tests.support.postgres import Postgres
 
 VARIABLE = "WAREHOUSE_URL"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from ml_assets.declarations.pods import read_pods
+from ml_assets.domain.declared.pods import STEPS, Pod, Volume
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.pods import STEPS, Pod, Volume
 
 DECLARED = {
     "cpu": 1,

@@ -12,7 +12,7 @@ from dagster._config import process_config, resolve_to_config_type
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.job import UserDefinedDagsterK8sConfig, construct_dagster_k8s_job
 
-from ml_assets.domain.pods import Pod, Volume
+from ml_assets.domain.declared.pods import Pod, Volume
 from ml_assets.orchestration.kubernetes_launcher import KubernetesRunLauncher
 from ml_assets.orchestration.pods.executor import WITHOUT_TOKEN
 from ml_assets.orchestration.pods.tags import CONFIG_TAG, op_tags

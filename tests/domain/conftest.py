@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ml_assets.domain.calendar import Calendar
+from ml_assets.domain.declared.event_log import Columns, EventLog
+from ml_assets.domain.declared.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.durations import Duration, parse_duration
-from ml_assets.domain.event_log import Columns, EventLog
-from ml_assets.domain.spec import Evaluation, Join, Model, Training
 
 
 def _duration(text: str) -> Duration:

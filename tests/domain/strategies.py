@@ -7,10 +7,10 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from ml_assets.domain.calendar import Calendar, Every
+from ml_assets.domain.declared.event_log import Columns, EventLog
+from ml_assets.domain.declared.history import Feature, History
+from ml_assets.domain.declared.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import Columns, EventLog
-from ml_assets.domain.history import Feature, History
-from ml_assets.domain.spec import Evaluation, Join, Model, Training
 
 ZONES = ("UTC", "Asia/Shanghai", "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "Africa/Casablanca")
 HALF_HOUR_ZONE = "Australia/Lord_Howe"

@@ -24,7 +24,7 @@ from ml_assets.domain.contents import (
     Contents,
     Wanted,
 )
-from ml_assets.domain.event_log import Columns
+from ml_assets.domain.declared.event_log import Columns
 
 VISITS, ORDERS, VIEWS = "shop/visits", "shop/orders", "shop/views"
 COLUMNS = Columns("at", ("row",), known="known", deleted="gone")

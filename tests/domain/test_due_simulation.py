@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from ml_assets.domain.due import statuses
-from ml_assets.domain.spec import Model
+from ml_assets.domain.declared.spec import Model
+from ml_assets.domain.owed.due import statuses
 from tests.domain.steps import Step
 from tests.domain.strategies import models
 from tests.domain.watched import DAY, DAYS, HAPPENINGS, LOG, NTH, Watched, play

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml_assets.domain.calendar import Calendar
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.maturity import Arrivals, describe_missing, describe_spans
-from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import evaluation_windows, needed
 
 MakeModel = Callable[..., Model]

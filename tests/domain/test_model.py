@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import evaluation_windows, needed
 
 MakeLog = Callable[..., EventLog]

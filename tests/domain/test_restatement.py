@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ml_assets.domain.declared.event_log import EventLog
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import EventLog
 from ml_assets.domain.restatement import EventVersion, version_of
 
 MakeLog = Callable[..., EventLog]

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml_assets.domain.calendar import Interval
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration, parse_duration
-from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import evaluation_windows, needed, training_windows, windows_of
 
 MakeModel = Callable[..., Model]

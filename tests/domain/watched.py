@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from ml_assets.domain.calendar import Calendar
-from ml_assets.domain.spec import Model
+from ml_assets.domain.declared.spec import Model
 from tests.domain.steps import Run, Step
 from tests.domain.wall_clock import edge, overlapping
 from tests.domain.world import World

@@ -11,12 +11,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 
-from ml_assets.domain.due import Request, due, statuses
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.facts import Attempt, Facts, Made, metrics_inputs, model_inputs
 from ml_assets.domain.maturity import Arrivals
-from ml_assets.domain.runs import RunSize
-from ml_assets.domain.spec import Model
+from ml_assets.domain.owed.due import Request, due, statuses
+from ml_assets.domain.owed.facts import Attempt, Facts, Made, metrics_inputs, model_inputs
+from ml_assets.domain.owed.runs import RunSize
 from ml_assets.domain.versions import digest
 from ml_assets.domain.windows import needed, windows_of
 from tests.domain.steps import Record, Run, Step, Written

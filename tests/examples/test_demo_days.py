@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_assets.cli.main import main
-from ml_assets.data.content import hash_frame
+from ml_assets.data.artifacts.content import hash_frame
 from ml_assets.declarations.of_project import event_logs
 from ml_assets.definitions import build_definitions
 from ml_assets.demo_services import CHECKOUT

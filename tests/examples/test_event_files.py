@@ -6,10 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 from upath import UPath
 
-from ml_assets.data.event_files import EventFolder
+from ml_assets.data.logs.event_files import EventFolder
 from ml_assets.domain.calendar import Calendar, Every
+from ml_assets.domain.declared.event_log import Columns, EventLog
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import Columns, EventLog
 from ml_assets.examples.event_files import days, rows_of_day, write_partition, writing_days
 from ml_assets.paths import path_of
 

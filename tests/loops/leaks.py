@@ -15,15 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml_assets.data import labels, log_rows
-from ml_assets.data.event_files import partition_folder
+from ml_assets.data import labels
+from ml_assets.data.artifacts.store import ArtifactStore
+from ml_assets.data.logs import log_rows
+from ml_assets.data.logs.event_files import partition_folder
 from ml_assets.data.no_leak import Verdict
-from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.calendar import Calendar, Every
+from ml_assets.domain.declared.event_log import Columns, EventLog
+from ml_assets.domain.declared.history import Feature, History
+from ml_assets.domain.declared.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import Columns, EventLog
-from ml_assets.domain.history import Feature, History
-from ml_assets.domain.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.windows import Windows
 from ml_assets.notebooks.context import Context, Run
 from ml_assets.notebooks.order import ReadRecord, StepResult

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from ml_assets.domain.debt import Cause
+from ml_assets.domain.owed.debt import Cause
 from ml_assets.orchestration.recorded.lineage import current_runs
 from ml_assets.project.answers.debt import find_debts
 from tests.support import shop

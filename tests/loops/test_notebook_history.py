@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ml_assets.domain.due import State
+from ml_assets.domain.owed.due import State
 from ml_assets.notebooks.running.memory import MemoryGroup
 from ml_assets.orchestration.recorded.facts import asset_key, read_error
 from ml_assets.orchestration.recorded.lineage import current_runs, versions

@@ -12,9 +12,9 @@ from ibis import ir
 from pandas.testing import assert_frame_equal
 
 from ml_assets.data import history
+from ml_assets.domain.declared.event_log import Columns
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import Columns
-from ml_assets.domain.spec import Model
 from tests.loops.leaks import (
     BOUND,
     CUTOFF,

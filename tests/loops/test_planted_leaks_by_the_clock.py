@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from pandas.testing import assert_frame_equal
 
-from ml_assets.data.engine import EventLogError
+from ml_assets.data.engines.engine import EventLogError
 from ml_assets.domain.calendar import Every, Interval
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.spec import Evaluation, Model, Training
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.spec import Evaluation, Model, Training
 from ml_assets.domain.windows import Windows, windows_of
 from ml_assets.orchestration.partitions import partitions_definition
 from tests.loops.leaks import (

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from ml_assets.domain.calendar import Interval
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import Windows, windows_of
 from tests.loops.leaks import (
     BOUND,

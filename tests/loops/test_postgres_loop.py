@@ -15,7 +15,7 @@ from dagster._core.scheduler.instigation import TickStatus
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, PARENT_RUN_ID_TAG
 
-from ml_assets.domain.due import State
+from ml_assets.domain.owed.due import State
 from ml_assets.orchestration.launcher import WORKER_TAG
 from ml_assets.orchestration.recorded.facts import asset_key, read_error
 from ml_assets.orchestration.recorded.lineage import trace

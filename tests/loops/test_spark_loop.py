@@ -10,8 +10,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from ml_assets import variables
-from ml_assets.data.store import Artifact, table_files
-from ml_assets.data.tables import read_table
+from ml_assets.data.artifacts.store import Artifact, table_files
+from ml_assets.data.artifacts.tables import read_table
 from ml_assets.examples import advertising
 from ml_assets.notebooks.order import TABLE
 from ml_assets.orchestration.recorded.lineage import current_runs

@@ -12,7 +12,7 @@ import pytest
 from upath import UPath
 
 from ml_assets import variables
-from ml_assets.data.tables import read_table
+from ml_assets.data.artifacts.tables import read_table
 from ml_assets.notebooks.order import TABLE
 from ml_assets.orchestration.recorded.facts import asset_key
 from ml_assets.orchestration.recorded.lineage import current_runs, trace

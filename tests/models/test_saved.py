@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from ml_assets.data.content import hash_files
+from ml_assets.data.artifacts.content import hash_files
 from ml_assets.models.gbdt import GbdtConfig, train
 from ml_assets.models.saved import load_model, save_model
 from ml_assets.models.sklearn_classifier import SklearnClassifier

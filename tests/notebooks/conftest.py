@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ml_assets.data.store import ArtifactStore
+from ml_assets.data.artifacts.store import ArtifactStore
 from ml_assets.notebooks.order import ORDER_TAG, RESULT_FILE, StepOrder, StepResult
 from ml_assets.notebooks.step import Step
 from tests.support.spark import JAVA, NO_JAVA

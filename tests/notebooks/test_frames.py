@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from ml_assets.data.content import hash_frame
+from ml_assets.data.artifacts.content import hash_frame
 from ml_assets.notebooks.frames import given_as, is_spark, to_pandas
 
 MICROSECOND = pd.Timestamp("2026-03-01T12:00:00.123456Z")

@@ -13,7 +13,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 from sklearn.metrics import log_loss, roc_auc_score
 
-from ml_assets.data.content import hash_frame
+from ml_assets.data.artifacts.content import hash_frame
 from ml_assets.examples import fashion
 from ml_assets.examples.fashion_model import ClickConfig, fit, position_effects
 from ml_assets.models.gbdt import GbdtConfig, train

@@ -14,8 +14,8 @@ import pytest
 from matplotlib.figure import Figure
 from pandas.testing import assert_frame_equal
 
-from ml_assets.data.content import hash_files, hash_frame
-from ml_assets.data.store import ArtifactError, ArtifactStore
+from ml_assets.data.artifacts.content import hash_files, hash_frame
+from ml_assets.data.artifacts.store import ArtifactError, ArtifactStore
 from ml_assets.notebooks.code.config_reads import UnseenConfigError
 from ml_assets.notebooks.order import (
     TABLE,

@@ -14,9 +14,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from ml_assets.data.content import hash_frame
-from ml_assets.data.store import ArtifactStore
-from ml_assets.data.tables import first_rows_of, read_table
+from ml_assets.data.artifacts.content import hash_frame
+from ml_assets.data.artifacts.store import ArtifactStore
+from ml_assets.data.artifacts.tables import first_rows_of, read_table
 from ml_assets.models.delayed_feedback import training_examples
 from ml_assets.models.gbdt import GbdtConfig, train
 from ml_assets.models.saved import load_model

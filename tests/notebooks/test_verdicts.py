@@ -210,7 +210,7 @@ os.environ |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "a
 os.environ |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1"}
 import ibis
 
-from ml_assets.data.parquet import read_parquet
+from ml_assets.data.engines.parquet import read_parquet
 from ml_assets.paths import path_of
 
 read_parquet(ibis.duckdb.connect(), [path_of("s3://models/a.parquet")])

@@ -10,10 +10,10 @@ import dagster as dg
 import pytest
 
 from ml_assets.domain.calendar import Calendar
+from ml_assets.domain.declared.event_log import Columns, EventLog
+from ml_assets.domain.declared.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import Columns, EventLog
 from ml_assets.domain.maturity import Arrivals
-from ml_assets.domain.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.windows import Windows, needed
 from ml_assets.orchestration.recorded.facts import materialization, read_facts
 from ml_assets.orchestration.sensors import Tick, look

@@ -12,11 +12,11 @@ from dagster._core.events import (
 )
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from ml_assets.data.event_files import partition_folder
-from ml_assets.data.store import ArtifactStore
-from ml_assets.domain.due import Request
+from ml_assets.data.artifacts.store import ArtifactStore
+from ml_assets.data.logs.event_files import partition_folder
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.maturity import ImmatureWindowError
-from ml_assets.domain.spec import Model
+from ml_assets.domain.owed.due import Request
 from ml_assets.orchestration import sensors
 from ml_assets.orchestration.recorded.facts import FAILED, asset_key, attempt, materialization, note_begun
 from ml_assets.orchestration.recorded.memo import Memo

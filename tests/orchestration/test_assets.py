@@ -7,9 +7,9 @@ import dagster as dg
 import pytest
 
 from ml_assets.domain.calendar import Calendar
+from ml_assets.domain.declared.spec import Evaluation, Model, Training
 from ml_assets.domain.durations import Duration
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.spec import Evaluation, Model, Training
 from ml_assets.orchestration.assets import event_log_definitions, model_definitions
 from ml_assets.orchestration.resources import default_resources
 from ml_assets.orchestration.sensors import service_sensor

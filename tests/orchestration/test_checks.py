@@ -9,13 +9,13 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from ml_assets.data.artifacts.store import ArtifactStore
 from ml_assets.data.no_leak import LeakError, Verdict
-from ml_assets.data.store import ArtifactStore
 from ml_assets.domain.calendar import Calendar, Every
+from ml_assets.domain.declared.event_log import Columns, EventLog
+from ml_assets.domain.declared.history import Feature, History
+from ml_assets.domain.declared.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import Columns, EventLog
-from ml_assets.domain.history import Feature, History
-from ml_assets.domain.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.windows import windows_of
 from ml_assets.notebooks.order import TABLE, ReadRecord
 from ml_assets.orchestration.checks import _bounds, no_leak_evaluation, no_leak_spec, verify_no_leak

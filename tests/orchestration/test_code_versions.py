@@ -15,11 +15,11 @@ import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
-from ml_assets.data.store import ArtifactStore
-from ml_assets.domain.due import State, due, statuses
+from ml_assets.data.artifacts.store import ArtifactStore
+from ml_assets.domain.declared.spec import Model, Notebooks
 from ml_assets.domain.errors import SpecError
-from ml_assets.domain.runs import RunSize
-from ml_assets.domain.spec import Model, Notebooks
+from ml_assets.domain.owed.due import State, due, statuses
+from ml_assets.domain.owed.runs import RunSize
 from ml_assets.notebooks.code.harmless import HARMLESS_FILE, HarmlessChange, add_harmless
 from ml_assets.notebooks.order import StepResult
 from ml_assets.notebooks.reported import RESERVED

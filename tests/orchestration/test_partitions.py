@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ml_assets.domain.calendar import Calendar
+from ml_assets.domain.declared.event_log import Columns, EventLog
+from ml_assets.domain.declared.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import Columns, EventLog
-from ml_assets.domain.spec import Evaluation, Join, Model, Training
 from ml_assets.domain.windows import last_index, needed, windows_of
 from ml_assets.orchestration.partitions import partitions_definition, window_mappings
 from tests.domain.strategies import models

@@ -8,7 +8,7 @@ import pytest
 from dagster._core.storage.tags import BACKFILL_ID_TAG
 from sqlalchemy.exc import OperationalError
 
-from ml_assets.domain.due import State, statuses
+from ml_assets.domain.owed.due import State, statuses
 from ml_assets.notebooks.running.run import NotebookError
 from ml_assets.orchestration.assets import code_versions, model_definitions
 from ml_assets.orchestration.checks import NO_LEAK

@@ -9,7 +9,7 @@ from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from ml_assets.domain.calendar import Calendar
-from ml_assets.domain.repair import Repair
+from ml_assets.domain.owed.repair import Repair
 from ml_assets.domain.windows import training_windows
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.launching.runs import REPAIR_TAG

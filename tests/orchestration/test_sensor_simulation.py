@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ml_assets.domain.spec import Model
+from ml_assets.domain.declared.spec import Model
 from ml_assets.orchestration import sensors
 from tests.domain.strategies import models
 from tests.domain.watched import HAPPENINGS, play

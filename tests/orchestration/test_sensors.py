@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 from dagster._core.storage.tags import WILL_RETRY_TAG
 
-from ml_assets.data.databases import SourceError
-from ml_assets.domain.facts import model_inputs
+from ml_assets.data.logs.databases import SourceError
+from ml_assets.domain.owed.facts import model_inputs
 from ml_assets.domain.windows import training_windows
 from ml_assets.orchestration import sensors
 from ml_assets.orchestration.launcher import WORKER_TAG

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from ml_assets.domain.calendar import Calendar
-from ml_assets.domain.due import State, statuses
-from ml_assets.domain.facts import Facts, Made
-from ml_assets.domain.plan import plan
-from ml_assets.domain.runs import RunSize
-from ml_assets.domain.spec import Model, Notebooks
+from ml_assets.domain.declared.spec import Model, Notebooks
+from ml_assets.domain.owed.due import State, statuses
+from ml_assets.domain.owed.facts import Facts, Made
+from ml_assets.domain.owed.plan import plan
+from ml_assets.domain.owed.runs import RunSize
 from ml_assets.orchestration.assets import code_versions, step_assets
 from tests.orchestration.conftest import ASSETS, model
 from tests.support.projects import REPOSITORY

@@ -15,9 +15,9 @@ import pytest
 import sqlalchemy as sa
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-from ml_assets.data.store import ArtifactStore
+from ml_assets.data.artifacts.store import ArtifactStore
 from ml_assets.domain.calendar import Calendar
-from ml_assets.domain.event_log import EventLog, Watermark
+from ml_assets.domain.declared.event_log import EventLog, Watermark
 from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.orchestration.arrival.sources import SourceError, arrival_of
 from ml_assets.orchestration.assets import event_log_definitions, model_definitions

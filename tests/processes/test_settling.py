@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ml_assets.domain.due import State, Status
+from ml_assets.domain.owed.due import State, Status
 from ml_assets.orchestration.sensors import Tick
 from ml_assets.processes import settling as module
 from ml_assets.processes.settling import DaemonError, daemon, look_whether_settled, wait_until_settled

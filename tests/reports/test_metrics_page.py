@@ -13,10 +13,10 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import date2num
 
-from ml_assets.data.store import Artifact
+from ml_assets.data.artifacts.store import Artifact
 from ml_assets.domain.calendar import Calendar, Every
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.spec import Model
 from ml_assets.metrics.evaluate import NUMBERS, evaluate
 from ml_assets.metrics.expected_calibration_error import EXPECTED_CALIBRATION_ERROR as ECE
 from ml_assets.metrics.log_loss import LOG_LOSS

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import nbformat
 from nbclient import NotebookClient
 
-from ml_assets.data.store import load_artifact
+from ml_assets.data.artifacts.store import load_artifact
 from ml_assets.notebooks.kernels.provisioner import warm_kernels
 from ml_assets.orchestration.recorded.lineage import current_runs
 from ml_assets.project.project import Project

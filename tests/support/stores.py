@@ -5,10 +5,10 @@ from datetime import date
 import pandas as pd
 from upath import UPath
 
-from ml_assets.data.event_files import partition_folder
+from ml_assets.data.logs.event_files import partition_folder
 from ml_assets.domain.calendar import Calendar
+from ml_assets.domain.declared.event_log import Columns, EventLog
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import Columns, EventLog
 from ml_assets.paths import path_of
 
 KEY = ("ads/cvr/model", "2026-01-01", "run-1")

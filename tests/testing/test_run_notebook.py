@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ml_assets.domain.event_log import Marker, Table, Watermark
+from ml_assets.domain.declared.event_log import Marker, Table, Watermark
 from ml_assets.notebooks.order import StepOrder
 from ml_assets.notebooks.reading import OrderReader
 from ml_assets.project.project import Project

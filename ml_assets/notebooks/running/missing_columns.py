@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from ml_assets.domain.near_misses import suggestions
+from ml_assets.domain.declared.near_misses import suggestions
 from ml_assets.notebooks.order import TABLE
 from ml_assets.paths import AnyPath
 
@@ -18,7 +18,7 @@ def meant_columns(ename: str, evalue: str, inputs: Iterable[AnyPath]) -> str:
     if ename != "KeyError":
         return ""
     # It loads pandas, which only a process that has run a notebook pays for.
-    from ml_assets.data.tables import columns_of
+    from ml_assets.data.artifacts.tables import columns_of
 
     columns = [name for folder in inputs if (folder / TABLE).exists() for name in columns_of(folder / TABLE)]
     names = [name for name in _QUOTED.findall(evalue) if name not in columns]

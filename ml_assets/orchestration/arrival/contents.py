@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
-from ml_assets.data.event_files import EventFolder
+from ml_assets.data.logs.event_files import EventFolder
 from ml_assets.domain.agreement import Agreement, Misfits
 from ml_assets.domain.contents import Alike, Column, Contents, Seen, Wanted
-from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.declared.event_log import EventLog
 from ml_assets.domain.restatement import EventVersion
 from ml_assets.orchestration.arrival.sources import Answer
 from ml_assets.orchestration.recorded.memo import Memo, keeps_notes
@@ -131,7 +131,7 @@ def _not_known(memo: Memo, log: str, arrived: Mapping[str, str]) -> dict[str, st
 
 def _of_table(instance: dg.DagsterInstance, log: EventLog, answer: Answer, memo: Memo) -> Contents:
     # Loads Ibis, which a service without a table does not pay for.
-    from ml_assets.data.event_tables import columns_of
+    from ml_assets.data.logs.event_tables import columns_of
 
     # A table may change where its rows do.
     columns = memo.same(("columns", log.key), (log, answer.arrived), partial(columns_of, log))

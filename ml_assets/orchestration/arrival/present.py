@@ -7,15 +7,15 @@ from functools import partial
 
 import dagster as dg
 
-from ml_assets.data.event_files import EventFolder
-from ml_assets.data.store import ArtifactStore
-from ml_assets.data.unmatched import describe_unmatched
+from ml_assets.data.artifacts.store import ArtifactStore
+from ml_assets.data.logs.event_files import EventFolder
+from ml_assets.data.logs.unmatched import describe_unmatched
 from ml_assets.domain.agreement import Misfits
-from ml_assets.domain.due import Status, basis, statuses
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.facts import Facts
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.spec import Model
+from ml_assets.domain.owed.due import Status, basis, statuses
+from ml_assets.domain.owed.facts import Facts
 from ml_assets.domain.restatement import EventVersion, version_of
-from ml_assets.domain.spec import Model
 from ml_assets.orchestration.arrival.contents import counts, look_into, problems_of, remember_problems
 from ml_assets.orchestration.arrival.sources import Answer, ask
 from ml_assets.orchestration.recorded.facts import read_arrived, read_facts

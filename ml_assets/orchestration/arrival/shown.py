@@ -10,9 +10,9 @@ from typing import Any
 
 import dagster as dg
 
-from ml_assets.data.event_files import EventFolder
+from ml_assets.data.logs.event_files import EventFolder
 from ml_assets.domain.contents import Contents, Seen
-from ml_assets.domain.event_log import EventLog
+from ml_assets.domain.declared.event_log import EventLog
 from ml_assets.orchestration.recorded.facts import materialization
 from ml_assets.paths import AnyPath
 

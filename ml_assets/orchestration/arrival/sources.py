@@ -7,10 +7,10 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ml_assets.data.databases import SourceError, url_in, without_passwords
-from ml_assets.data.event_files import EventFolder, NoFolderError
+from ml_assets.data.logs.databases import SourceError, url_in, without_passwords
+from ml_assets.data.logs.event_files import EventFolder, NoFolderError
 from ml_assets.domain.calendar import Calendar
-from ml_assets.domain.event_log import EventLog, Marker, Settled, Watermark
+from ml_assets.domain.declared.event_log import EventLog, Marker, Settled, Watermark
 from ml_assets.paths import AnyPath
 
 # Imported where a watermark is asked for: loading the code location does not pay for it.
@@ -91,7 +91,7 @@ class WatermarkArrival:
         ended = calendar.complete_before(min(self._complete_until(log), self.as_of))
         if log.table is not None:
             # Loads Ibis, which a service without a table does not pay for.
-            from ml_assets.data.event_tables import fingerprints
+            from ml_assets.data.logs.event_tables import fingerprints
 
             return Answer(fingerprints(log, ended if partitions is None else _indices(calendar, partitions, ended)))
         folder = EventFolder(root, log, whole=partitions is None)

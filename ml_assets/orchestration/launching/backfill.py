@@ -14,10 +14,10 @@ import dagster as dg
 from dagster._core.events import DagsterEventType
 
 from ml_assets.domain.calendar import contiguous
-from ml_assets.domain.facts import Made
-from ml_assets.domain.plan import PlannedRun
-from ml_assets.domain.runs import comes_after
-from ml_assets.domain.spec import Model
+from ml_assets.domain.declared.spec import Model
+from ml_assets.domain.owed.facts import Made
+from ml_assets.domain.owed.plan import PlannedRun
+from ml_assets.domain.owed.runs import comes_after
 from ml_assets.orchestration.launching.elsewhere import Elsewhere
 from ml_assets.orchestration.launching.launches import Launch
 from ml_assets.orchestration.launching.outcomes import Item, Outcome, State

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import dagster as dg
 
-from ml_assets.domain.facts import Made
-from ml_assets.domain.spec import Model
+from ml_assets.domain.declared.spec import Model
+from ml_assets.domain.owed.facts import Made
 from ml_assets.orchestration.launching.outcomes import Item
 from ml_assets.orchestration.recorded.facts import asset_key, partitions_of_run, runs_in_progress
 from ml_assets.orchestration.recorded.memo import Memo

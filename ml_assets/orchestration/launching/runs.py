@@ -25,7 +25,7 @@ from dagster._core.storage.tags import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 
-from ml_assets.domain.spec import Model
+from ml_assets.domain.declared.spec import Model
 from ml_assets.orchestration.recorded.facts import asset_key
 
 #: Dagster's own job, of which each run takes some assets.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ml_assets.domain.pods import Pod
+from ml_assets.domain.declared.pods import Pod
 
 #: Where dagster-k8s looks.
 CONFIG_TAG = "dagster-k8s/config"

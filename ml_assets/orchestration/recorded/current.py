@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from ml_assets.data.store import MANIFEST, Artifact, ArtifactError, ArtifactStore
-from ml_assets.domain.facts import Made
-from ml_assets.domain.lost import describe_lost
+from ml_assets.data.artifacts.store import MANIFEST, Artifact, ArtifactError, ArtifactStore
+from ml_assets.domain.owed.facts import Made
+from ml_assets.domain.owed.lost import describe_lost
 from ml_assets.orchestration.recorded.facts import asset_key
 
 

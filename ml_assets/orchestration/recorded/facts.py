@@ -28,10 +28,10 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.facts import Attempt, Facts, Made
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.spec import Model
+from ml_assets.domain.owed.facts import Attempt, Facts, Made
 from ml_assets.domain.restatement import EventVersion
-from ml_assets.domain.spec import Model
 from ml_assets.orchestration.recorded.known import Event, Recorded
 from ml_assets.orchestration.recorded.memo import Memo, keeps_notes
 from ml_assets.orchestration.recorded.retries import being_retried

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from ml_assets.data.inventory import Inventory, Version
-from ml_assets.data.store import ArtifactStore
-from ml_assets.domain.facts import Made
+from ml_assets.data.artifacts.inventory import Inventory, Version
+from ml_assets.data.artifacts.store import ArtifactStore
+from ml_assets.domain.owed.facts import Made
 
 
 def find_lost(store: ArtifactStore, made: Mapping[str, Mapping[str, Made]]) -> dict[str, dict[str, str]]:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from ml_assets.data.event_files import EventFolder
+from ml_assets.data.logs.event_files import EventFolder
 from ml_assets.domain.calendar import Calendar, Interval
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import windows_of
 from ml_assets.notebooks.order import (
     ExamplesOrder,

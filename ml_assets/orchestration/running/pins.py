@@ -9,15 +9,15 @@ from datetime import datetime
 
 import dagster as dg
 
-from ml_assets.data.store import ArtifactStore, load_artifact
+from ml_assets.data.artifacts.store import ArtifactStore, load_artifact
 from ml_assets.domain.agreement import Agreement, describe_misfits
 from ml_assets.domain.contents import Wanted
+from ml_assets.domain.declared.event_log import EventLog
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.event_log import EventLog
-from ml_assets.domain.facts import metrics_inputs, model_inputs
 from ml_assets.domain.maturity import Arrivals, ImmatureWindowError, describe_missing
+from ml_assets.domain.owed.facts import metrics_inputs, model_inputs
 from ml_assets.domain.restatement import version_of
-from ml_assets.domain.spec import Model
 from ml_assets.domain.windows import Windows, last_index, needed, rows_known_by, windows_of
 from ml_assets.orchestration.arrival.contents import look_into
 from ml_assets.orchestration.arrival.sources import Answer, ask

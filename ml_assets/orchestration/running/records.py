@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 import dagster as dg
 
-from ml_assets.data.store import Artifact
-from ml_assets.domain.spec import Model
+from ml_assets.data.artifacts.store import Artifact
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.windows import Windows
 from ml_assets.notebooks.code.version import git_commit
 from ml_assets.notebooks.order import StepResult

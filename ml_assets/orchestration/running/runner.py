@@ -19,7 +19,7 @@ from dagster._core.execution.plan.objects import TypeCheckData
 from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
 from dagster._core.storage.tags import BACKFILL_ID_TAG
 
-from ml_assets.data.store import ArtifactStore
+from ml_assets.data.artifacts.store import ArtifactStore
 from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.notebooks.kernels.warm import kernels_of
 from ml_assets.notebooks.order import TABLE, StepOrder, StepResult

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ml_assets.data.store import ArtifactError, StrayFileError
+from ml_assets.data.artifacts.store import ArtifactError, StrayFileError
 from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.notebooks.patience import is_outage
 from ml_assets.notebooks.running.run import KernelDiedError, NotebookError

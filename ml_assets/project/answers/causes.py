@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from ml_assets.domain.lost import without_lost
+from ml_assets.domain.owed.lost import without_lost
 
 #: One partition or number, or several of them.
 _NAMED = re.compile(r"(?:,? ?\b\d[\w:.+-]*)+")

@@ -9,14 +9,14 @@ from typing import Any
 
 from rich.text import Text
 
-from ml_assets.data.event_files import NoFolderError
-from ml_assets.domain.debt import OWED, Cause, Debt, Entry, LateChange, debt
-from ml_assets.domain.due import statuses
+from ml_assets.data.logs.event_files import NoFolderError
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.facts import Facts
-from ml_assets.domain.lost import without_lost
 from ml_assets.domain.maturity import describe_spans
-from ml_assets.domain.spec import Model
+from ml_assets.domain.owed.debt import OWED, Cause, Debt, Entry, LateChange, debt
+from ml_assets.domain.owed.due import statuses
+from ml_assets.domain.owed.facts import Facts
+from ml_assets.domain.owed.lost import without_lost
 from ml_assets.orchestration.arrival.contents import remembered
 from ml_assets.orchestration.arrival.present import unmatched_of
 from ml_assets.orchestration.assets import code_versions

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ml_assets.domain.facts import Made
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.maturity import describe_spans
-from ml_assets.domain.spec import Model
+from ml_assets.domain.owed.facts import Made
 from ml_assets.notebooks.code.harmless import HARMLESS_FILE, HarmlessChange, add_harmless, effective_version
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.recorded.facts import read_facts

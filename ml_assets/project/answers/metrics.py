@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ml_assets.domain.spec import Model
+from ml_assets.domain.declared.spec import Model
 from ml_assets.metrics.evaluate import COLUMNS
 from ml_assets.metrics.registry import ALL_METRICS
 from ml_assets.project.answers.debt import describe_counts, find_debts

@@ -8,12 +8,12 @@ from typing import Any
 
 from rich.text import Text
 
-from ml_assets.domain.facts import Made
-from ml_assets.domain.lost import without_lost
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.maturity import describe_spans
-from ml_assets.domain.plan import Budget, Kind, PlannedRun, Want, estimate, in_order, plan
-from ml_assets.domain.runs import RunSize
-from ml_assets.domain.spec import Model
+from ml_assets.domain.owed.facts import Made
+from ml_assets.domain.owed.lost import without_lost
+from ml_assets.domain.owed.plan import Budget, Kind, PlannedRun, Want, estimate, in_order, plan
+from ml_assets.domain.owed.runs import RunSize
 from ml_assets.orchestration.recorded.past_runs import median_seconds
 from ml_assets.project.answers.causes import by_the_first
 from ml_assets.project.project import Project

@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from ml_assets.data.inventory import Inventory, Version
-from ml_assets.data.store import Artifact, ArtifactError
-from ml_assets.data.tables import read_table
+from ml_assets.data.artifacts.inventory import Inventory, Version
+from ml_assets.data.artifacts.store import Artifact, ArtifactError
+from ml_assets.data.artifacts.tables import read_table
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.lost import describe_lost
 from ml_assets.domain.maturity import describe_spans
-from ml_assets.domain.spec import Model
+from ml_assets.domain.owed.lost import describe_lost
 from ml_assets.metrics.stored import as_of_today
 from ml_assets.notebooks.order import TABLE
 from ml_assets.orchestration.recorded.lineage import current_runs

@@ -10,11 +10,11 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ml_assets.data.content import hash_files, hash_frame
-from ml_assets.data.inventory import Inventory, Version
-from ml_assets.data.store import Artifact, StoreError
-from ml_assets.data.tables import read_table
-from ml_assets.domain.lost import describe_lost
+from ml_assets.data.artifacts.content import hash_files, hash_frame
+from ml_assets.data.artifacts.inventory import Inventory, Version
+from ml_assets.data.artifacts.store import Artifact, StoreError
+from ml_assets.data.artifacts.tables import read_table
+from ml_assets.domain.owed.lost import describe_lost
 from ml_assets.notebooks.order import TABLE
 from ml_assets.orchestration.recorded.lineage import recorded_versions
 from ml_assets.paths import local_copy

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml_assets.domain.debt import Cause, debt
-from ml_assets.domain.due import Status, statuses
-from ml_assets.domain.event_log import Table, Watermark
+from ml_assets.domain.declared.event_log import Table, Watermark
 from ml_assets.domain.maturity import ImmatureWindowError
-from ml_assets.domain.plan import plan
-from ml_assets.domain.runs import RunSize
+from ml_assets.domain.owed.debt import Cause, debt
+from ml_assets.domain.owed.due import Status, statuses
+from ml_assets.domain.owed.plan import plan
+from ml_assets.domain.owed.runs import RunSize
 from ml_assets.orchestration.arrival import contents as event_contents
 from ml_assets.orchestration.arrival.contents import remembered
 from ml_assets.orchestration.arrival.present import Now, find

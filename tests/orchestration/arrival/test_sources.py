@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_assets.domain.event_log import EventLog, Marker, Settled, Watermark
+from ml_assets.domain.declared.event_log import EventLog, Marker, Settled, Watermark
 from ml_assets.orchestration.arrival.sources import arrival_of
 from tests.orchestration.conftest import event_log
 from tests.support.postgres import Postgres, postgres_server

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from dagster._core.events import DagsterEventType, StepMaterializationData
 
-from ml_assets.domain.due import State as Due
+from ml_assets.domain.owed.due import State as Due
 from ml_assets.notebooks.kernels.warm import WarmHosts
 from ml_assets.orchestration.launcher import fail_dead_runs, recorded_worker
 from ml_assets.orchestration.launching import elsewhere

@@ -15,7 +15,7 @@ from dagster_k8s.client import DagsterKubernetesClient
 from kubernetes import client
 
 from ml_assets.definitions import build_definitions
-from ml_assets.domain.pods import VOLUME_SOURCES, Pod, Volume
+from ml_assets.domain.declared.pods import VOLUME_SOURCES, Pod, Volume
 from ml_assets.orchestration.pods.tags import CONFIG_TAG, op_tags
 from ml_assets.orchestration.recorded.facts import asset_key
 from tests.support import pods, shop

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ml_assets.data.event_files import NoFolderError
-from ml_assets.data.store import ArtifactStore
-from ml_assets.domain.facts import metrics_inputs, model_inputs
+from ml_assets.data.artifacts.store import ArtifactStore
+from ml_assets.data.logs.event_files import NoFolderError
 from ml_assets.domain.maturity import ImmatureWindowError
+from ml_assets.domain.owed.facts import metrics_inputs, model_inputs
 from ml_assets.orchestration.recorded.current import LostError
 from ml_assets.orchestration.recorded.facts import materialization, read_facts
 from ml_assets.orchestration.running.orders import examples_order

@@ -11,7 +11,7 @@ import pytest
 from dagster_postgres.utils import DagsterPostgresException
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from ml_assets.data.store import StrayFileError
+from ml_assets.data.artifacts.store import StrayFileError
 from ml_assets.domain.errors import SpecError
 from ml_assets.notebooks.running.run import KernelDiedError, KernelStartError, NotebookError
 from ml_assets.orchestration.assets import model_definitions

@@ -30,11 +30,11 @@ from dagster._core.scheduler.instigation import (
 from dagster._utils.error import SerializableErrorInfo
 
 from ml_assets.cli.main import main
-from ml_assets.domain.debt import Cause, Debt, Entry, LateChange
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.facts import metrics_inputs, model_inputs
 from ml_assets.domain.maturity import Arrivals
-from ml_assets.domain.spec import Model
+from ml_assets.domain.owed.debt import Cause, Debt, Entry, LateChange
+from ml_assets.domain.owed.facts import metrics_inputs, model_inputs
 from ml_assets.domain.windows import needed, windows_of
 from ml_assets.orchestration.assets import code_versions
 from ml_assets.orchestration.recorded.facts import FAILED, attempt, materialization, note_begun, read_facts

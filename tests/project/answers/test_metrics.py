@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from rich.text import Text
 
 from ml_assets.cli.main import main
-from ml_assets.data.store import ArtifactError
+from ml_assets.data.artifacts.store import ArtifactError
 from ml_assets.metrics.evaluate import evaluate
 from ml_assets.metrics.log_loss import LOG_LOSS
 from ml_assets.metrics.registry import ALL_METRICS

@@ -14,8 +14,8 @@ from dagster._core.events import StepMaterializationData
 from dagster._core.test_utils import create_run_for_test
 
 from ml_assets.cli.main import main
-from ml_assets.data.content import hash_files, hash_frame
-from ml_assets.data.store import MANIFEST
+from ml_assets.data.artifacts.content import hash_files, hash_frame
+from ml_assets.data.artifacts.store import MANIFEST
 from ml_assets.notebooks.order import TABLE
 from ml_assets.orchestration.recorded.facts import materialization
 from ml_assets.project import project as project_module
