@@ -1,3 +1,8 @@
+"""The components that YAML files name: a declaration becomes Dagster definitions.
+
+Belongs here: `build_defs`. Not: what the keys mean, which is `declarations`.
+"""
+
 import warnings
 
 import dagster as dg

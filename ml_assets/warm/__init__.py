@@ -1,1 +1,4 @@
-"""Processes that are forked from one which has imported before what they need."""
+"""Processes that have imported what others need, and are forked from.
+
+Belongs here: forking, and its ends. It knows nothing of what is imported.
+"""

@@ -24,11 +24,13 @@ def library_versions(names: Iterable[str]) -> dict[str, str]:
     Raises: SpecError when the package's record of harmless changes cannot be accepted.
     """
     modules = Modules([os.fspath(_FOLDER.parent)])
-    # The package itself names the components for Dagster, from which no result comes.
-    ours = {_STEP, *(name for name in names if name.startswith(f"{PACKAGE}."))}
-    found = {}
-    for name in sorted(ours):
-        if (read := modules.read(name)) and read.source.text:
-            version = digest(modules.closure([name], lambda one: one.startswith(f"{PACKAGE}.")))
-            found[name] = effective_version(_HARMLESS, name, version)
-    return found
+
+    def counts(name: str) -> bool:
+        # The first module of each of our packages says what belongs there, and no more.
+        module = modules.find(name) if name.startswith(f"{PACKAGE}.") else None
+        return module is not None and not module.folders
+
+    return {
+        name: effective_version(_HARMLESS, name, digest(modules.closure([name], counts)))
+        for name in sorted({_STEP, *filter(counts, names)})
+    }
