@@ -3,7 +3,8 @@
 from functools import cache
 
 import dagster as dg
-from dagster.components.core.load_defs import get_library_json_enriched_defs
+
+from ml_assets.dagster_names import get_library_json_enriched_defs
 
 
 @cache

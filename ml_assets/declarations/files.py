@@ -13,10 +13,8 @@ from typing import Any
 
 import dagster as dg
 import yaml
-from dagster.components.core.defs_module import ComponentFileModel
-from dagster_shared.error import DagsterUnresolvableSymbolError
-from dagster_shared.seven import load_module_object
 
+from ml_assets.dagster_names import ComponentFileModel, DagsterUnresolvableSymbolError, load_module_object
 from ml_assets.declarations.plain_scalars import check_plain
 from ml_assets.declarations.reading import Declaration, read_group, refusing
 from ml_assets.domain.errors import SpecError

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import dagster as dg
-from dagster.components.core.defs_module import find_defs_or_component_yaml
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, WithJsonSchema
 
+from ml_assets.dagster_names import find_defs_or_component_yaml
 from ml_assets.domain.errors import SpecError
 
 #: A duration as YAML gives it. Read by the domain, which says what would be right.

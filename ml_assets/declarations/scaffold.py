@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.errors import DagsterImportError
 from pydantic import BaseModel, Field
 
+from ml_assets.dagster_names import DagsterImportError
 from ml_assets.declarations.model import ModelDeclaration
 from ml_assets.declarations.new_defs import LOOP, NewLog, NewModel, default_start, new_logs, read_log
 from ml_assets.declarations.of_project import event_logs

@@ -1,6 +1,7 @@
 """What runs and notebooks import, for the warm process that they are forked from."""
 # ruff: noqa: F401
 
+import importlib
 import os
 import warnings
 
@@ -17,13 +18,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", dg.BetaWarning)
     import dagstermill
 
-import dagster._cli
-import dagster._core.executor.in_process
-import dagster._core.run_coordinator.queued_run_coordinator
-import dagster._core.storage.local_compute_log_manager
-import dagster._core.storage.root
-import dagster._core.storage.sqlite_storage
-import dagster._core.workspace.autodiscovery
 import dagster_spark
 import duckdb
 import fsspec.implementations.local
@@ -60,6 +54,10 @@ import ml_assets.notebooks.running.progress
 import ml_assets.notebooks.step
 import ml_assets.notebooks.summary
 from ml_assets.catalog import catalog
+from ml_assets.dagster_names import PRELOADED
+
+for _module in PRELOADED:
+    importlib.import_module(_module)
 
 # It has been opened by the import, with a thread that a fork would lack. It opens again when it is used.
 duckdb.default_connection().close()

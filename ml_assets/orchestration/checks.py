@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 
+from ml_assets.dagster_names import AssetCheckEvaluation
 from ml_assets.data.artifacts.store import ArtifactStore
 from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dagster._core.launcher import LaunchRunContext, RunLauncher
-from dagster._serdes import ConfigurableClassData
 from dagster_k8s import K8sRunLauncher
 from kubernetes.config.incluster_config import SERVICE_TOKEN_FILENAME
 from typing_extensions import override
+
+from ml_assets.dagster_names import ConfigurableClassData, LaunchRunContext, RunLauncher
 
 
 class NoTokenError(Exception):

@@ -13,14 +13,19 @@ from pathlib import Path
 
 import dagster as dg
 import psutil
-from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, WorkerStatus
-from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
-from dagster._core.origin import JobPythonOrigin
-from dagster._core.storage.tags import HIDDEN_TAG_PREFIX
-from dagster._grpc.types import ExecuteRunArgs
-from dagster._serdes import ConfigurableClassData, serialize_value
 from typing_extensions import override
 
+from ml_assets.dagster_names import (
+    HIDDEN_TAG_PREFIX,
+    CheckRunHealthResult,
+    ConfigurableClassData,
+    DefaultRunLauncher,
+    ExecuteRunArgs,
+    JobPythonOrigin,
+    LaunchRunContext,
+    WorkerStatus,
+    serialize_value,
+)
 from ml_assets.notebooks.kernels.warm import WarmHosts
 from ml_assets.warm.process import HostGoneError, Process
 

@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urlencode
 
 import dagster as dg
-from dagster._core.code_pointer import ModuleCodePointer
 
 from ml_assets import variables
+from ml_assets.dagster_names import ModuleCodePointer
 from ml_assets.notebooks.running.page import sandboxed
 from ml_assets.orchestration.launching.runs import NoLocationError, find_location
 from ml_assets.orchestration.recorded.shown import in_markdown

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
+from ml_assets.dagster_names import FINISHED_STATUSES
 from ml_assets.domain.agreement import describe_misfits
 from ml_assets.domain.contents import Seen
 from ml_assets.domain.declared.event_log import EventLog

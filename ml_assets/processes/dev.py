@@ -7,9 +7,9 @@ from subprocess import Popen
 from typing import Any
 
 from dagster import SupersessionWarning
-from dagster._cli import dev
-from dagster_shared.ipc import open_ipc_subprocess
 
+from ml_assets.dagster_names import dev_cli as dev
+from ml_assets.dagster_names import open_ipc_subprocess
 from ml_assets.interrupts import heed_interrupts
 
 
@@ -23,5 +23,5 @@ if __name__ == "__main__":
     heed_interrupts()
     # It is `dg dev` that Dagster would have instead, which takes no webserver of ours.
     warnings.filterwarnings("ignore", category=SupersessionWarning)
-    dev.open_ipc_subprocess = _start_ours  # type: ignore[attr-defined]
+    dev.open_ipc_subprocess = _start_ours
     dev.dev_command.main(sys.argv[1:], prog_name="dagster dev")

@@ -3,10 +3,8 @@
 from datetime import datetime
 
 import dagster as dg
-from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
-from dagster._core.workspace.context import BaseWorkspaceRequestContext
-from dagster._core.workspace.workspace import CodeLocationEntry
 
+from ml_assets.dagster_names import BaseWorkspaceRequestContext, CodeLocationEntry, GrpcServerCodeLocation
 from ml_assets.orchestration.running.one_line import cause_on_one_line
 
 #: Each part of a daemon says twice a minute that it lives; while it launches many runs, it does so later.

@@ -3,9 +3,9 @@
 import logging
 from typing import Any
 
-from dagster._core.errors import DagsterUserCodeProcessError, DagsterUserCodeUnreachableError
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from ml_assets.dagster_names import DagsterUserCodeProcessError, DagsterUserCodeUnreachableError
 from ml_assets.orchestration.running.one_line import cause_on_one_line
 
 #: What a sensor raised, whose stack is kept with its tick; a code server, or a database, that does not answer.

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from ml_assets import variables
+from ml_assets.dagster_names import NOT_FINISHED_STATUSES
 from ml_assets.domain.owed.due import State
 from ml_assets.orchestration.launching.daemons import forgetting_heartbeats
 from ml_assets.orchestration.sensors import Tick

@@ -9,19 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-import dagster_webserver.app
 from dagster import EventLogEntry
-from dagster._core.execution.plan.objects import TypeCheckData
-from dagster._core.execution.plan.outputs import StepOutputData
-from dagster_graphql.implementation import events
-from dagster_webserver.cli import cli
-from dagster_webserver.webserver import DagsterWebserver
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from typing_extensions import override
 
+from ml_assets.dagster_names import DagsterWebserver, StepOutputData, TypeCheckData, webserver_app
+from ml_assets.dagster_names import graphql_events as events
+from ml_assets.dagster_names import webserver_cli as cli
 from ml_assets.interrupts import heed_interrupts
 from ml_assets.notebooks.running.page import POLICY, page_in
 from ml_assets.processes.guard import Guard, allowed_hosts, refusal_of_graphql
@@ -89,7 +86,7 @@ def serve(arguments: list[str]) -> None:
     """Run `dagster-webserver` with some arguments."""
     check_home_at_hand()
     keep_lines_short()
-    dagster_webserver.app.DagsterWebserver = Webserver  # type: ignore[attr-defined]
+    webserver_app.DagsterWebserver = Webserver  # type: ignore[attr-defined]
     events.from_dagster_event_record = _checked
     cli.main(arguments, prog_name="ml-assets webserver", auto_envvar_prefix="DAGSTER_WEBSERVER")
 

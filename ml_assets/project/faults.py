@@ -101,8 +101,11 @@ def _of_database(error: BaseException, home: Path | None) -> str | None:
 
 
 def _of_instance(error: BaseException, home: Path | None) -> str | None:
-    from dagster._core.errors import DagsterHomeNotSetError, DagsterInvalidConfigError, DagsterInvariantViolationError
-
+    from ml_assets.dagster_names import (
+        DagsterHomeNotSetError,
+        DagsterInvalidConfigError,
+        DagsterInvariantViolationError,
+    )
     from ml_assets.project.home import describe_config
 
     # Of Dagster's own commands.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import dagster as dg
 import yaml
-from dagster._check import CheckError
 
+from ml_assets.dagster_names import CheckError
 from ml_assets.environments import ENVIRONMENTS
 from ml_assets.project.impatience import NoAnswerError, asking_once
 from ml_assets.project.remedies import described

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import warnings
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +38,11 @@ class NoAssetError(ValueError):
 
 #: What is no selection of Dagster's: the name of a service, a model or an asset, right or wrong.
 _NAME = re.compile(r"[\w/ .-]*")
+
+
+# Of what is new in Dagster, it warns a person who asks for something else.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.log_manager import DagsterLogManager
-from dagster._core.storage.dagster_run import DagsterRun
-from dagster._loggers import default_system_loggers
-from dagster._serdes import unpack_value
 
+from ml_assets.dagster_names import DagsterLogManager, DagsterRun, InstanceRef, default_system_loggers, unpack_value
 from ml_assets.notebooks.patience import patiently, record_patiently
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import (
+
+from ml_assets.dagster_names import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
+    pack_value,
 )
-from dagster._serdes import pack_value
-
 from ml_assets.notebooks.order import ORDER_TAG, StepOrder, StepResult
 from ml_assets.notebooks.running.memory import MEMORY, MemoryGroup
 from ml_assets.notebooks.running.run import Notebook, run_on_order

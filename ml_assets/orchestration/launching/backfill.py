@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import dagster as dg
-from dagster._core.events import DagsterEventType
 
+from ml_assets.dagster_names import DagsterEventType
 from ml_assets.domain.calendar import contiguous
 from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.owed.facts import Made

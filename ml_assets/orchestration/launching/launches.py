@@ -11,9 +11,8 @@ from types import MappingProxyType
 from typing import Protocol
 
 import dagster as dg
-from dagster._core.events import DagsterEventType
-from dagster._core.run_coordinator import QueuedRunCoordinator
 
+from ml_assets.dagster_names import DagsterEventType, QueuedRunCoordinator
 from ml_assets.notebooks.kernels.warm import WarmHosts
 from ml_assets.orchestration.launcher import LAUNCHER_TAG, WORKER_TAG, command_of, worker_of
 from ml_assets.orchestration.launching.daemons import Life, last_heartbeat, life_of_daemon, wait_for_life

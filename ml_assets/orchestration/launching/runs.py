@@ -9,22 +9,21 @@ from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
-from dagster._core.remote_origin import (
-    CodeLocationOrigin,
-    ManagedGrpcPythonEnvCodeLocationOrigin,
-    RemoteJobOrigin,
-    RemoteRepositoryOrigin,
-)
-from dagster._core.storage.tags import (
+
+from ml_assets.dagster_names import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     HIDDEN_TAG_PREFIX,
     MAX_RETRIES_TAG,
+    CodeLocationOrigin,
+    LoadableTargetOrigin,
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    ReconstructableJob,
+    ReconstructableRepository,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+    location_origins_from_yaml_paths,
 )
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster._core.workspace.load import location_origins_from_yaml_paths
-
 from ml_assets.domain.declared.spec import Model
 from ml_assets.orchestration.recorded.facts import asset_key
 

@@ -11,23 +11,31 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import dagster as dg
-from dagster._core.definitions.executor_definition import multiple_process_executor_requirements
-from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
-from dagster._core.execution.context.system import IStepContext, PlanOrchestrationContext
-from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
-from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.execution.plan.state import KnownExecutionState
-from dagster._core.execution.retries import RetryMode
-from dagster._core.executor.step_delegating import CheckStepHealthResult, StepDelegatingExecutor, StepHandlerContext
 from dagster_k8s import K8sRunLauncher
-from dagster_k8s.container_context import K8sContainerContext
-from dagster_k8s.executor import K8sStepHandler
-from dagster_k8s.job import UserDefinedDagsterK8sConfig
-from dagster_shared.error import SerializableErrorInfo
 from kubernetes.client import ApiException, V1ContainerStatus, V1Job, V1Pod
 from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
+from ml_assets.dagster_names import (
+    CheckStepHealthResult,
+    DagsterEvent,
+    DagsterEventType,
+    EngineEventData,
+    ExecutionPlan,
+    IStepContext,
+    K8sContainerContext,
+    K8sStepHandler,
+    KnownExecutionState,
+    PlanOrchestrationContext,
+    RetryMode,
+    SerializableErrorInfo,
+    StepDelegatingExecutor,
+    StepFailureData,
+    StepHandlerContext,
+    StepRetryData,
+    UserDefinedDagsterK8sConfig,
+    multiple_process_executor_requirements,
+)
 from ml_assets.orchestration.kubernetes_launcher import KubernetesRunLauncher, LauncherWithoutToken, NoTokenError
 from ml_assets.orchestration.running.over import SECONDS_BETWEEN_LOOKS, SECONDS_TO_END, is_over
 from ml_assets.orchestration.running.runner import LOST_POD_RETRIES, LOST_POD_SECONDS

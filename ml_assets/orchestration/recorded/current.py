@@ -4,8 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
+from ml_assets.dagster_names import DATA_VERSION_TAG
 from ml_assets.data.artifacts.store import MANIFEST, Artifact, ArtifactError, ArtifactStore
 from ml_assets.domain.owed.facts import Made
 from ml_assets.domain.owed.lost import describe_lost

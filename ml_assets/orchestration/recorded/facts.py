@@ -13,21 +13,19 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import dagster as dg
-from dagster._core.definitions.data_version import (
+
+from ml_assets.dagster_names import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
     CODE_VERSION_TAG,
     DATA_VERSION_TAG,
     DEFAULT_DATA_VERSION,
+    NOT_FINISHED_STATUSES,
     NULL_EVENT_POINTER,
+    PARTITION_NAME_TAG,
     get_input_data_version_tag,
     get_input_event_pointer_tag,
 )
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
-
 from ml_assets.domain.declared.event_log import EventLog
 from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.owed.facts import Attempt, Facts, Made

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
+from ml_assets.dagster_names import DATA_VERSION_TAG
 from ml_assets.data.artifacts.store import Artifact, ArtifactError, ArtifactStore
 from ml_assets.orchestration.recorded.facts import asset_key
 

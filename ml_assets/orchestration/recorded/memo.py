@@ -13,9 +13,8 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import dagster as dg
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
-from dagster._core.events import DagsterEventType
 
+from ml_assets.dagster_names import DATA_VERSION_TAG, DagsterEventType
 from ml_assets.domain.contents import Column, Contents
 from ml_assets.orchestration.recorded.known import KINDS, Event, Known, Recorded
 
@@ -90,7 +89,7 @@ class Memo:
 def keeps_notes(instance: dg.DagsterInstance) -> bool:
     """Whether an instance has the table of keys and values that notes are in. Dagster+ has none for runs."""
     # It loads SQLAlchemy, which the definitions do without.
-    from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
+    from ml_assets.dagster_names import SqlRunStorage
 
     return isinstance(instance.run_storage, SqlRunStorage)
 

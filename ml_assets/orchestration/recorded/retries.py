@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 import dagster as dg
-from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, WILL_RETRY_TAG
+
+from ml_assets.dagster_names import AUTO_RETRY_RUN_ID_TAG, WILL_RETRY_TAG
 
 #: The daemon repeats a run within seconds. One that it has not by then, such as of a canceled backfill, it never will.
 _LONGEST_WAIT = timedelta(hours=1)

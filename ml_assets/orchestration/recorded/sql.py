@@ -5,13 +5,17 @@ from datetime import UTC, datetime
 
 import dagster as dg
 import sqlalchemy as sa
-from dagster._core.assets import AssetDetails
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
-from dagster._core.storage.event_log.schema import AssetEventTagsTable, AssetKeyTable, SqlEventLogStorageTable
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
-from dagster._serdes import deserialize_value
 
+from ml_assets.dagster_names import (
+    DATA_VERSION_TAG,
+    AssetDetails,
+    AssetEventTagsTable,
+    AssetKeyTable,
+    SqlEventLogStorage,
+    SqlEventLogStorageTable,
+    SqlRunStorage,
+    deserialize_value,
+)
 from ml_assets.orchestration.recorded.known import KINDS, Event, Extent, Known, Recorded
 
 _NAMES = [kind.value for kind in KINDS]

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorType, TickStatus
+
+from ml_assets.dagster_names import InstigatorType, TickStatus
 
 _LOOKED = [TickStatus.SKIPPED, TickStatus.SUCCESS]
 

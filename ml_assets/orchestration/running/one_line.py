@@ -1,7 +1,8 @@
 """An error on one line, as it is recorded with a partition and shown in summaries."""
 
-from dagster._core.errors import DagsterUserCodeProcessError, DagsterUserCodeUnreachableError
 from sqlalchemy.exc import DBAPIError
+
+from ml_assets.dagster_names import DagsterUserCodeProcessError, DagsterUserCodeUnreachableError
 
 #: Characters that are kept of it: a list of columns may be longer than anybody reads.
 LONGEST = 800

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.events import DagsterEventType
 
+from ml_assets.dagster_names import DagsterEventType
 from ml_assets.notebooks.patience import is_outage
 from ml_assets.orchestration.recorded.facts import asset_key
 
@@ -26,8 +26,7 @@ def forget_planned_check(
     """Let a check have a result only where it comes to one: what a run evaluates is noted without a plan, too."""
 
     def planned() -> "sa.Executable":
-        from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
-        from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+        from ml_assets.dagster_names import AssetCheckExecutionRecordStatus, AssetCheckExecutionsTable
 
         table = AssetCheckExecutionsTable.c
         return AssetCheckExecutionsTable.delete().where(
@@ -46,7 +45,7 @@ def forget_planned_partition(
     """Let a partition be as it was before a run that refused it."""
 
     def planned() -> "sa.Executable":
-        from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+        from ml_assets.dagster_names import SqlEventLogStorageTable
 
         table = SqlEventLogStorageTable.c
         return SqlEventLogStorageTable.delete().where(
@@ -60,8 +59,9 @@ def forget_planned_partition(
 
 
 def _execute(instance: dg.DagsterInstance, statement: "Callable[[], sa.Executable]", log: logging.Logger) -> None:
-    from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
     from sqlalchemy.exc import DBAPIError
+
+    from ml_assets.dagster_names import SqlEventLogStorage
 
     storage = instance.event_log_storage
     if not isinstance(storage, SqlEventLogStorage):

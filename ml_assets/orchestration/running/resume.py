@@ -1,13 +1,13 @@
 """Re-execution of runs from their failure: what a run goes on from."""
 
 import dagster as dg
-from dagster._core.storage.tags import (
+
+from ml_assets.dagster_names import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
     RESUME_RETRY_TAG,
 )
-
 from ml_assets.orchestration.recorded.facts import asset_key
 
 

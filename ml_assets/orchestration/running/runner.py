@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.execution.plan.objects import TypeCheckData
-from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
-from dagster._core.storage.tags import BACKFILL_ID_TAG
 
+from ml_assets.dagster_names import BACKFILL_ID_TAG, StepOutputData, StepOutputHandle, TypeCheckData
 from ml_assets.data.artifacts.store import ArtifactStore
 from ml_assets.domain.maturity import ImmatureWindowError
 from ml_assets.notebooks.kernels.warm import kernels_of

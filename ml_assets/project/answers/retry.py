@@ -1,9 +1,8 @@
 """Repeats a failed run from where it failed, in this process, as *Re-execute from failure* does in the UI."""
 
 import dagster as dg
-from dagster._core.definitions.reconstruct import ReconstructableRepository
-from dagster._core.storage.tags import RESUME_RETRY_TAG
 
+from ml_assets.dagster_names import RESUME_RETRY_TAG, ReconstructableRepository
 from ml_assets.orchestration.running.resume import partition_tags
 from ml_assets.project.project import Project
 

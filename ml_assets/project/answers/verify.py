@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ml_assets.dagster_names import NOT_FINISHED_STATUSES
 from ml_assets.data.artifacts.content import hash_files, hash_frame
 from ml_assets.data.artifacts.inventory import Inventory, Version
 from ml_assets.data.artifacts.store import Artifact, StoreError
