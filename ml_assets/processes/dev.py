@@ -23,5 +23,5 @@ if __name__ == "__main__":
     heed_interrupts()
     # It is `dg dev` that Dagster would have instead, which takes no webserver of ours.
     warnings.filterwarnings("ignore", category=SupersessionWarning)
-    dev.open_ipc_subprocess = _start_ours
+    dev.open_ipc_subprocess = _start_ours  # type: ignore[attr-defined]
     dev.dev_command.main(sys.argv[1:], prog_name="dagster dev")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_assets.cli import main as main_module
+from ml_assets.cli import serving
 from ml_assets.cli.main import main
 from ml_assets.demo.days import settle_days
 from ml_assets.examples.demo_days import FILE, DemoDays
@@ -17,7 +17,7 @@ def test_the_ui_of_a_new_home_opens_on_the_days_that_a_demo_beside_it_uses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[DemoDays] = []
-    monkeypatch.setattr(main_module.os, "execve", lambda *_: opened.append(DemoDays.of(tmp_path)))
+    monkeypatch.setattr(serving.os, "execve", lambda *_: opened.append(DemoDays.of(tmp_path)))
     main(["dev", "--home", str(tmp_path)], standalone_mode=False)
     (days,) = opened
     assert days.anchor is not None

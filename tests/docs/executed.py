@@ -11,16 +11,19 @@ ON_A_HOME = {
 }
 #: Below headings of a page, or on a whole one ("").
 ELSEWHERE = {
-    ("docs/your-first-model.md", ""): "tests/test_your_first_model.py",
-    ("docs/production.md", "Back up"): "tests/test_postgres_loop.py",
-    ("docs/production.md", "Restore"): "tests/test_postgres_loop.py",
+    ("docs/your-first-model.md", ""): "tests/loops/test_your_first_model.py",
+    ("docs/production.md", "Back up"): "tests/loops/test_postgres_loop.py",
+    ("docs/production.md", "Restore"): "tests/loops/test_postgres_loop.py",
+    ("docs/production.md", "Upgrade to a release"): "tests/upgrades/test_upgrade_on_postgres.py",
+    ("docs/your-project.md", "Begin one"): "tests/loops/test_other_project.py",
+    ("docs/your-project.md", "Or add it to yours"): "tests/loops/test_other_project.py",
 }
 CANNOT = {
     "it is the tests themselves, or takes minutes and is executed whole by tests of its own": [
         "make demo",
         "make test",
     ],
-    "it needs a bucket, or a cluster of HDFS: tests/test_store_loops.py runs whole loops on servers of its own": [
+    "it needs a bucket, or a cluster of HDFS: tests/loops/test_store_loops.py runs whole loops on servers of its own": [
         "export ML_ASSETS_STORAGE=s3://bucket/team AWS_ENDPOINT_URL=https://s3.example.com",
         "export ML_ASSETS_STORAGE=hdfs://namenode:8020/team",
         "make dev",
@@ -34,7 +37,7 @@ CANNOT = {
     "it needs a cluster: tests/deploy holds what is applied against the schemas of Kubernetes": [
         "kind load docker-image ml-assets:test",
         "KUBECONFIG=~/.kube/config ML_ASSETS_IMAGE=ml-assets:test"
-        " .venv/bin/python -m pytest -m k8s -n 0 tests/test_kubernetes_loop.py",
+        " .venv/bin/python -m pytest -m k8s -n 0 tests/loops/test_kubernetes_loop.py",
         "helm repo add dagster https://dagster-io.github.io/helm",
         "kubectl apply -f deploy/k8s/beside-the-chart.yaml --namespace ml",
         "helm upgrade --install dagster dagster/dagster --version 1.13.27 --namespace ml -f deploy/k8s/values.yaml",
@@ -43,7 +46,7 @@ CANNOT = {
     "it needs an account of Dagster+": [
         "dagster-cloud ci init && dagster-cloud ci set-build-output --image-tag=1 && dagster-cloud ci deploy",
     ],
-    "it changes the machine, as root, or asks systemd: tests/deploy/test_units.py and tests/test_postgres_loop.py run"
+    "it changes the machine, as root, or asks systemd: tests/deploy/test_units.py and tests/loops/test_postgres_loop.py run"
     " what the units run": [
         "apt-get install -y python3-venv make git curl libgomp1 postgresql",
         "git clone https://example.com/your/ml_assets.git /opt/ml-assets",
@@ -71,6 +74,7 @@ CANNOT = {
 #: Options of other programs than `ml-assets` of which the pages speak alone, with the program.
 OPTIONS_OF_OTHERS = {
     "--build-arg": "docker",
+    "--folder": "tests.upgrades.make_home",
     "--host": "dagster-webserver",
     "--hypothesis-profile": "pytest",
     "--module-name": "dagster api grpc",

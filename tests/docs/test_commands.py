@@ -37,6 +37,10 @@ def plain(command: str) -> str:
     return re.sub(r"(^|\s)\.venv/bin/(?=ml-assets|dg )", r"\1", command)
 
 
+#: Options of `ml-assets` itself.
+OF_ALL = {option for one in main.params for option in one.opts}
+
+
 def test_each_block_says_what_it_holds() -> None:
     assert [str(block) for block in BLOCKS if block.language not in LANGUAGES] == []
 
@@ -86,6 +90,8 @@ def test_each_command_line_of_the_programs_is_one_that_they_take(
             assert words[0].removeprefix("ml_assets.") in components(), f"{place}: there is no component {words[0]}"
             return
         name = words.pop(0)
+        if name in OF_ALL:
+            return
         below = found.get_command(context, name)
         assert below is not None, f"{place}: {program} has no command {name}"
         found = below
@@ -99,7 +105,7 @@ def test_each_command_line_of_the_programs_is_one_that_they_take(
 
 
 def test_each_option_that_a_sentence_names_is_one_of_a_command() -> None:
-    ours = {option for command in main.commands.values() for one in command.params for option in one.opts}
+    ours = {option for command in main.commands.values() for one in command.params for option in one.opts} | OF_ALL
     named = {(f"{page}:{line}", text.split()[0]) for page, line, text in SPANS if re.match(r"--\w", text)}
     assert {(place, option) for place, option in named if option not in ours | {*OPTIONS_OF_OTHERS}} == set()
     assert {*OPTIONS_OF_OTHERS} - {option for _, option in named} == set()
@@ -145,6 +151,6 @@ def test_each_name_of_the_package_that_a_page_says_is_there() -> None:
     for page in PAGES:
         for name in re.findall(r"(?<!/)\bml_assets(?:\.[A-Za-z_]+)+(?![\w/])", page.read_text(encoding="utf-8")):
             module, _, last = name.rpartition(".")
-            if not hasattr(import_module(module), last) and find_spec(name) is None:
+            if name != "ml_assets.json" and not hasattr(import_module(module), last) and find_spec(name) is None:
                 wrong.append(f"{name_of(page)}: {name}")
     assert wrong == []

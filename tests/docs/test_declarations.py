@@ -10,7 +10,7 @@ import pytest
 import yaml
 from dagster._core.launcher import RunLauncher
 
-from ml_assets.components import EvaluatedModel, EventLog
+from ml_assets.components import EvaluatedModel, EvaluationLoop, EventLog
 from ml_assets.project.project import Project
 from tests.support.pages import BLOCKS, Block
 from tests.support.projects import TeamProject
@@ -39,6 +39,8 @@ def documents(block: Block) -> Iterator[dict[str, Any]]:
 
 
 DOCUMENTS = [(block, document) for block in YAML for document in documents(block)]
+#: Of a project, not of a model or a log.
+LOOPS = [one for _, one in DOCUMENTS if one.get("type") == "ml_assets.EvaluationLoop"]
 #: What pieces of declarations are put into.
 LOG, MODEL = (one for block, one in DOCUMENTS if block.page == "docs/your-model.md" and "type" in one)
 
@@ -46,7 +48,7 @@ LOG, MODEL = (one for block, one in DOCUMENTS if block.page == "docs/your-model.
 def completed() -> Iterator[dict[str, Any]]:
     """Every declaration of the pages under a name of its own, and the logs that its models read."""
     for number, (_, document) in enumerate(DOCUMENTS):
-        if {*document} == {"run_launcher"}:
+        if {*document} == {"run_launcher"} or document in LOOPS:
             continue
         if "type" in document:
             one = deepcopy(document)
@@ -88,6 +90,13 @@ def test_pieces_of_declarations_say_something_of_a_model_or_of_a_log(project: Pr
     assert any(log.table for log in project.logs.values())
     assert {model.engine for model in project.models.values()} == {"duckdb", "spark"}
     assert len(read) == len([*completed()])
+
+
+@pytest.mark.parametrize("document", LOOPS)
+def test_a_loop_of_the_pages_is_accepted(document: dict[str, Any]) -> None:
+    loop = EvaluationLoop(**document["attributes"])
+    assert set(loop.to_storage().model_dump()) == set(document["attributes"]["storage"])
+    assert loop.to_spark() == document["attributes"]["spark"]
 
 
 @pytest.mark.parametrize("document", [one for _, one in DOCUMENTS if "run_launcher" in one])
