@@ -15,7 +15,7 @@ PYTHONS ?= $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[123].*/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev lab screenshots test fast pythons check types lint docs bench lock format
+.PHONY: help setup demo dev lab screenshots test fast pythons check types lint docs sizes bench lock format
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
@@ -81,6 +81,9 @@ lint: setup
 
 docs: setup ## Build the documentation as a site, into .site; a link that leads nowhere fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
+sizes: setup ## Show how large the rooms are
+	$(BIN)/python -m tests.support.sizes
 
 bench: setup ## Measure
 	$(BIN)/python -m benchmarks

@@ -25,6 +25,7 @@ from ml_assets.orchestration.sensors import Tick, describe
 from ml_assets.processes.settling import daemon, look_whether_settled, wait_until_settled
 from ml_assets.project.answers.metrics import table
 from ml_assets.project.answers.results import Judgement, examples_of, judgements
+from ml_assets.project.at_hand import PYPROJECT, NoProjectError
 from ml_assets.project.home import prepare_home
 from ml_assets.project.project import Project
 from ml_assets.reports.metrics_page import write_report
@@ -53,6 +54,8 @@ def run_demo(
     console = Console()
     if not console.is_terminal:
         console.width = _WIDTH
+    if not (CHECKOUT / PYPROJECT).exists():
+        raise NoProjectError("the demo is in a checkout of ml_assets, not in its wheel; see `ml-assets init --help`")
     project = Project(home.absolute(), CHECKOUT)
     services = _write_logs(console, project, ads_days, fashion_days, grocery_days)
     tick = _settle(console, project, services, seconds)
