@@ -5,7 +5,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -19,15 +18,17 @@ from kubernetes import client
 from ml_assets.orchestration import kubernetes_launcher
 from ml_assets.orchestration.kubernetes_launcher import NoTokenError
 from ml_assets.orchestration.pods import executor as kubernetes_executor
-from ml_assets.orchestration.pods.executor import NoKubernetesLauncherError, what_became_of
 from ml_assets.orchestration.recorded.facts import asset_key
 from ml_assets.orchestration.recorded.lineage import versions
 from ml_assets.orchestration.running import runner
+from tests.orchestration.pods.ended import _empty_job, pod
 from tests.support import pods, shop
 from tests.support.cluster import Cluster, write_kubeconfig
 from tests.support.projects import TeamProject
 
 DATA, MODEL = "shop/order/training_data", "shop/order/model"
+
+
 # The partition of the second day waits until it is let go, at its first attempt.
 NOTEBOOK = """\
 # %%
@@ -42,72 +43,14 @@ if step.partition == "2026-03-05" and not (root / "let_go").exists():
 # %%
 step.save(step.read("training_data").head(3))
 """
+
+
 DEFS = {
     **shop.DEFS,
     "shop/order": shop.DEFS["shop/order"]
     + "  notebooks: {model: notebooks/own/model.ipynb}\n"
     + "  kubernetes: {memory: 1Gi, steps: {model: {cpu: 500m, memory: 2Gi}}}\n",
 }
-
-
-def pod(
-    *, reason: str = "", message: str = "", code: int | None = None, why: str = "", phase: str = "Failed"
-) -> client.V1Pod:
-    limits = client.V1ResourceRequirements(limits={"memory": "2Gi"})
-    spec = client.V1PodSpec(containers=[client.V1Container(name="dagster", resources=limits)])
-    containers = None
-    if code is not None:
-        state = client.V1ContainerState(terminated=client.V1ContainerStateTerminated(exit_code=code, reason=why))
-        one = client.V1ContainerStatus(
-            name="dagster", image="m:1", image_id="", ready=False, restart_count=0, state=state
-        )
-        containers = [one]
-    status = client.V1PodStatus(phase=phase, reason=reason, message=message, container_statuses=containers)
-    return client.V1Pod(metadata=client.V1ObjectMeta(name="x"), spec=spec, status=status)
-
-
-def test_a_container_at_its_limit_is_said_to_have_run_out_of_memory_with_what_to_change() -> None:
-    words = what_became_of([pod(code=137, why="OOMKilled")])
-    assert words.startswith("ran out of memory: it was killed at its limit of 2Gi (OOMKilled, exit code 137)")
-    assert "`kubernetes.memory`" in words
-    assert "`kubernetes.steps`" in words
-
-
-@pytest.mark.parametrize(
-    ("ended", "words"),
-    [
-        (pod(reason="Evicted", message="The node was low on resource: memory."), "was lost (Evicted: The node was low"),
-        (pod(code=137, why="Error"), "ended with exit code 137 (Error) without a word"),
-        (pod(code=1, why="Error"), "ended with exit code 1 (Error) without a word"),
-        (pod(code=0, why="Completed", phase="Succeeded"), "ended without saying how its step did"),
-    ],
-)
-def test_other_ends_are_said_in_words(ended: client.V1Pod, words: str) -> None:
-    said = what_became_of([ended])
-    assert words in said
-    assert kubernetes_executor.OUT_OF_MEMORY not in said
-
-
-def test_a_pod_that_is_gone_was_deleted() -> None:
-    assert what_became_of([]) == "is gone: it was deleted, or its node was"
-
-
-@pytest.mark.parametrize(("seconds_ago", "alive"), [(-20, True), (30, True), (600, False)])
-def test_a_pod_that_is_to_end_counts_as_alive_for_a_while(seconds_ago: int, alive: bool) -> None:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    ending = pod(phase="Running")
-    ending.metadata.deletion_timestamp = now - timedelta(seconds=seconds_ago)
-    assert kubernetes_executor._is_alive(ending, now) is alive
-
-
-def test_an_instance_that_launches_elsewhere_is_refused() -> None:
-    made = kubernetes_executor.pod_executor()
-    with dg.instance_for_test() as instance:
-        context = InitExecutorContext(
-            job=InMemoryJob(_empty_job), executor_def=made, executor_config={}, instance=instance
-        )
-        with pytest.raises(NoKubernetesLauncherError, match="ML_ASSETS_ENVIRONMENT"):
-            made.executor_creation_fn(context)
 
 
 def test_a_run_whose_pod_has_no_token_is_refused_by_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,10 +68,6 @@ def test_a_run_whose_pod_has_no_token_is_refused_by_that_name(tmp_path: Path, mo
         )
         with pytest.raises(NoTokenError, match="automount_service_account_token"):
             made.executor_creation_fn(context)
-
-
-@dg.job
-def _empty_job() -> None: ...
 
 
 @pytest.fixture(scope="module")
