@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ml_assets.whole_files import replacing, write_whole
-from tests.project.test_faults import as_nobody
+from tests.project.faulty import as_nobody
 
 
 def test_what_breaks_off_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:

@@ -2,53 +2,27 @@
 
 import os
 import re
-import resource
 import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-import psycopg2
 import pytest
 from click.testing import CliRunner
 from dagster_graphql.implementation import events
 from dagster_webserver import app
-from sqlalchemy.exc import OperationalError
 
 from ml_assets.cli.main import main
-from ml_assets.project.faults import EXIT_CODE, describe
+from ml_assets.project.faults import EXIT_CODE
+from tests.project.faulty import ASSET, COMMANDS, POSTGRES, Refused, as_nobody, files_of_at_most, write_config
 from tests.support import shop
 from tests.support.postgres import PRODUCTION
 from tests.support.projects import TeamProject
-
-ASSET = "shop/order/metrics_2d"
-#: Each command that opens a home, but for `demo` and `dev`, which go on for long where nothing is wrong.
-COMMANDS = {
-    "debt": [],
-    "plan": ["all"],
-    "backfill": ["all"],
-    "metrics": ["shop/order"],
-    "report": [],
-    "verify": [],
-    "lineage": [ASSET, "2026-03-05"],
-    "notebook": [ASSET, "2026-03-05"],
-    "harmless": [ASSET, "--reason", "x"],
-    "retry": ["no-run"],
-}
-POSTGRES = {
-    "DAGSTER_PG_HOST": "127.0.0.1",
-    "DAGSTER_PG_USERNAME": "dagster",
-    "DAGSTER_PG_PASSWORD": "secret",
-    "DAGSTER_PG_DB": "dagster",
-}
-NOBODY = 65534
-Refused = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
@@ -89,35 +63,6 @@ def refused(team: TeamProject, monkeypatch: pytest.MonkeyPatch) -> Refused:
         return line.removeprefix("Error: ")
 
     return refuse
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Meanwhile the rights of files count for this process, too."""
-    if os.geteuid():
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """Meanwhile a file of this process ends there, as on a disk that is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def write_config(home: Path, text: str) -> Path:
-    (home / "dagster.yaml").write_text(text, encoding="utf-8")
-    return home / "dagster.yaml"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -169,37 +114,6 @@ def test_each_command_names_the_file_of_a_database_that_is_damaged(name: str, ho
 def test_any_database_of_a_home_may_be_the_damaged_one(file: str, home: Path, refused: Refused) -> None:
     (home / file).write_bytes(b"garbage" * 1000)
     assert refused(home, "debt").startswith(f"{home / file}: file is not a database; restore it from a backup")
-
-
-@pytest.mark.parametrize(
-    ("said", "line"),
-    [
-        ("database is locked", "the database of home: database is locked: another program is at it; wait until it has"),
-        ("database or disk is full", "the database of home: database or disk is full; make room on the disk of home"),
-        ("no such column: partitoin", None),
-    ],
-)
-def test_what_sqlite_says_of_a_statement_is_a_defect_and_keeps_its_stack(said: str, line: str | None) -> None:
-    found = describe(OperationalError("select 1", {}, sqlite3.OperationalError(said)), Path("home"))
-    assert found is None if line is None else found and found.startswith(line)
-
-
-def test_the_database_of_a_home_that_is_removed_meanwhile_is_told_as_such(tmp_path: Path) -> None:
-    error = OperationalError("select 1", {}, sqlite3.OperationalError("unable to open database file"))
-    gone = tmp_path / "gone"
-    assert describe(error, gone) == (
-        f"the database of {gone}: unable to open database file: No such file or directory ({gone})"
-    )
-
-
-@pytest.mark.parametrize(("code", "does"), [(None, "does not answer"), ("53100", "refuses")])
-def test_a_server_that_answers_is_not_said_to_be_away(code: str | None, does: str, tmp_path: Path) -> None:
-    class Said(psycopg2.OperationalError):
-        pgcode = code
-
-    line = describe(OperationalError("select 1", {}, Said("could not extend file: No space left on device")), tmp_path)
-    assert line is not None
-    assert f"storage: the database {does}: could not extend file: No space left on device; " in line
 
 
 CONFIGS = {
