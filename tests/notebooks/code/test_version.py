@@ -1,4 +1,4 @@
-""""""
+"""The version of a notebook: its code, the configuration it reads and the helpers it imports, and nothing else."""
 
 import json
 from collections.abc import Callable
@@ -9,13 +9,21 @@ import pytest
 
 from ml_assets.domain.errors import SpecError
 from ml_assets.notebooks.code import version as code_module
-from tests.notebooks.code.versioned import CONFIG, PARAMETERS, Cell, Project, code
 
+Cell = dict[str, Any]
 Write = Callable[..., Path]
+CONFIG = {"features": ["device"], "trees": 50}
+
+
+def code(source: str | list[str], **changes: Any) -> Cell:
+    return {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None} | changes
 
 
 def markdown(source: str) -> Cell:
     return {"cell_type": "markdown", "source": source, "metadata": {}}
+
+
+PARAMETERS = code("context = dagstermill.get_context()", metadata={"tags": ["parameters"]})
 
 
 @pytest.fixture
@@ -115,6 +123,37 @@ def test_what_is_not_code_does_not_count(
 def test_the_path_of_a_notebook_does_not_count(version: str, written: Write, tmp_path: Path) -> None:
     moved = written(PARAMETERS, code("train()")).rename(tmp_path / "other.ipynb")
     assert notebook_version(moved, CONFIG) == version
+
+
+class Project:
+    """A project whose notebook `notebooks/ads/model.ipynb` imports helpers."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.write("team/trees.py", "from team import leaves\n\n\ndef grow():\n    return leaves.COUNT\n")
+        self.write("team/leaves.py", "COUNT = 7\n")
+        self.write("team/lazy.py", "DEPTH = 3\n")
+        self.write("team/unused.py", "A = 1\n")
+        self.write("notebooks/ads/beside.py", "B = 1\n")
+        cells = [
+            PARAMETERS,
+            code("import beside\nimport json\nfrom team.trees import grow\nimport library"),
+            code("def train():\n    from team import lazy\n    return lazy.DEPTH"),
+        ]
+        self.write("notebooks/ads/model.ipynb", json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
+
+    def write(self, path: str, text: str) -> None:
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text, encoding="utf-8")
+
+    @property
+    def version(self) -> str:
+        return code_module.notebook_version(self.root / "notebooks/ads/model.ipynb", CONFIG, root=self.root)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project")
 
 
 @pytest.mark.parametrize("path", ["team/trees.py", "team/leaves.py", "team/lazy.py", "notebooks/ads/beside.py"])

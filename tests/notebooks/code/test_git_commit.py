@@ -1,13 +1,44 @@
-"""The commit of the project that a partition was made by."""
+"""The commit of a folder: named in full, with a word of changes, and none outside of git."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from ml_assets.notebooks.code.version import git_commit
-from tests.notebooks.code.versioned import git
 from tests.support import users
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that no repository around it and no setting of git reaches."""
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+def git(folder: Path, *arguments: str) -> str:
+    person = ["-c", "user.name=A person", "-c", "user.email=person@example.org"]
+    command = ["git", "-C", str(folder), *person, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def repository(folder: Path) -> Path:
+    """A repository with one commit, which has a tag."""
+    (folder / "notebooks").mkdir()
+    (folder / "notebooks" / "model.py").write_text("train()\n", encoding="utf-8")
+    git(folder, "init", "--quiet")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "first")
+    git(folder, "tag", "--annotate", "v1", "--message", "v1")
+    return folder
 
 
 def test_the_commit_is_named_in_full_even_where_it_has_a_tag(repository: Path) -> None:
