@@ -9,7 +9,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ml_assets.data.artifacts.store import ArtifactStore
 from ml_assets.domain.calendar import Calendar
 from ml_assets.domain.declared.event_log import Columns, EventLog
 from ml_assets.domain.declared.spec import Evaluation, Join, Model, Training
@@ -19,7 +18,6 @@ from ml_assets.domain.windows import Windows, needed
 from ml_assets.orchestration.recorded.facts import materialization, read_facts
 from ml_assets.orchestration.sensors import Tick, look
 from ml_assets.project.home import open_instance, prepare_home
-from tests.orchestration import checked_shop
 from tests.support.postgres import DagsterPostgres
 
 AS_OF = datetime(2026, 5, 10, 12, tzinfo=UTC)
@@ -103,10 +101,3 @@ def service(tmp_path: Path, new_home: Callable[[Path], Path]) -> Service:
     text = re.sub(r"max_concurrent_runs: \d+", "max_concurrent_runs: 1", config.read_text(encoding="utf-8"))
     config.write_text(text, encoding="utf-8")
     return Service(open_instance(tmp_path / "home"), tmp_path / "events", model())
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> checked_shop.Shop:
-    (tmp_path / "tables").mkdir()
-    store, tables = ArtifactStore(tmp_path / "store"), tmp_path / "tables"
-    return checked_shop.Shop(open_instance(tmp_path / "home"), store, tables, checked_shop.declared())

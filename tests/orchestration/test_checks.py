@@ -1,66 +1,84 @@
-"""The check `no_leak`: what it holds stored rows to, which artifacts it compares, and how Dagster is told."""
+"""The check `no_leak`: which artifacts it compares, what was read, and how Dagster is told."""
 
-from dataclasses import replace
-from datetime import UTC, date, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
+import dagster as dg
+import pandas as pd
 import pytest
 
+from ml_assets.data.artifacts.store import ArtifactStore
 from ml_assets.data.no_leak import LeakError, Verdict
-from ml_assets.domain.calendar import Every
-from ml_assets.domain.declared.history import Feature, History
-from ml_assets.domain.declared.spec import Join
+from ml_assets.domain.declared.spec import Model
 from ml_assets.domain.durations import Duration
-from ml_assets.domain.windows import windows_of
-from ml_assets.notebooks.order import TABLE
-from ml_assets.orchestration.checks import _bounds, no_leak_evaluation, no_leak_spec
+from ml_assets.notebooks.order import TABLE, ReadRecord
+from ml_assets.orchestration.checks import no_leak_evaluation, no_leak_spec, verify_no_leak
 from ml_assets.orchestration.partitions import partitions_definition
 from ml_assets.orchestration.recorded.current import LostError
-from tests.orchestration.checked_shop import CUTOFF, HOUR, LATER, LONG, SHORT, D, Shop, declared
+from ml_assets.orchestration.recorded.facts import materialization
+from ml_assets.project.home import open_instance
+from tests.orchestration.checked import CUTOFF, HOUR, LONG, SHORT, D, declared
 
 SHARED = "the exposure is in training and in evaluation data"
 
 
-@pytest.mark.parametrize("horizon", [None, SHORT, LONG], ids=str)
-@pytest.mark.parametrize("gap", [0, 1])
-@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "Europe/Berlin", "America/New_York"])
-@pytest.mark.parametrize(
-    ("every", "start"),
-    [
-        ("day", date(2026, 3, 20)),
-        ("day", date(2026, 10, 18)),
-        ("week", date(2026, 3, 8)),
-        ("week", date(2026, 10, 5)),
-        ("hour", date(2026, 3, 28)),
-        ("hour", date(2026, 10, 24)),
-    ],
-)
-def test_the_bounds_from_the_end_of_dagsters_partition_are_those_of_the_domain(
-    every: Every, start: date, zone: str, gap: int, horizon: Duration | None
-) -> None:
-    """Around the days on which clocks change: whatever partition is made, the check asks for the same."""
-    model = declared(every, zone, start=start, gap=gap)
-    definition = partitions_definition(model.partitions)
-    for index in range({"hour": 30, "day": 15, "week": 5}[every]):
-        key = model.partitions.key(index)
-        cutoff = definition.time_window_for_partition_key(key).end.astimezone(UTC)
-        windows = windows_of(model, index, horizon)
-        bounds = _bounds(model, horizon, cutoff)
-        assert (bounds.exposures_from, bounds.exposures_until) == (windows.exposures.start, windows.exposures.end)
-        assert (bounds.outcomes_until, bounds.within) == (windows.outcomes.end, windows.within)
-        known = {"exposures": model.exposures, "outcomes": model.outcomes}
-        expected = {} if horizon else {role: windows.known_before(log) for role, log in known.items()}
-        assert bounds.known_before == expected
+# --- artifacts
 
 
-def test_the_bounds_tell_how_outcomes_are_joined_and_whether_there_is_history() -> None:
-    model = declared()
-    assert _bounds(model, None, CUTOFF).by_id
-    assert not _bounds(model, None, CUTOFF).has_history
-    history = History(model.exposures, Duration(1, "d"), ("shop",), {"visits": Feature("count", None)})
-    other = replace(model, join=Join(("shop",), by_id=False), history=(history,))
-    for horizon in (None, SHORT):
-        assert not _bounds(other, horizon, CUTOFF).by_id
-        assert _bounds(other, horizon, CUTOFF).has_history
+@dataclass
+class Shop:
+    """A model with a real instance and a real store."""
+
+    instance: dg.DagsterInstance
+    store: ArtifactStore
+    home: Path
+    model: Model
+
+    def table(self, *rows: dict[str, Any]) -> Path:
+        """A folder with the rows; each a visit half an hour before the cutoff, but for what it says."""
+        folder = self.home / f"folder {len(list(self.home.iterdir()))}"
+        folder.mkdir()
+        at = CUTOFF - HOUR / 2
+        plain = {
+            "shop": "a",
+            "visit": 1,
+            "at": at,
+            "known": at,
+            "label": 0,
+            "outcome_time": None,
+            "outcome_known": None,
+        }
+        times = dict.fromkeys(("at", "known", "outcome_time", "outcome_known"), "datetime64[us, UTC]")
+        frame = pd.DataFrame([plain | row for row in rows], columns=[*plain]).astype(times)
+        frame.to_parquet(folder / TABLE, index=False)
+        return folder
+
+    def publish(self, asset: str, rows: Path, partition: str = D, version: str = "v1") -> None:
+        """The current version of a partition. Reported from outside of a run, it belongs to the run without a name."""
+        folder = self.store.folder(f"shop/order/{asset}", partition, "")
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in rows.iterdir():
+            (folder / path.name).write_bytes(path.read_bytes())
+        self.store.publish(folder, {"data_version": version})
+        self.instance.report_runless_asset_event(materialization(f"shop/order/{asset}", partition, version))
+
+    def verify(
+        self, rows: Path, horizon: Duration | None = None, *reads: ReadRecord, cutoff: datetime = CUTOFF
+    ) -> Verdict:
+        return verify_no_leak(
+            self.instance, self.store, self.model, horizon, D, cutoff=cutoff, folder=rows, reads=reads
+        )
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    (tmp_path / "tables").mkdir()
+    return Shop(open_instance(tmp_path / "home"), ArtifactStore(tmp_path / "store"), tmp_path / "tables", declared())
+
+
+LATER = {"at": CUTOFF + HOUR, "known": CUTOFF + HOUR}
 
 
 def test_without_other_artifacts_the_rows_are_verified_alone(shop: Shop) -> None:
@@ -150,6 +168,71 @@ def test_the_cutoff_may_be_written_in_any_time_zone(shop: Shop) -> None:
     outside = shop.table(row | {"outcome_time": outcome + timedelta(microseconds=1), "outcome_known": outcome})
     leaks = shop.verify(outside, SHORT, cutoff=cutoff).leaks
     assert "the outcome is not before 2026-10-25T23:00:00+00:00" in leaks
+
+
+# --- what was read
+
+
+def read(role: str, *, known: datetime | None = None, event: datetime | None = None) -> ReadRecord:
+    return ReadRecord(
+        log=f"shop/{role}", role=role, partitions=[D], rows=5, latest_event=event or CUTOFF - HOUR, latest_known=known
+    )
+
+
+MOMENT = timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("late", "in_time", "words"),
+    [
+        (
+            read("outcomes", known=CUTOFF + 3 * HOUR),
+            read("outcomes", known=CUTOFF + 3 * HOUR - MOMENT),
+            "outcomes of shop/outcomes were read that were known at or after 2026-05-04T03:00:00+00:00",
+        ),
+        (
+            read("exposures", known=CUTOFF + 2 * HOUR),
+            read("exposures", known=CUTOFF + 2 * HOUR - MOMENT),
+            "exposures of shop/exposures were read that were known at or after 2026-05-04T02:00:00+00:00",
+        ),
+        (
+            read("outcomes", event=CUTOFF),
+            read("outcomes", event=CUTOFF - MOMENT),
+            "outcomes of shop/outcomes were read that happened at or after 2026-05-04T00:00:00+00:00",
+        ),
+    ],
+    ids=["outcomes", "exposures", "event time"],
+)
+def test_what_was_read_too_late_is_caught_though_it_left_no_row(
+    late: ReadRecord, in_time: ReadRecord, words: str, shop: Shop
+) -> None:
+    """As a retraction does, which takes a label back before anyone could know."""
+    rows = shop.table({})
+    assert shop.verify(rows, None, in_time).passed
+    verdict = shop.verify(rows, None, in_time, late)
+    assert verdict.leaks == {words: 1}
+    assert str(verdict).endswith(f"such as {(late.latest_known or late.latest_event).isoformat()}")
+
+
+def test_what_was_read_for_history_is_a_matter_of_each_exposure(shop: Shop) -> None:
+    later = CUTOFF + 1000 * HOUR
+    assert shop.verify(shop.table({}), None, read("history", known=later, event=later)).passed
+
+
+def test_an_evaluation_reads_the_newest_knowledge_of_events_within_its_horizon(shop: Shop) -> None:
+    later, end = CUTOFF + 1000 * HOUR, CUTOFF + 48 * HOUR
+    rows = shop.table(LATER)
+    assert shop.verify(rows, SHORT, read("outcomes", known=later, event=end - MOMENT)).passed
+    assert not shop.verify(rows, SHORT, read("outcomes", known=later, event=end)).passed
+    assert shop.verify(rows, LONG, read("outcomes", known=later, event=end)).passed
+
+
+def test_nothing_read_is_nothing_too_late(shop: Shop) -> None:
+    nothing = read("outcomes").model_copy(update={"rows": 0, "latest_event": None})
+    assert shop.verify(shop.table({}), None, nothing).passed
+
+
+# --- what Dagster is told
 
 
 def test_dagster_keeps_the_verdict_of_each_partition(shop: Shop) -> None:
