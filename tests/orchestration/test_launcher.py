@@ -3,7 +3,6 @@
 import os
 import platform
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +21,6 @@ from ml_assets.orchestration.launcher import (
     LAUNCHER_TAG,
     WORKER_TAG,
     WarmRunLauncher,
-    end_worker,
     fail_dead_runs,
     is_alive,
     worker_of,
@@ -32,7 +30,6 @@ from tests.support import shop
 from tests.support.projects import TeamProject
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
-
 DATA, MODEL = "shop/order/training_data", "shop/order/model"
 DAY = "2026-03-04"
 WAITS = """\
@@ -50,39 +47,6 @@ DEFS = {
     **shop.DEFS,
     "shop/order": shop.DEFS["shop/order"] + "  notebooks: {model: notebooks/shop/waits.ipynb}\n",
 }
-
-
-@pytest.fixture
-def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
-        yield process
-        process.kill()
-
-
-def test_a_worker_is_told_by_node_process_id_and_start(sleeper: subprocess.Popen[bytes]) -> None:
-    node, pid, start = worker_of(sleeper.pid).split()
-    assert (node, pid) == (platform.node(), str(sleeper.pid))
-    assert start.endswith("ticks") or abs(float(start) - time.time()) < 60
-    assert worker_of(sleeper.pid) == worker_of(sleeper.pid)
-    assert worker_of(os.getpid()) != worker_of(sleeper.pid)
-
-
-def test_a_live_worker_is_alive_until_it_is_ended(sleeper: subprocess.Popen[bytes]) -> None:
-    worker = worker_of(sleeper.pid)
-    assert is_alive(worker)
-    assert end_worker(worker)
-    assert sleeper.wait(10) == -signal.SIGTERM
-    assert not is_alive(worker)
-    assert not end_worker(worker)
-
-
-def test_a_worker_that_had_ended_before_it_was_told_is_dead(sleeper: subprocess.Popen[bytes]) -> None:
-    sleeper.kill()
-    sleeper.wait(10)
-    worker = worker_of(sleeper.pid)
-    assert worker == f"{platform.node()} {sleeper.pid} ended"
-    assert not is_alive(worker)
-    assert not end_worker(worker)
 
 
 @pytest.mark.parametrize("status", ["NOT_STARTED", "STARTING", "STARTED", "CANCELING"])
@@ -128,33 +92,6 @@ def test_a_run_that_ends_well_while_its_process_is_looked_for_is_left(
         monkeypatch.setattr(launcher_module, "is_alive", ends)
         assert fail_dead_runs(instance) == []
         assert run_of(instance, run.run_id).is_success
-
-
-def test_a_worker_is_alive_whatever_becomes_of_the_clock_and_whoever_named_it(
-    sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    worker, began = worker_of(sleeper.pid), psutil.Process(sleeper.pid).create_time()
-    assert is_alive(f"{platform.node()} {sleeper.pid} {began:.2f}"), "as older runs have it"
-    monkeypatch.setattr(psutil.Process, "create_time", lambda _: began + 300)
-    assert is_alive(worker) or sys.platform != "linux"
-
-
-def test_another_process_with_its_id_is_neither_taken_for_it_nor_ended(sleeper: subprocess.Popen[bytes]) -> None:
-    earlier = f"{platform.node()} {sleeper.pid} {psutil.Process(sleeper.pid).create_time() - 5:.2f}"
-    for one in (earlier, f"{platform.node()} {sleeper.pid} 1ticks"):
-        assert not is_alive(one)
-        assert not end_worker(one)
-    time.sleep(0.2)
-    assert sleeper.poll() is None
-
-
-def test_of_another_node_a_worker_counts_as_alive_and_is_not_ended(sleeper: subprocess.Popen[bytes]) -> None:
-    elsewhere = worker_of(sleeper.pid).replace(platform.node(), "another-node")
-    assert is_alive(elsewhere)
-    assert is_alive("another-node 1 ended")
-    assert not end_worker(elsewhere)
-    time.sleep(0.2)
-    assert sleeper.poll() is None
 
 
 @pytest.fixture(scope="module")
