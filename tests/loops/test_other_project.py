@@ -91,7 +91,7 @@ def judged(with_a_model: Theirs) -> Iterator[Theirs]:
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 600
         while not any((theirs.root / f".home/artifacts/{METRICS}/{JUDGED}").glob("*/manifest.json")):
             assert process.poll() is None, log.read_text()
             assert "Error loading" not in log.read_text(), log.read_text()
@@ -105,7 +105,11 @@ def judged(with_a_model: Theirs) -> Iterator[Theirs]:
         yield theirs
     finally:
         os.killpg(process.pid, signal.SIGINT)
-        process.wait(timeout=60)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def test_nothing_of_the_checkout_is_found_there(theirs: Theirs) -> None:
