@@ -88,7 +88,6 @@ def _sensor(sensor: dg.SensorDefinition) -> dict[str, Any]:
     return {
         "type": sensor.sensor_type.value.lower(),
         "status": sensor.default_status.value.lower(),
-        "seconds": sensor.minimum_interval_seconds,
         "assets": str(sensor.asset_selection),
     }
 
