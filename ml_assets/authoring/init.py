@@ -3,6 +3,8 @@
 import re
 from importlib.metadata import version
 from importlib.resources import files
+from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
@@ -41,13 +43,15 @@ def write_project(folder: Path) -> list[Path]:
     if not _NAME.fullmatch(name):
         raise InitError(f"{name!r} names no package: name the folder by letters, digits, `-` and `_`, a letter first")
     package = re.sub(r"[-.]", "_", name).lower()
-    if not package.isidentifier():
+    if iskeyword(package):
         raise InitError(f"{name!r} names no package of Python, {package!r}")
     texts = {target: _template(source, name, package) for target, source in _FILES.items()}
     texts |= dict.fromkeys(_EMPTY, "") | {"src/{package}/defs/loop/defs.yaml": LOOP}
     written = {Path(target.format(package=package)): text for target, text in texts.items()}
     if there := [path for path in written if (folder / path).exists()]:
         raise InitError(f"{folder / there[0]} is there already, and would be overwritten; name a new folder")
+    if find_spec(package):
+        raise InitError(f"{name!r} names a package that is there already, {package!r}; name the folder otherwise")
     for path, text in written.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         write_whole(folder / path, text)

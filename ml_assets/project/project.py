@@ -118,6 +118,8 @@ class Project:
 
         Raises: NoAssetError when it names none.
         """
+        if not self.models:
+            raise NoAssetError("the project declares no model yet; `ml-assets new SERVICE/MODEL` adds one")
         text = selection.strip().rstrip("/")
         found = [asset for asset in self.assets if text == "all" or f"{asset}/".startswith(f"{text}/")]
         if not found and not _NAME.fullmatch(text):

@@ -38,7 +38,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     root = tmp_path_factory.mktemp("site")
     for name in ("docs", "docs_site", "ml_assets", "benchmarks", "notebooks"):
         shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "results"))
-    for name in ("mkdocs.yml", "README.md", "CONTRIBUTING.md", "pyproject.toml"):
+    for name in ("mkdocs.yml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml"):
         shutil.copy(REPOSITORY / name, root)
     with (root / "README.md").open("a", encoding="utf-8") as readme:
         readme.write("\n" + "\n".join(PLANTED) + "\n")

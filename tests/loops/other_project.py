@@ -25,21 +25,19 @@ def spark() -> None:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    return dg.Definitions(resources={"own": dg.ResourceDefinition.hardcoded_resource(1)})
+    own = dg.ResourceDefinition.hardcoded_resource(1)
+    return dg.Definitions(executor=dg.multiprocess_executor, resources={"own": own})
 """
 
 
-TAKEN = OWN.replace('"own"', '"events"')
-
-
-WITH_EXECUTOR = OWN.replace("resources=", "executor=dg.multiprocess_executor, resources=")
+TAKEN = OWN.replace('"own"', '"events"').replace("executor=dg.multiprocess_executor, ", "")
 
 
 _ASKING = """
 import json, warnings
 from click.testing import CliRunner
-from ml_assets.cli.main import main
-asked = [CliRunner().invoke(main, one, catch_exceptions=False) for one in {commands}]
+from {module} import {name}
+asked = [CliRunner().invoke({program}, one, catch_exceptions=False) for one in {commands}]
 assert not any(one.exit_code for one in asked), [one.output for one in asked]
 print(json.dumps([one.stdout for one in asked]))
 """
@@ -75,8 +73,16 @@ class Theirs:
 
     def answers(self, *commands: Sequence[str]) -> list[str]:
         """What some commands of `ml-assets` print, asked in one process, which imports once."""
-        done = json.loads(self.python(_ASKING.format(commands=[list(one) for one in commands])).splitlines()[-1])
-        return [str(one) for one in done]
+        return self._asked("ml_assets.cli.main", "main", commands)
+
+    def dg(self, *commands: Sequence[str]) -> list[str]:
+        """The same of `dg`."""
+        return self._asked("dagster_dg_cli.cli", "create_dg_cli()", commands)
+
+    def _asked(self, module: str, program: str, commands: Sequence[Sequence[str]]) -> list[str]:
+        name = program.partition("(")[0]
+        code = _ASKING.format(module=module, name=name, program=program, commands=[list(one) for one in commands])
+        return [str(one) for one in json.loads(self.python(code).splitlines()[-1])]
 
     def python(self, code: str, cwd: Path | None = None) -> str:
         return self.run("python", "-c", code, cwd=cwd).stdout

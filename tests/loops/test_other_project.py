@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.loops.other_project import OWN, TAKEN, WITH_EXECUTOR, Theirs, loaded
+from tests.loops.other_project import OWN, TAKEN, Theirs, loaded
 from tests.support.dockerfile import Image
 from tests.support.installed import install_wheel
 from tests.support.webserver import answers, free_port
@@ -125,40 +125,36 @@ def test_a_fresh_project_passes_its_own_tests(theirs: Theirs) -> None:
     assert "1 passed" in printed
 
 
-def test_components_are_listed_with_their_words_and_their_schema(theirs: Theirs) -> None:
-    items = json.loads(theirs.run("dg", "list", "components", "--json").stdout)["items"]
-    ours = {one["key"]: one["summary"] for one in items if one["key"].startswith("ml_assets.")}
-    assert set(ours) == {"ml_assets.EventLog", "ml_assets.EvaluatedModel", "ml_assets.EvaluationLoop"}
-    assert "judged at each horizon" in ours["ml_assets.EvaluatedModel"]
-    schema = theirs.run("dg", "utils", "inspect-component", "ml_assets.EvaluatedModel").stdout
-    assert all(f'"{key}"' in schema for key in ("exposures", "outcomes", "join", "training"))
-
-
-def test_declarations_are_scaffolded_by_dg_and_what_nothing_drives_is_refused_with_what_drives_it(
-    theirs: Theirs,
-) -> None:
-    theirs.run("dg", "scaffold", "defs", "ml_assets.EventLog", "shop/logs")
-    theirs.run("dg", "scaffold", "defs", "ml_assets.EvaluatedModel", "shop/order")
-    assert loaded(theirs) == "shop_sensor"
+def test_components_are_listed_with_their_words_and_schema_and_scaffolded(theirs: Theirs) -> None:
     loop = theirs.package / "defs/loop/defs.yaml"
     text = loop.read_text()
     shutil.rmtree(loop.parent)
+    listed, schema, *_ = theirs.dg(
+        ["list", "components", "--json"],
+        ["utils", "inspect-component", "ml_assets.EvaluatedModel"],
+        ["scaffold", "defs", "ml_assets.EventLog", "shop/logs"],
+        ["scaffold", "defs", "ml_assets.EvaluatedModel", "shop/order"],
+    )
+    items = json.loads(listed)["items"]
+    ours = {one["key"]: one["summary"] for one in items if one["key"].startswith("ml_assets.")}
+    assert set(ours) == {"ml_assets.EventLog", "ml_assets.EvaluatedModel", "ml_assets.EvaluationLoop"}
+    assert "judged at each horizon" in ours["ml_assets.EvaluatedModel"]
+    assert all(f'"{key}"' in schema for key in ("exposures", "outcomes", "join", "training"))
     said = "nothing drives it: its project declares no loop yet; add that by: dg scaffold defs ml_assets.EvaluationLoop"
     assert said in loaded(theirs)
-    theirs.run("dg", "scaffold", "defs", "ml_assets.EvaluationLoop", "loop")
+    theirs.dg(["scaffold", "defs", "ml_assets.EvaluationLoop", "loop"])
     assert loop.read_text() == text
+    assert loaded(theirs) == "shop_sensor"
     shutil.rmtree(theirs.package / "defs/shop")
 
 
 def test_a_project_has_assets_resources_and_an_executor_of_its_own(theirs: Theirs) -> None:
     own, loop = theirs.package / "defs/own/own.py", theirs.package / "defs/loop/defs.yaml"
+    text = loop.read_text()
     own.parent.mkdir()
-    own.write_text(OWN)
-    assert loaded(theirs) == ""
     own.write_text(TAKEN)
     assert "different resources with same key 'events'" in loaded(theirs)
-    text = loop.read_text()
-    own.write_text(WITH_EXECUTOR)
+    own.write_text(OWN)
     loop.write_text(text.replace("executor: environment", "executor: project"))
     assert loaded(theirs) == ""
     loop.write_text(text)
