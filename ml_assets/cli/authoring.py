@@ -11,6 +11,17 @@ from ml_assets.cli.options import PathType
 _STEPS = ("training_data", "model", "evaluation_data", "metrics")
 
 
+def _notebooks() -> list[Path]:
+    """The folder of notebooks: below the working folder, or else of the project around it, which may have none yet."""
+    from ml_assets.project.at_hand import NoProjectError, root_at_hand
+
+    own = Path("notebooks")
+    try:
+        return [one for one in (own, root_at_hand() / own) if one.is_dir()][:1]
+    except NoProjectError:
+        return []
+
+
 @click.command()
 @click.argument("paths", type=PathType(), nargs=-1)
 @click.option("--check", is_flag=True, help="Write nothing; name each problem, and exit with 1 when there is one.")
@@ -32,8 +43,7 @@ def pair(paths: tuple[Path, ...], check: bool, prefer: Literal["py", "ipynb"] | 
         raise click.UsageError("--check writes nothing; leave out --from")
     failed = False
     try:
-        # A project may have none of its own yet.
-        found = find_pairs(paths or filter(Path.is_dir, [Path("notebooks")]))
+        found = find_pairs(paths or _notebooks())
     except PairError as error:
         raise click.ClickException(str(error)) from error
     for one in found:

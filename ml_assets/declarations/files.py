@@ -21,7 +21,7 @@ from ml_assets.domain.errors import SpecError
 
 #: As Dagster calls them: the first of a folder is read.
 _NAMES = ("defs.yaml", "defs.yml", "component.yaml")
-_FOLDER = "dagster.DefsFolderComponent"
+_FOLDERS = ("dagster.DefsFolderComponent", "dagster.components.DefsFolderComponent")
 _TYPE = re.compile(r"^type:[ \t]*[\"']?([\w.]+)", re.MULTILINE)
 _OURS = ("ml_assets.EvaluatedModel", "ml_assets.EventLog", "ml_assets.EvaluationLoop")
 #: A declaration has four levels, and aliases that add a few values; more is an accident or an attack.
@@ -53,7 +53,7 @@ def refuse_wrong_files(tree: dg.ComponentTree) -> None:
         with refusing(file):
             others = _types_of_others(file)
         if others is not None:
-            if _FOLDER not in others:
+            if not {*_FOLDERS} & {*others}:
                 leaves[file.parent] = file
             continue
         if hiding := next((leaves[folder] for folder in file.parent.parents if folder in leaves), None):
@@ -62,7 +62,7 @@ def refuse_wrong_files(tree: dg.ComponentTree) -> None:
                 raise SpecError("its folder", hiding.parent.name, right)
         with refusing(file):
             documents = _documents(file)
-            if not any(document.get("type") == _FOLDER for document in documents):
+            if not any(document.get("type") in _FOLDERS for document in documents):
                 leaves[file.parent] = file
             for kind, name in filter(None, map(_check, documents)):
                 # Their folders may lie in a file system that tells no case apart.

@@ -28,7 +28,8 @@ class LoopDeclaration(Declaration):
 
     storage: Annotated[Values, said("Where files lie.", keys=Storage)] = Field(default_factory=dict)
     keep_days: Annotated[
-        int | None, said("How long executed notebooks are kept, but for those of what is current. Default: for ever.")
+        Annotated[int, Field(strict=True, ge=1, le=36_500)] | None,
+        said("How long executed notebooks are kept, but for those of what is current. Default: for ever."),
     ] = None
     spark: Annotated[Values, said("Settings of Spark by its own names.", kind="keys")] = Field(default_factory=dict)
     executor: Annotated[
@@ -43,4 +44,7 @@ class LoopDeclaration(Declaration):
         """The settings of Spark by its own names. Raises: SpecError."""
         if not isinstance(self.spark, Mapping):
             raise SpecError("spark", self.spark, "keys with values, such as {spark.driver.memory: 4g}")
+        for name, value in self.spark.items():
+            if value is None:
+                raise SpecError(f"spark.{name}", None, "a value")
         return self.spark

@@ -31,6 +31,7 @@ _RIGHT = {
     "dict_type": "keys with values, such as {window: 28d}",
     "model_type": "keys with values, such as {window: 28d}",
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("greater_than_equal", "less_than_equal"), "a number from 1 on, of days at most 36500"),
 }
 
 

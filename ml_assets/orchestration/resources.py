@@ -38,7 +38,10 @@ class Storage(dg.ConfigurableResource[None]):
         Raises: NoStorageError when it must be shared, and ML_ASSETS_STORAGE is not set; or when that is no place.
         """
         if "://" in self.root or self.root.startswith("/"):
-            return path_of(self.root)
+            try:
+                return path_of(self.root)
+            except (ValueError, ImportError) as error:
+                raise NoStorageError(f"{self.root!r} is no place for files: {error}; {_RIGHT}") from None
         place = variables.get(variables.STORAGE)
         if place is None and self.shared:
             raise NoStorageError(

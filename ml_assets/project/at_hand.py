@@ -20,6 +20,10 @@ class NoProjectError(ValueError):
     """The working folder is in no Dagster project, or in one whose package is not found."""
 
 
+class UnreadProjectError(NoProjectError):
+    """The working folder is in a Dagster project that is not declared as it is read here."""
+
+
 def root_at_hand() -> Path:
     """The folder of the project that a person works in; ours outside of any, where this package is a checkout.
 
@@ -27,6 +31,8 @@ def root_at_hand() -> Path:
     """
     try:
         return DagsterProject.around(Path.cwd()).root
+    except UnreadProjectError:
+        raise
     except NoProjectError:
         if not (CHECKOUT / PYPROJECT).exists():
             raise
@@ -54,6 +60,9 @@ class DagsterProject:
             declared = config.get("tool", {}).get("dg", {}).get("project")
             if declared and "root_module" in declared:
                 return cls._of(root, config, declared)
+            if (root / "dg.toml").exists():
+                right = f"declare the project in {PYPROJECT}, as tool.dg.project"
+                raise UnreadProjectError(f"{root / 'dg.toml'}: is not read here; {right}")
         raise NoProjectError(
             f"{folder} is in no Dagster project: no pyproject.toml above has "
             "tool.dg.project.root_module; `ml-assets init FOLDER` makes one"
@@ -66,7 +75,7 @@ class DagsterProject:
         for base in (Path(), Path("src")):
             if (root / base / package).is_dir():
                 return cls(root, config, base / defs, root / base)
-        raise NoProjectError(f"{root / 'pyproject.toml'}: tool.dg.project.root_module: there is no folder {package}")
+        raise UnreadProjectError(f"{root / PYPROJECT}: tool.dg.project.root_module: there is no folder {package}")
 
     @property
     def definitions_module(self) -> str:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from ml_assets.authoring.init import InitError, write_project
 from ml_assets.cli.main import main
-from ml_assets.project.at_hand import DagsterProject, NoProjectError
+from ml_assets.project.at_hand import DagsterProject, NoProjectError, UnreadProjectError, root_at_hand
 
 
 @pytest.fixture
@@ -64,3 +64,14 @@ def test_what_is_written_is_in_the_form_that_ruff_and_make_accept(empty: Path) -
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "test" in subprocess.run(["make", "help"], capture_output=True, text=True, check=True, cwd=empty).stdout
+
+
+@pytest.mark.parametrize("file", ["pyproject.toml", "dg.toml"])
+def test_a_project_that_is_not_read_is_never_taken_for_another(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = '[tool.dg.project]\nroot_module = "nosuch"\n' if file == "pyproject.toml" else "[project]\n"
+    (tmp_path / file).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnreadProjectError, match=file):
+        root_at_hand()

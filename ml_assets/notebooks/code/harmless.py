@@ -92,11 +92,14 @@ def _oldest(changes: _Changes, asset: str, version: str) -> str:
 
 @lru_cache(maxsize=16)
 def _read(file: Path, state: FileState) -> _Changes:  # noqa: ARG001  (a file of another state is read again)
-    return _parse(file.read_text(encoding="utf-8"))
+    name = HARMLESS_FILE.as_posix() if file.parts[-2:] == HARMLESS_FILE.parts else str(file)
+    try:
+        return _parse(file.read_text(encoding="utf-8"), name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(name, str(error), f"YAML, a list of entries {_ENTRY}") from None
 
 
-def _parse(text: str) -> _Changes:
-    name = HARMLESS_FILE.as_posix()
+def _parse(text: str, name: str = HARMLESS_FILE.as_posix()) -> _Changes:
     try:
         entries = yaml.load(text, Loader=_Loader)  # noqa: S506  (a safe loader)
     except yaml.YAMLError as error:

@@ -9,12 +9,14 @@ from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
+import yaml
 
 from ml_assets.dagster_names import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     HIDDEN_TAG_PREFIX,
     MAX_RETRIES_TAG,
+    CheckError,
     CodeLocationOrigin,
     LoadableTargetOrigin,
     ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -105,7 +107,12 @@ def find_location(root: Path, module: str) -> CodeLocationOrigin:
         return ManagedGrpcPythonEnvCodeLocationOrigin(
             LoadableTargetOrigin(executable_path=sys.executable, module_name=module), _declared_name(root)
         )
-    for origin in location_origins_from_yaml_paths([str(path)]):
+    try:
+        origins = location_origins_from_yaml_paths([str(path)])
+    except (CheckError, dg.DagsterError, yaml.YAMLError) as error:
+        first = " ".join(str(error).split())[:300]
+        raise NoLocationError(f"{path}: is no workspace of Dagster: {first}") from error
+    for origin in origins:
         ours = isinstance(origin, ManagedGrpcPythonEnvCodeLocationOrigin)
         if ours and origin.loadable_target_origin.module_name == module:
             return origin

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import ml_assets
+from ml_assets.domain.errors import SpecError
 from ml_assets.notebooks.code import library
 from ml_assets.notebooks.code.library import library_versions
 
@@ -71,3 +72,9 @@ def test_a_change_that_a_release_declares_harmless_is_none(package: Path) -> Non
     entry = {"asset": STEP, "from": before[STEP], "to": library_versions(())[STEP], "reason": "a name more"}
     (package / "harmless.yaml").write_text(yaml.safe_dump([entry]), encoding="utf-8")
     assert library_versions(NAMES) == before
+
+
+def test_a_record_of_the_package_that_cannot_be_read_is_named(package: Path) -> None:
+    (package / "harmless.yaml").write_text("- {asset: x, from: 1}\n", encoding="utf-8")
+    with pytest.raises(SpecError, match=f"{package}/harmless.yaml: entry 1"):
+        library_versions(())
