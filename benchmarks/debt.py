@@ -111,7 +111,7 @@ def _run(case: str) -> dict[str, Any]:
     """CPU seconds of one case, and what it found."""
     facts = [_facts(_CASES[case](number)) for number in range(MODELS)]
     # Nothing that was worked out for the facts is of use to what is measured.
-    calendar._edges_of.cache_clear()
+    calendar._found.cache_clear()
     windows._ranges_of.cache_clear()
     models = [_CASES[case](number) for number in range(MODELS)]
     before = time.process_time()

@@ -7,8 +7,7 @@ from typing import Any, Literal
 import click
 
 from ml_assets.cli.options import PathType
-
-_STEPS = ("training_data", "model", "evaluation_data", "metrics")
+from ml_assets.domain.declared.pods import STEPS
 
 
 def _notebooks() -> list[Path]:
@@ -109,7 +108,7 @@ def init(folder: Path) -> None:
 
 
 @click.command("standard-notebooks")
-@click.argument("steps", metavar="[STEP]...", type=click.Choice(_STEPS), nargs=-1)
+@click.argument("steps", metavar="[STEP]...", type=click.Choice(STEPS), nargs=-1)
 def standard_notebooks(steps: tuple[str, ...]) -> None:
     """Copy the standard notebooks of STEPs, or of all, into notebooks/standard of this project, to be changed there.
 
@@ -119,7 +118,7 @@ def standard_notebooks(steps: tuple[str, ...]) -> None:
     from ml_assets.project.at_hand import NoProjectError, root_at_hand
 
     try:
-        written = copy_standard(root_at_hand(), steps or _STEPS)
+        written = copy_standard(root_at_hand(), steps or STEPS)
     except (CopyError, NoProjectError) as error:
         raise click.ClickException(str(error)) from error
     click.echo("".join(f"wrote {path}\n" for path in written), nl=False)

@@ -31,7 +31,6 @@ _RIGHT = {
     "dict_type": "keys with values, such as {window: 28d}",
     "model_type": "keys with values, such as {window: 28d}",
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
-    **dict.fromkeys(("greater_than_equal", "less_than_equal"), "a number from 1 on, of days at most 36500"),
 }
 
 
@@ -207,4 +206,7 @@ def _refusal(error: ValidationError, names: list[str], *, key: str) -> SpecError
         return SpecError(path, first["input"], f"there is no such key; {hint}There are {', '.join(names)}")
     if first["type"] == "missing":
         return SpecError(path, None, f"the key is required; there are {', '.join(names)}")
-    return SpecError(path, first["input"], _RIGHT.get(first["type"], first["msg"]))
+    # What pydantic says of a bound, it says in the words of a form: "Input should be greater than or equal to 1".
+    bounds = {"greater_than_equal": "a number from {ge} on", "less_than_equal": "a number of at most {le}"}
+    right = {**_RIGHT, **bounds}.get(first["type"], first["msg"])
+    return SpecError(path, first["input"], right.format(**first.get("ctx", {})) if first["type"] in bounds else right)

@@ -128,10 +128,6 @@ class ModelParams(BaseModel):
     entity: str = Field(default="", description="Columns such as user_id,item_id in both logs, instead of an id.")
 
 
-class NoParams(BaseModel):
-    """No parameters."""
-
-
 class LogScaffolder(dg.Scaffolder[LogParams]):
     """Writes the defs.yaml of a log, or in a folder `logs` that of two: exposures and outcomes."""
 
@@ -158,15 +154,10 @@ class ModelScaffolder(dg.Scaffolder[ModelParams]):
         _write(request, _model_yaml)
 
 
-class LoopScaffolder(dg.Scaffolder[NoParams]):
+class LoopScaffolder(dg.Scaffolder[BaseModel]):
     """Writes the defs.yaml of the loop of a project."""
 
-    @classmethod
-    def get_scaffold_params(cls) -> type[NoParams]:
-        """There are no options."""
-        return NoParams
-
-    def scaffold(self, request: dg.ScaffoldRequest[NoParams]) -> None:
+    def scaffold(self, request: dg.ScaffoldRequest[BaseModel]) -> None:
         """Write it."""
         _write(request, lambda _: LOOP)
 

@@ -22,7 +22,7 @@ LOOP = "type: ml_assets.EvaluationLoop\nattributes:\n"
         ("  keep_days: many", "attributes.keep_days: 'many' is not accepted; a whole number"),
         ("  keep_days: true", "attributes.keep_days: True is not accepted; a whole number"),
         ("  keep_days: 0", "attributes.keep_days: 0 is not accepted; a number from 1 on"),
-        ("  keep_days: 1000000", "attributes.keep_days: 1000000 is not accepted; a number from 1 on"),
+        ("  keep_days: 1000000", "attributes.keep_days: 1000000 is not accepted; a number of at most 36500"),
         ("  spark: [a]", "attributes.spark: ['a'] is not accepted; keys with values"),
         ("  spark: {spark.driver.memory: }", "attributes.spark.spark.driver.memory: None is not accepted; a value"),
     ],

@@ -6,6 +6,7 @@ import sys
 import sysconfig
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from tests.support.projects import REPOSITORY
@@ -54,15 +55,10 @@ def install_wheel(folder: Path) -> Installed:
         (packages,) = (folder / "lib").glob("python3.*/site-packages")
         (packages / "dependencies.pth").write_text(f"{links}\n", encoding="utf-8")
         (wheel,) = Path(made).glob("*.whl")
-        versions = [f"{name.replace('_', '-')}=={_version(name)}" for name in _WITH_PROGRAMS[:-1]]
+        names = [name.replace("_", "-") for name in _WITH_PROGRAMS[:-1]]
+        versions = [f"{name}=={version(name)}" for name in names]
         found.install(str(wheel), *versions)
     return found
-
-
-def _version(name: str) -> str:
-    from importlib.metadata import version
-
-    return version(name.replace("_", "-"))
 
 
 def _uv(*arguments: str) -> None:
